@@ -1,0 +1,3 @@
+//! The only room that formats: library results become text or JSON here, and only the program prints them.
+
+pub mod style;
