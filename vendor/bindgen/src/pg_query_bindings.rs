@@ -256,3 +256,4 @@ extern "C" {
 extern "C" {
     pub fn pg_query_free_summary_parse_result(result: PgQuerySummaryParseResult);
 }
+pub const PG_VERSION_NUM: u32 = 180006;
