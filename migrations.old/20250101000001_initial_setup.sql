@@ -3,6 +3,8 @@
 -- Groundwork for the automation platform: extensions, the service role, base
 -- types and the helper function every later table leans on.
 -- Nothing in here depends on a table.
+--
+-- Run as a superuser: extensions and roles need one.
 
 -- ============================================================================
 -- EXTENSIONS

@@ -40,6 +40,7 @@ CREATE INDEX idx_pack_is_standard ON pack(is_standard) WHERE is_standard = true;
 CREATE INDEX idx_pack_tags         ON pack USING GIN (tags);
 CREATE INDEX idx_pack_runtime_deps ON pack USING GIN (runtime_deps);
 
+-- Where packs come from
 CREATE INDEX idx_pack_origin ON pack(origin);
 
 CREATE TRIGGER update_pack_updated
@@ -52,7 +53,10 @@ COMMENT ON TABLE pack IS 'Bundle of automation components';
 COMMENT ON COLUMN pack.ref IS 'Unique short name; prefix of every reference in the pack';
 COMMENT ON COLUMN pack.conf_schema IS 'JSON schema that config has to satisfy';
 COMMENT ON COLUMN pack.runtime_deps IS 'References of the runtimes this pack needs';
+COMMENT ON COLUMN pack.meta IS 'Author, licence, keywords: shown, never interpreted';
 COMMENT ON COLUMN pack.origin IS 'Where the pack came from';
+COMMENT ON COLUMN pack.is_standard IS 'Ships with the platform; cannot be removed';
+COMMENT ON TRIGGER update_pack_updated ON pack IS 'Keeps updated current';
 COMMENT ON INDEX idx_pack_tags IS 'Containment search over pack tags';
 
 -- ============================================================================
@@ -74,7 +78,8 @@ CREATE TABLE runtime (
     created         TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated         TIMESTAMPTZ NOT NULL DEFAULT now(),
 
-    -- The reference spells out the kind, so a reader needs no lookup
+    -- The reference spells out the kind, so a reader needs no lookup:
+    -- core.action.python, core.sensor.python
     CONSTRAINT runtime_ref_lowercase CHECK (ref = LOWER(ref)),
     CONSTRAINT runtime_ref_format    CHECK (ref ~ '^[^.]+\.(action|sensor)\.[^.]+$')
 );
@@ -313,9 +318,9 @@ COMMENT ON POLICY key_shared_read ON key IS 'Plain system values are readable by
 
 -- Default permission sets
 INSERT INTO permission_set (ref, pack_ref, label, description, grants) VALUES
-    ('core.admin',    'core', 'Administrator', 'May do everything',          '["*"]'),
+    ('core.admin',    'core', 'Administrator', 'May do everything',               '["*"]'),
     ('core.operator', 'core', 'Operator',      'Runs actions, answers inquiries', '["execution.create", "execution.read", "inquiry.respond"]'),
-    ('core.viewer',   'core', 'Viewer',        'Reads, changes nothing',     '["execution.read", "event.read", "pack.read"]');
+    ('core.viewer',   'core', 'Viewer',        'Reads, changes nothing',          '["execution.read", "event.read", "pack.read"]');
 
 -- The platform itself acts under this identity; it has no password
 INSERT INTO identity (login, display_name, attributes)

@@ -2,7 +2,11 @@
 --
 -- Actions, the rules that start them, their executions and the inquiries they
 -- raise; then workflows, which are actions made of actions. The tables point
--- at one another in circles, so several foreign keys are added at the end.
+-- at one another in circles, so several foreign keys are added at the end:
+--   action               <-> workflow_definition
+--   enforcement          <-> execution
+--   execution             -> worker
+--   policy, key           -> action
 
 -- ============================================================================
 -- ACTION
@@ -38,6 +42,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON action TO svc_attune;
 
 COMMENT ON TABLE action IS 'Something that can be executed';
 COMMENT ON COLUMN action.entrypoint IS 'File or function the runtime starts';
+COMMENT ON COLUMN action.runtime IS 'Runtime that starts the entrypoint; NULL for workflows';
+COMMENT ON COLUMN action.param_schema IS 'JSON schema of the parameters';
+COMMENT ON COLUMN action.out_schema IS 'JSON schema of the result';
 
 -- ============================================================================
 -- RULE
@@ -79,6 +86,8 @@ CREATE TRIGGER update_rule_updated
 GRANT SELECT, INSERT, UPDATE, DELETE ON rule TO svc_attune;
 
 COMMENT ON TABLE rule IS 'When this trigger fires, run that action';
+COMMENT ON COLUMN rule.conditions IS 'Predicates over the event payload; all have to hold';
+COMMENT ON COLUMN rule.trigger_params IS 'Narrows the trigger down, e.g. to one timer interval';
 COMMENT ON COLUMN rule.action_params IS 'Action parameters; may contain templates over the event';
 
 -- ============================================================================
@@ -129,12 +138,42 @@ CREATE TRIGGER update_execution_updated
     BEFORE UPDATE ON execution
     FOR EACH ROW EXECUTE FUNCTION update_updated_column();
 
+-- A finished execution stays finished; only its result may still be amended
+CREATE OR REPLACE FUNCTION guard_execution_status()
+RETURNS TRIGGER AS $$
+BEGIN
+    IF OLD.status IN ('completed', 'failed', 'cancelled', 'timeout')
+       AND NEW.status IS DISTINCT FROM OLD.status THEN
+        RAISE EXCEPTION 'execution % is already %', OLD.id, OLD.status
+            USING HINT = 'Start a new execution instead';
+    END IF;
+
+    -- Stamp the two moments that matter, unless the worker already did
+    IF NEW.status = 'running' AND NEW.started_at IS NULL THEN
+        NEW.started_at := now();
+    ELSIF NEW.status IN ('completed', 'failed', 'cancelled', 'timeout') AND NEW.finished_at IS NULL THEN
+        NEW.finished_at := now();
+    END IF;
+
+    RETURN NEW;
+END;
+$$ LANGUAGE plpgsql;
+
+CREATE TRIGGER guard_execution_status_trigger
+    BEFORE UPDATE OF status ON execution
+    FOR EACH ROW EXECUTE FUNCTION guard_execution_status();
+
 GRANT SELECT, INSERT, UPDATE, DELETE ON execution TO svc_attune;
 
 COMMENT ON TABLE execution IS 'One run of an action';
 COMMENT ON COLUMN execution.trace IS 'Identifier that ties log lines to the execution';
 COMMENT ON COLUMN execution.parent IS 'Execution that started this one';
+COMMENT ON COLUMN execution.config IS 'Parameters as passed to the action, secrets removed';
+COMMENT ON COLUMN execution.enforcement IS 'Enforcement behind the execution; NULL when started by hand';
+COMMENT ON COLUMN execution.worker IS 'Worker that runs or ran it';
 COMMENT ON COLUMN execution.executor IS 'Identity on whose behalf the action runs';
+COMMENT ON FUNCTION guard_execution_status() IS 'Keeps finished executions finished';
+COMMENT ON TRIGGER guard_execution_status_trigger ON execution IS 'Checks every change of status';
 COMMENT ON INDEX idx_execution_unfinished IS 'Work list of the scheduler';
 
 -- ============================================================================
@@ -171,9 +210,28 @@ CREATE TRIGGER update_inquiry_updated
     BEFORE UPDATE ON inquiry
     FOR EACH ROW EXECUTE FUNCTION update_updated_column();
 
+-- Sweeper: closes what ran out of time, answers with the number of rows
+CREATE OR REPLACE FUNCTION expire_inquiries()
+RETURNS BIGINT
+LANGUAGE sql
+AS $$
+    WITH expired AS (
+        UPDATE inquiry
+        SET status = 'timeout'
+        WHERE status = 'pending' AND timeout_at <= now()
+        RETURNING id
+    )
+    SELECT count(*) FROM expired;
+$$;
+
 GRANT SELECT, INSERT, UPDATE, DELETE ON inquiry TO svc_attune;
+GRANT EXECUTE ON FUNCTION expire_inquiries() TO svc_attune;
 
 COMMENT ON TABLE inquiry IS 'Question an execution puts to a person';
+COMMENT ON FUNCTION expire_inquiries() IS 'Times out pending inquiries';
+COMMENT ON COLUMN inquiry.assigned_to IS 'Identity that may respond; NULL for anyone who may';
+COMMENT ON COLUMN inquiry.prompt IS 'Question as shown to the person';
+COMMENT ON COLUMN inquiry.timeout_at IS 'When the inquiry stops waiting';
 COMMENT ON COLUMN inquiry.response_schema IS 'JSON schema the response has to satisfy';
 
 -- ============================================================================
@@ -214,6 +272,8 @@ CREATE TRIGGER update_workflow_definition_updated
 GRANT SELECT, INSERT, UPDATE, DELETE ON workflow_definition TO svc_attune;
 
 COMMENT ON TABLE workflow_definition IS 'Graph of tasks, each of which runs an action';
+COMMENT ON COLUMN workflow_definition.action IS 'Action under which the workflow can be started';
+COMMENT ON COLUMN workflow_definition.version IS 'Copied from the file; not interpreted';
 COMMENT ON COLUMN workflow_definition.definition IS 'Tasks, variables and transitions as parsed from YAML';
 
 -- ============================================================================
@@ -258,6 +318,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON workflow_execution TO svc_attune;
 
 COMMENT ON TABLE workflow_execution IS 'Memory of the workflow engine for one running workflow';
 COMMENT ON COLUMN workflow_execution.task_graph IS 'Copy of the definition, so that later edits do not disturb a run';
+COMMENT ON COLUMN workflow_execution.current_tasks IS 'Tasks that are running now';
+COMMENT ON COLUMN workflow_execution.paused IS 'Started tasks finish, no new ones start';
 COMMENT ON COLUMN workflow_execution.variables IS 'Values published by finished tasks';
 
 -- ============================================================================
@@ -305,6 +367,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON workflow_task_execution TO svc_attune;
 GRANT USAGE, SELECT ON SEQUENCE workflow_task_execution_id_seq TO svc_attune;
 
 COMMENT ON TABLE workflow_task_execution IS 'One task of a running workflow';
+COMMENT ON COLUMN workflow_task_execution.execution IS 'Execution that runs the task';
 COMMENT ON COLUMN workflow_task_execution.task_index IS 'Item number when the task iterates';
 COMMENT ON INDEX idx_wf_task_exec_retry IS 'Tasks waiting for their next attempt';
 COMMENT ON TRIGGER update_workflow_task_execution_updated ON workflow_task_execution IS 'Keeps updated current';

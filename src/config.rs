@@ -1,0 +1,91 @@
+//! `consolidate.toml`: where the sets are, which files the new set has, what a replay takes for granted.
+
+use crate::error::{At, Error, Result};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The settings of a project.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The folder of the history.
+    pub old: Option<PathBuf>,
+    /// The folder of the consolidated set.
+    pub new: Option<PathBuf>,
+    /// How the new set is written.
+    pub emit: EmitConfig,
+    /// What a replay on a scratch database takes for granted.
+    pub scratch: ScratchConfig,
+    /// The files of the new set; without any, each object goes to the file in which it was born.
+    #[serde(rename = "file")]
+    pub files: Vec<FileRule>,
+}
+
+/// How the new set is written.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EmitConfig {
+    /// The version of the first file; the next ones count up from it, with the same number of digits.
+    pub first_version: Option<String>,
+}
+
+/// What a replay takes for granted.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScratchConfig {
+    /// Files of SQL that run first on both sides.
+    pub prelude: Vec<PathBuf>,
+    /// Whether a sequence of an empty table must stand where the history left it.
+    pub exact_sequences: bool,
+}
+
+/// One file of the new set, and what goes into it. The first rule that fits an object takes it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FileRule {
+    /// The file's name, without version and ending.
+    pub name: String,
+    /// A title for the comment at its top; made from the name if there is none.
+    pub title: Option<String>,
+    /// Kinds of objects, in PostgreSQL's words. Empty: all kinds that don't follow a table.
+    pub kinds: Vec<String>,
+    /// Patterns of object names (`*` and `?`), with or without schema. Empty: all names.
+    pub names: Vec<String>,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// When it can't be read or isn't what is expected, with its place.
+    pub fn read(path: &Path) -> Result<Config> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Error::new(format!("can't read {}: {e}", path.display())).hint("name it with --config FILE"))?;
+        Config::parse(&text, &path.display().to_string())
+    }
+
+    /// Parses the text of a configuration file.
+    ///
+    /// # Errors
+    /// When it isn't what is expected, with its place.
+    pub fn parse(text: &str, name: &str) -> Result<Config> {
+        toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
+            Error::new(error.message().to_string())
+                .at(At::new(name, line))
+                .hint("`consolidate init` writes a consolidate.toml that explains every setting")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_setting_has_its_place() {
+        let error = Config::parse("old = \"a\"\nolder = \"b\"\n", "consolidate.toml").unwrap_err();
+        assert_eq!(error.at, Some(At::new("consolidate.toml", 2)));
+        assert!(error.message.contains("unknown field"), "{}", error.message);
+    }
+}

@@ -1,0 +1,42 @@
+//! The new set: one statement per live object, in files, ordered by need; proven before it is written.
+
+mod arrange;
+mod group;
+mod set;
+mod text;
+mod unit;
+
+pub use group::{FileName, Grouping};
+pub use set::{NewFile, NewSet, NewStatement, render};
+pub use unit::Owner;
+
+use crate::schema::ObjectId;
+use std::collections::{HashMap, HashSet};
+
+/// What the proof has taught so far about how objects must be written.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// Objects that are written as PostgreSQL states them, and their statements.
+    pub stated: HashMap<ObjectId, Vec<String>>,
+    /// Objects that aren't written: the replayed history doesn't have them, or has their effects otherwise.
+    pub left_out: HashSet<ObjectId>,
+    /// What the replayed history has and the model doesn't know.
+    pub extras: Vec<Extra>,
+    /// Foreign keys that are written after their tables.
+    pub split: HashSet<ObjectId>,
+}
+
+/// An object that only the replayed history showed.
+#[derive(Debug, Clone)]
+pub struct Extra {
+    /// Its kind, as pg_dump names it.
+    pub kind: String,
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// The statement.
+    pub text: String,
+    /// Its position in the dump.
+    pub position: usize,
+}

@@ -1,0 +1,276 @@
+//! Units become files: comments above, the statements, what the session must be set to, blank lines as people leave them.
+
+use super::arrange::arrange;
+use super::group::Grouping;
+use super::text::Texts;
+use super::unit::Owner;
+use super::Choices;
+use crate::history::{History, Statement};
+use crate::replay::Model;
+use crate::schema::{Context, ObjectId};
+use crate::sql::names::quote;
+
+/// A new set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSet {
+    /// Its files, in order.
+    pub files: Vec<NewFile>,
+}
+
+/// A file of a new set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// Its statements, in order.
+    pub statements: Vec<NewStatement>,
+}
+
+/// A statement of a new set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewStatement {
+    /// The line of its first word, from 1.
+    pub line: usize,
+    /// Its text without the semicolon.
+    pub text: String,
+    /// The data of a COPY.
+    pub copy_data: Option<String>,
+    /// Whose statement it is; none for one that speaks to the session.
+    pub owner: Option<Owner>,
+}
+
+impl NewSet {
+    /// The number of statements.
+    pub fn statements(&self) -> usize {
+        self.files.iter().map(|f| f.statements.len()).sum()
+    }
+
+    /// The number of lines.
+    pub fn lines(&self) -> usize {
+        self.files.iter().map(|f| f.text.lines().count()).sum()
+    }
+}
+
+/// Renders the new set as the choices stand.
+pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &Choices) -> NewSet {
+    let arrangement = arrange(history, model, choices, grouping);
+    let texts = Texts { history, schema: &model.schema, split: &arrangement.split };
+    let mut files = Vec::new();
+    for (number, owners) in arrangement.files.iter().enumerate() {
+        if owners.is_empty() {
+            continue;
+        }
+        let name = grouping.name(number);
+        let mut writer = Writer::new(history, model, choices, &texts, &name.title);
+        for owner in owners {
+            writer.unit(*owner);
+        }
+        let (text, statements) = writer.finish();
+        files.push(NewFile { name: format!("{}.sql", name.stem), text, statements });
+    }
+    NewSet { files }
+}
+
+struct Writer<'a> {
+    history: &'a History,
+    model: &'a Model,
+    choices: &'a Choices,
+    texts: &'a Texts<'a>,
+    out: String,
+    statements: Vec<NewStatement>,
+    context: Context,
+    /// The statement of the history that was written last, and its kind.
+    last: Option<(usize, crate::schema::Kind)>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(history: &'a History, model: &'a Model, choices: &'a Choices, texts: &'a Texts<'a>, title: &str) -> Self {
+        Writer {
+            history,
+            model,
+            choices,
+            texts,
+            out: format!("-- {title}\n"),
+            statements: Vec::new(),
+            context: Context::default(),
+            last: None,
+        }
+    }
+
+    fn unit(&mut self, owner: Owner) {
+        match owner {
+            Owner::Object(id) => self.object(id),
+            Owner::Extra(number) => {
+                self.switch(&Context::default());
+                self.last = None;
+                self.out.push('\n');
+                let text = self.choices.extras[number].text.clone();
+                for statement in split_statements(&text) {
+                    self.statement(&statement, None, Some(owner), "");
+                }
+            }
+        }
+    }
+
+    fn object(&mut self, id: ObjectId) {
+        let object = &self.model.schema.objects[id];
+        let source = &self.history.statements[object.source];
+        let owner = Some(Owner::Object(id));
+        if let Some(stated) = self.choices.stated.get(&id) {
+            self.switch(&Context::default());
+            self.out.push('\n');
+            self.last = None;
+            for statement in stated {
+                self.statement(statement, None, owner, "");
+            }
+            return;
+        }
+        self.switch(&object.context.clone());
+        let first_of_source = self.last.is_none_or(|(last, _)| last != object.source);
+        let implied = self.is_implied(id);
+        let blocks = if first_of_source && !implied { self.comments(source) } else { Vec::new() };
+        if !blocks.is_empty() || !self.is_tight(id, source) {
+            self.out.push('\n');
+        }
+        for block in &blocks {
+            self.out.push_str(block);
+        }
+        let trail = if implied { "" } else { self.trail(source) };
+        let copy_data = self.copy_data(id, source);
+        for text in self.texts.statements(id) {
+            self.statement(&text, copy_data.clone(), owner, trail);
+        }
+        self.last = Some((object.source, object.kind));
+    }
+
+    /// Whether the unit has no statement of its own in the history: a key taken out of its table, grants by default.
+    fn is_implied(&self, id: ObjectId) -> bool {
+        let object = &self.model.schema.objects[id];
+        match &object.body {
+            crate::schema::Body::Grant(grant) => grant.text.is_empty(),
+            crate::schema::Body::Constraint(c) => c.place != crate::objects::Place::Late,
+            _ => false,
+        }
+    }
+
+    fn copy_data(&self, id: ObjectId, source: &Statement) -> Option<String> {
+        let is_rows = self.model.schema.objects[id].kind == crate::schema::Kind::Rows;
+        let range = source.piece.copy_data.clone().filter(|_| is_rows)?;
+        Some(self.history.files[source.file].text[range].to_string())
+    }
+
+    fn trail(&self, source: &Statement) -> &'a str {
+        &self.history.files[source.file].text[source.piece.trail.clone()]
+    }
+
+    /// Statements that stood line under line stay so, as long as the one above is still there or of the same kind.
+    fn is_tight(&self, id: ObjectId, source: &Statement) -> bool {
+        let lead = &self.history.files[source.file].text[source.piece.lead.clone()];
+        let object = &self.model.schema.objects[id];
+        let follows = self.last.is_some_and(|(last, kind)| last + 1 == object.source || last == object.source || kind == object.kind);
+        follows && lead.matches('\n').count() < 2
+    }
+
+    /// The blocks of comments above a statement. The first block of a file, set off by a blank line, is the file's own
+    /// heading and not the statement's, unless it is a banner.
+    fn comments(&self, source: &Statement) -> Vec<String> {
+        let file = &self.history.files[source.file];
+        let lead = file.text[source.piece.lead.clone()].replace('\r', "");
+        let mut blocks: Vec<String> = Vec::new();
+        let mut open = false;
+        for line in lead.lines() {
+            let line = line.trim_end();
+            if line.trim().is_empty() {
+                open = false;
+            } else if let Some(block) = blocks.last_mut().filter(|_| open) {
+                block.push_str(line);
+                block.push('\n');
+            } else {
+                blocks.push(format!("{line}\n"));
+                open = true;
+            }
+        }
+        let heads_file = source.piece.lead.start == 0 && !lead.starts_with('\n') && !blocks.is_empty();
+        if heads_file && (open && blocks.len() > 1 || !open) && !is_banner(&blocks[0]) {
+            blocks.remove(0);
+        }
+        let last = blocks.len();
+        blocks
+            .into_iter()
+            .enumerate()
+            .map(|(i, block)| if i + 1 < last || !open { format!("{block}\n") } else { block })
+            .collect()
+    }
+
+    /// Sets the session as the next statement's text wants it.
+    fn switch(&mut self, wanted: &Context) {
+        if *wanted == self.context {
+            return;
+        }
+        let mut settings = Vec::new();
+        if wanted.search_path != self.context.search_path {
+            settings.push(match &wanted.search_path {
+                Some(path) if path.is_empty() => "SET search_path = ''".to_string(),
+                Some(path) => format!("SET search_path = {}", path.iter().map(|s| quote(s)).collect::<Vec<_>>().join(", ")),
+                None => "RESET search_path".to_string(),
+            });
+        }
+        if wanted.role != self.context.role {
+            settings.push(match &wanted.role {
+                Some(role) => format!("SET ROLE {}", quote(role)),
+                None => "RESET ROLE".to_string(),
+            });
+        }
+        if wanted.unchecked_bodies != self.context.unchecked_bodies {
+            let value = if wanted.unchecked_bodies { "off" } else { "on" };
+            settings.push(format!("SET check_function_bodies = {value}"));
+        }
+        self.out.push('\n');
+        for text in settings {
+            self.statement(&text, None, None, "");
+        }
+        self.context = wanted.clone();
+        self.last = None;
+    }
+
+    fn statement(&mut self, text: &str, copy_data: Option<String>, owner: Option<Owner>, trail: &str) {
+        let line = self.out.matches('\n').count() + 1;
+        self.out.push_str(text);
+        // A comment at the very end would swallow the semicolon.
+        if ends_in_comment(text) {
+            self.out.push('\n');
+        }
+        self.out.push(';');
+        self.out.push_str(trail);
+        self.out.push('\n');
+        if let Some(data) = &copy_data {
+            self.out.push_str(data);
+            self.out.push_str("\\.\n");
+        }
+        self.statements.push(NewStatement { line, text: text.to_string(), copy_data, owner });
+    }
+
+    /// The session is left as it was found, since the next file may run in it.
+    fn finish(mut self) -> (String, Vec<NewStatement>) {
+        self.switch(&Context::default());
+        (self.out, self.statements)
+    }
+}
+
+fn is_banner(block: &str) -> bool {
+    block.lines().next().is_some_and(|l| {
+        let rest = l.trim_start_matches("--").trim();
+        rest.len() > 8 && rest.chars().all(|c| "=-*#~".contains(c))
+    })
+}
+
+fn ends_in_comment(text: &str) -> bool {
+    text.lines().last().is_some_and(|l| l.contains("--"))
+        && crate::sql::lex::lex(text).last().is_some_and(|t| t.kind == crate::sql::lex::TokenKind::Comment)
+}
+
+fn split_statements(text: &str) -> Vec<String> {
+    crate::sql::split::split(text).into_iter().map(|p| text[p.body].to_string()).collect()
+}

@@ -1,0 +1,169 @@
+//! What the new set is made of: units, each with its place in the author's order and what it needs.
+
+use super::Choices;
+use crate::history::History;
+use crate::replay::Model;
+use crate::schema::{Body, Kind, ObjectId, Strength};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// What a unit writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Owner {
+    /// A live object.
+    Object(ObjectId),
+    /// Something that only the replayed history showed, by its number among the choices' extras.
+    Extra(usize),
+}
+
+/// A unit of the new set.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// What it writes.
+    pub owner: Owner,
+    /// Its place in the author's order: where it is anchored, where it was born.
+    pub key: (usize, usize, usize),
+    /// The units that must come before it.
+    pub needs: BTreeSet<usize>,
+    /// Foreign keys that stand inside it, and the units that they point at.
+    pub foreign_keys: Vec<(ObjectId, usize)>,
+}
+
+/// All units of the new set, in no order yet.
+pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSet<ObjectId>) -> Vec<Unit> {
+    let schema = &model.schema;
+    let mut owners: Vec<ObjectId> = schema
+        .live()
+        .filter(|id| (schema.is_unit(*id) || split.contains(id)) && !choices.left_out.contains(id))
+        .collect();
+    owners.sort_unstable();
+    let index: HashMap<ObjectId, usize> = owners.iter().enumerate().map(|(i, id)| (*id, i)).collect();
+    let anchors = anchors(history, model, &owners);
+    let mut units: Vec<Unit> = owners
+        .iter()
+        .map(|id| {
+            let born = schema.objects[*id].born;
+            let key = (anchors.get(id).copied().unwrap_or(born), born, *id);
+            Unit { owner: Owner::Object(*id), key, needs: BTreeSet::new(), foreign_keys: Vec::new() }
+        })
+        .collect();
+    let written_in = |id: ObjectId| {
+        let mut at = id;
+        loop {
+            match index.get(&at) {
+                Some(unit) => return Some(*unit),
+                None => at = schema.objects[at].parent?,
+            }
+        }
+    };
+    for id in schema.live() {
+        let Some(unit) = written_in(id) else { continue };
+        let inner_key = owners[unit] != id && is_foreign_key(model, id);
+        for need in &schema.objects[id].needs {
+            let Some(on) = written_in(need.on).filter(|on| *on != unit && schema.lives(need.on)) else { continue };
+            if inner_key {
+                units[unit].foreign_keys.push((id, on));
+            } else if need.strength != Strength::Order || on_earlier(&units, on, unit, schema.objects[need.on].kind) {
+                units[unit].needs.insert(on);
+            }
+        }
+    }
+    order_rows(model, &owners, &index, &mut units);
+    add_extras(model, choices, &mut units);
+    units
+}
+
+/// A need for order only must not turn the author's order around, unless a body is checked when it's made.
+fn on_earlier(units: &[Unit], on: usize, unit: usize, kind: Kind) -> bool {
+    units[on].key < units[unit].key || kind != Kind::Opaque
+}
+
+/// Whether the object is a foreign key.
+pub fn is_foreign_key(model: &Model, id: ObjectId) -> bool {
+    matches!(&model.schema.objects[id].body, Body::Constraint(c) if c.suffix == "fkey")
+}
+
+/// What came to a table from a later file stands behind what its own file says of it.
+fn anchors(history: &History, model: &Model, owners: &[ObjectId]) -> HashMap<ObjectId, usize> {
+    let schema = &model.schema;
+    let file = |id: ObjectId| history.statements[schema.objects[id].born].file;
+    let mut last: HashMap<ObjectId, usize> = HashMap::new();
+    for id in owners {
+        let root = schema.root(*id);
+        if file(root) == file(*id) {
+            let at = last.entry(root).or_default();
+            *at = (*at).max(schema.objects[*id].born);
+        }
+    }
+    owners
+        .iter()
+        .filter(|id| schema.root(**id) != **id && file(schema.root(**id)) != file(**id))
+        .filter_map(|id| last.get(&schema.root(*id)).map(|at| (*id, *at)))
+        .collect()
+}
+
+/// Statements that change rows keep their order among each other; triggers and rules that were there when rows came stay
+/// before them, later ones come after.
+fn order_rows(model: &Model, owners: &[ObjectId], index: &HashMap<ObjectId, usize>, units: &mut [Unit]) {
+    let schema = &model.schema;
+    let rows: Vec<ObjectId> = owners
+        .iter()
+        .copied()
+        .filter(|id| matches!(schema.objects[*id].kind, Kind::Rows | Kind::Opaque))
+        .collect();
+    for pair in rows.windows(2) {
+        units[index[&pair[1]]].needs.insert(index[&pair[0]]);
+    }
+    for id in &rows {
+        let Body::Rows { targets, .. } = &schema.objects[*id].body else { continue };
+        for child in targets.iter().flat_map(|t| schema.children(*t)) {
+            let Some(unit) = index.get(&child).copied() else { continue };
+            if matches!(schema.objects[child].kind, Kind::Trigger | Kind::Rule) {
+                let (first, second) =
+                    if schema.objects[child].born < schema.objects[*id].born { (unit, index[id]) } else { (index[id], unit) };
+                units[second].needs.insert(first);
+            }
+        }
+    }
+    for id in owners {
+        let object = &schema.objects[*id];
+        let after_rows = (object.kind == Kind::Setting && object.name == "population")
+            || (object.kind == Kind::Table && matches!(&object.body, Body::Table(t) if t.head.to_lowercase().contains("select")));
+        if after_rows {
+            let before = rows.iter().filter(|r| schema.objects[**r].source < object.source);
+            units[index[id]].needs.extend(before.map(|r| index[r]));
+        }
+        if object.kind == Kind::DefaultPrivileges {
+            units[index[id]].key.0 = usize::MAX;
+        }
+    }
+}
+
+/// What only the replayed history showed needs what its text names, and is needed where it is named.
+fn add_extras(model: &Model, choices: &Choices, units: &mut Vec<Unit>) {
+    let named: Vec<(String, usize)> = units
+        .iter()
+        .enumerate()
+        .filter_map(|(i, u)| match u.owner {
+            Owner::Object(id) => {
+                let object = &model.schema.objects[id];
+                let nameable = object.parent.is_none() || object.kind == Kind::Index;
+                (nameable && !matches!(object.kind, Kind::Rows | Kind::Opaque | Kind::Grant))
+                    .then(|| (object.name.clone(), i))
+            }
+            Owner::Extra(_) => None,
+        })
+        .collect();
+    let first_extra = units.len();
+    for (number, extra) in choices.extras.iter().enumerate() {
+        let words: HashSet<String> =
+            crate::sql::lex::lex_code(&extra.text).iter().filter_map(|t| t.name(&extra.text)).collect();
+        let needs = named.iter().filter(|(name, _)| words.contains(name)).map(|(_, i)| *i);
+        let mut needs: BTreeSet<usize> = needs.collect();
+        needs.extend((first_extra..units.len()).filter(|i| match units[*i].owner {
+            Owner::Extra(n) => choices.extras[n].position < extra.position,
+            Owner::Object(_) => false,
+        }));
+        let key = (usize::MAX - 1, extra.position, number);
+        units.push(Unit { owner: Owner::Extra(number), key, needs, foreign_keys: Vec::new() });
+    }
+}

@@ -1,0 +1,171 @@
+//! A folder of migrations, read in the order in which the migration tool runs them, every statement with its place.
+
+mod folder;
+
+use crate::error::{At, Error};
+use crate::sql::parse::{NodeEnum, parse};
+use crate::sql::split::{Piece, split};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// A statement's number in its history, from 0.
+pub type StatementId = usize;
+
+/// A history of migrations.
+#[derive(Debug)]
+pub struct History {
+    /// The folder that it was read from.
+    pub folder: PathBuf,
+    /// The files in the order in which they run.
+    pub files: Vec<File>,
+    /// All statements in the order in which they run.
+    pub statements: Vec<Statement>,
+    /// Files of one version: each group is a warning.
+    pub shared_versions: Vec<Vec<usize>>,
+    /// Files that belong to the layout but don't run forward (`.down.sql`).
+    pub set_aside: Vec<String>,
+}
+
+/// One file of a history.
+#[derive(Debug)]
+pub struct File {
+    /// Its name, relative to the folder.
+    pub name: String,
+    /// The version that its name starts with, if the layout has versions.
+    pub version: Option<String>,
+    /// The words after the version, without the ending.
+    pub description: String,
+    /// The whole text.
+    pub text: String,
+    /// Whether the tool wraps the file in a transaction.
+    pub in_transaction: bool,
+    /// Its statements, as numbers of the history.
+    pub statements: Range<StatementId>,
+    line_starts: Vec<usize>,
+}
+
+/// One statement of a history.
+#[derive(Debug)]
+pub struct Statement {
+    /// The file, as an index into the history's files.
+    pub file: usize,
+    /// The line of its first word, from 1.
+    pub line: usize,
+    /// Where it, its comments and its COPY data stand in the file.
+    pub piece: Piece,
+    /// PostgreSQL's tree of it.
+    pub node: NodeEnum,
+}
+
+impl File {
+    /// The line of a byte, from 1.
+    pub fn line_of(&self, byte: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= byte)
+    }
+
+    /// Line and column of a byte, both from 1.
+    fn place_of(&self, byte: usize) -> At {
+        let line = self.line_of(byte);
+        let column = self.text[self.line_starts[line - 1]..byte].chars().count() + 1;
+        At { file: self.name.clone(), line, column: Some(column) }
+    }
+}
+
+impl History {
+    /// The text of a statement, without its semicolon.
+    pub fn text(&self, id: StatementId) -> &str {
+        let statement = &self.statements[id];
+        &self.files[statement.file].text[statement.piece.body.clone()]
+    }
+
+    /// File and line of a statement.
+    pub fn at(&self, id: StatementId) -> At {
+        let statement = &self.statements[id];
+        At::new(&self.files[statement.file].name, statement.line)
+    }
+
+    /// The number of lines of all files.
+    pub fn lines(&self) -> usize {
+        self.files.iter().map(|f| f.text.lines().count()).sum()
+    }
+}
+
+/// Reads a folder of migrations.
+///
+/// # Errors
+/// All that is wrong with it, so that one bad file doesn't hide the next: a missing or empty folder, a file that isn't
+/// UTF-8, syntax errors, psql's meta-commands.
+pub fn read(folder: &Path) -> Result<History, Vec<Error>> {
+    let listing = folder::list(folder).map_err(|e| vec![e])?;
+    let mut history = History {
+        folder: folder.to_path_buf(),
+        files: Vec::new(),
+        statements: Vec::new(),
+        shared_versions: listing.shared_versions,
+        set_aside: listing.set_aside,
+    };
+    let mut errors = Vec::new();
+    for entry in listing.files {
+        match std::fs::read(folder.join(&entry.name)) {
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => read_file(&mut history, entry, text, &mut errors),
+                Err(error) => errors.push(not_utf8(&entry.name, &error)),
+            },
+            Err(error) => errors.push(Error::new(format!("{}: {error}", entry.name))),
+        }
+    }
+    if errors.is_empty() { Ok(history) } else { Err(errors) }
+}
+
+fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Error {
+    let valid = error.utf8_error().valid_up_to();
+    let line = error.as_bytes()[..valid].iter().filter(|b| **b == b'\n').count() + 1;
+    Error::new("the file isn't UTF-8").at(At::new(name, line)).hint("save it as UTF-8, for example with iconv")
+}
+
+fn read_file(history: &mut History, entry: folder::Entry, text: String, errors: &mut Vec<Error>) {
+    let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+    let first = history.statements.len();
+    // sqlx: `no_tx` is the first line of the file (sqlx-core/src/migrate/source.rs).
+    let in_transaction = !text.trim_start_matches('\u{feff}').starts_with("-- no-transaction");
+    let mut file = File {
+        name: entry.name,
+        version: entry.version,
+        description: entry.description,
+        text,
+        in_transaction,
+        statements: first..first,
+        line_starts,
+    };
+    for piece in split(&file.text) {
+        let line = file.line_of(piece.body.start);
+        match parse_piece(&file, &piece) {
+            Ok(Some(node)) => {
+                history.statements.push(Statement { file: history.files.len(), line, piece, node });
+            }
+            Ok(None) => {}
+            Err(error) => errors.push(error),
+        }
+    }
+    file.statements = first..history.statements.len();
+    history.files.push(file);
+}
+
+fn parse_piece(file: &File, piece: &Piece) -> Result<Option<NodeEnum>, Error> {
+    let body = &file.text[piece.body.clone()];
+    if piece.is_meta_command {
+        let word = body.split_whitespace().next().unwrap_or(body);
+        return Err(Error::new(format!("psql meta-command {word}: not SQL, and no migration tool runs it"))
+            .at(file.place_of(piece.body.start))
+            .hint("take the line out, or put what it includes in its place"));
+    }
+    parse(body).map_err(|error| {
+        let at = file.place_of((piece.body.start + error.offset).min(file.text.len()));
+        let wrong = Error::new(error.message).at(at);
+        if body.contains("{{") || body.contains("${") || body.contains("<%") {
+            wrong.hint("this looks like a template mark: render the file first, consolidate reads plain SQL")
+        } else {
+            wrong
+        }
+    })
+}

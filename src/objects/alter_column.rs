@@ -1,0 +1,197 @@
+//! ALTER TABLE ... ALTER COLUMN: defaults, types, NOT NULL, identity, worked into the column's own text.
+
+use super::alter_table::Segment;
+use super::element::{Column, PieceKind};
+use crate::replay::Replay;
+use crate::schema::{Body, Kind, Need, ObjectId, Strength};
+use crate::sql::edit;
+use crate::sql::lex::lex_code;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AlterTableCmd, AlterTableType as T};
+
+impl Replay<'_> {
+    /// Folds an ALTER COLUMN; false if it must stay an ALTER.
+    pub(crate) fn alter_column(&mut self, table: ObjectId, subtype: T, command: &AlterTableCmd, segment: &Segment) -> bool {
+        let Some(column) = self.schema.child(table, Kind::Column, &command.name) else { return false };
+        if !matches!(self.schema.objects[column].body, Body::Column(_)) {
+            return false;
+        }
+        match subtype {
+            T::AtColumnDefault => self.alter_default(table, column, command, segment),
+            T::AtSetNotNull => {
+                self.set_not_null(table, column);
+                true
+            }
+            T::AtDropNotNull => self.drop_not_null(column),
+            T::AtAlterColumnType => self.alter_type(table, column, command, segment),
+            T::AtAddIdentity => {
+                let Some(text) = after_words(&segment.text, "add") else { return false };
+                self.create_column_sequence(table, column);
+                self.edit_column(column, "identity added", |c| c.set(PieceKind::Identity, text));
+                true
+            }
+            T::AtDropIdentity => {
+                self.end_column_sequence(column);
+                self.edit_column(column, "identity dropped", |c| {
+                    c.remove(PieceKind::Identity);
+                });
+                self.set_not_null(table, column);
+                true
+            }
+            T::AtDropExpression => {
+                self.edit_column(column, "expression dropped", |c| c.remove(PieceKind::Generated));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn edit_column(&mut self, id: ObjectId, note: &str, edit: impl FnOnce(&mut Column)) {
+        if let Body::Column(column) = &mut self.schema.objects[id].body {
+            edit(column);
+        }
+        self.folded(id, note);
+        if let Some(table) = self.schema.objects[id].parent {
+            self.schema.objects[table].edited = true;
+        }
+    }
+
+    fn column_body(&self, id: ObjectId) -> Option<&Column> {
+        match &self.schema.objects[id].body {
+            Body::Column(column) => Some(column),
+            _ => None,
+        }
+    }
+
+    /// NOT NULL, where neither the column nor a primary key says it yet.
+    pub(crate) fn set_not_null(&mut self, table: ObjectId, column: ObjectId) {
+        let words = self.keyword(table, "NOT NULL");
+        let already = self
+            .column_body(column)
+            .and_then(|c| c.piece(PieceKind::Nullability))
+            .is_some_and(|p| p.text.to_lowercase().contains("not"));
+        if !already {
+            self.edit_column(column, "set not null", |c| c.set(PieceKind::Nullability, words));
+        } else {
+            self.event(column, crate::ledger::What::Folded("set not null".into()));
+        }
+    }
+
+    fn drop_not_null(&mut self, column: ObjectId) -> bool {
+        let Some(body) = self.column_body(column) else { return false };
+        let says = body.piece(PieceKind::Nullability).is_some();
+        if !says && (body.is_serial() || body.piece(PieceKind::Identity).is_some()) {
+            return false;
+        }
+        self.edit_column(column, "drop not null", |c| c.remove(PieceKind::Nullability));
+        true
+    }
+
+    fn alter_default(&mut self, table: ObjectId, column: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
+        let Some(body) = self.column_body(column) else { return false };
+        let was_serial = body.is_serial();
+        if was_serial {
+            self.unfold_serial(table, column);
+        }
+        if let Some(old) = self.schema.child(column, Kind::Default, "default") {
+            self.kill(old, None);
+        }
+        match &command.def {
+            None => {
+                self.edit_column(column, "default dropped", |c| c.remove(PieceKind::Default));
+                true
+            }
+            Some(expr) => {
+                let Some(expression) = after_words(&segment.text, "default") else { return false };
+                let text = format!("{} {expression}", self.keyword(table, "DEFAULT"));
+                self.create_default(table, column, Some(expr));
+                self.edit_column(column, "default set", |c| c.set(PieceKind::Default, text));
+                true
+            }
+        }
+    }
+
+    /// Writes a serial column as its integer type, so that its default can go; the sequence stays as long as it lives.
+    fn unfold_serial(&mut self, table: ObjectId, column: ObjectId) {
+        let Some(piece) = self.column_body(column).and_then(|c| c.piece(PieceKind::Type)) else { return };
+        let integer = match piece.text.to_ascii_lowercase().as_str() {
+            "bigserial" | "serial8" => "BIGINT",
+            "smallserial" | "serial2" => "SMALLINT",
+            _ => "INTEGER",
+        };
+        let integer = self.keyword(table, integer);
+        self.edit_column(column, "serial taken apart", |c| c.set(PieceKind::Type, integer));
+        self.set_not_null(table, column);
+    }
+
+    fn end_column_sequence(&mut self, column: ObjectId) {
+        let sequence =
+            self.schema.children(column).into_iter().find(|id| self.schema.objects[*id].kind == Kind::Sequence);
+        if let Some(sequence) = sequence {
+            self.kill(sequence, None);
+        }
+    }
+
+    fn alter_type(&mut self, table: ObjectId, column: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
+        let Some(body) = self.column_body(column) else { return false };
+        if body.is_serial() || body.piece(PieceKind::Identity).is_some() {
+            return false;
+        }
+        let Some(NodeEnum::ColumnDef(definition)) = command.def.as_ref().and_then(|d| d.node.as_ref()) else {
+            return false;
+        };
+        let Some(text) = type_text(&segment.text) else { return false };
+        let mut type_only = (**definition).clone();
+        type_only.raw_default = None;
+        let mut needs: Vec<Need> = self.needs(&type_only, None);
+        // The column's own default, sequence and schema stay needed; the old type doesn't.
+        let keep = |n: &Need, schema: &crate::schema::Schema| {
+            !matches!(schema.objects[n.on].kind, Kind::Type | Kind::Domain)
+        };
+        needs.extend(self.schema.objects[column].needs.iter().filter(|n| keep(n, &self.schema)).copied());
+        self.schema.clear_needs(column);
+        self.schema.add_needs(column, needs);
+        self.schema.add_needs(column, [Need { on: table, strength: Strength::Auto }]);
+        self.edit_column(column, "type changed", |c| c.set(PieceKind::Type, text));
+        true
+    }
+}
+
+/// The text after the first keyword that is this one.
+fn after_words(text: &str, word: &str) -> Option<String> {
+    let tokens = lex_code(text);
+    let at = edit::find_word(text, &tokens, 0, word)?;
+    let next = tokens.get(at + 1)?;
+    Some(text[next.start..tokens.last()?.end].to_string())
+}
+
+/// The type of `ALTER c [SET DATA] TYPE type [COLLATE c] [USING e]`.
+fn type_text(text: &str) -> Option<String> {
+    let tokens = lex_code(text);
+    // The column itself may be called "type".
+    let from = if tokens.get(1)?.is(text, "column") { 3 } else { 2 };
+    let at = edit::find_word(text, &tokens, from, "type")? + 1;
+    let mut depth = 0;
+    let mut end = at;
+    for token in &tokens[at..] {
+        match token.text(text) {
+            "(" => depth += 1,
+            ")" => depth -= 1,
+            _ if depth == 0 && token.is(text, "using") => break,
+            _ => {}
+        }
+        end += 1;
+    }
+    Some(text[tokens.get(at)?.start..tokens[end - 1].end].to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_ends_before_using() {
+        let text = "ALTER COLUMN type SET DATA TYPE numeric(10, 2) USING type::numeric";
+        assert_eq!(type_text(text).as_deref(), Some("numeric(10, 2)"));
+    }
+}

@@ -1,0 +1,310 @@
+//! ALTER TABLE, command by command: what folds into the CREATE TABLE does; the rest stays an ALTER of its own.
+
+use super::element::{Element, Place, trail_after};
+use crate::ledger::{Mark, What};
+use crate::replay::Replay;
+use crate::replay::is_cascade;
+use crate::schema::{Body, Kind, ObjectId};
+use crate::sql::edit;
+use crate::sql::lex::{Token, lex_code};
+use crate::sql::names;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType as T, Constraint as ConstraintTree};
+
+/// One command of an ALTER TABLE, as text.
+pub(crate) struct Segment {
+    /// Where it begins in the statement.
+    pub start: usize,
+    /// Its text.
+    pub text: String,
+    /// Comment lines above it, within the statement.
+    pub lead: Vec<String>,
+    /// A comment behind it on its line.
+    pub trail: String,
+    /// The statement with this command only.
+    pub alone: String,
+}
+
+impl Replay<'_> {
+    /// ALTER TABLE, and ALTER of indexes, views and sequences, which share its tree.
+    pub(crate) fn alter_table(&mut self, statement: &AlterTableStmt) {
+        let type_name = statement.relation.as_ref().map(names::range_var).unwrap_or_default();
+        let target = self.relation_opt(&statement.relation).or_else(|| self.schema.type_of(&type_name, &self.path()));
+        let Some(target) = target else {
+            return self.missing(1, 1, statement.missing_ok, "alters what isn't there");
+        };
+        let segments = segments(&self.text);
+        if segments.len() != statement.cmds.len() {
+            self.attach(target, Kind::Setting, &first_words(&self.text), Vec::new());
+            return;
+        }
+        for (node, segment) in statement.cmds.iter().zip(&segments) {
+            let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { continue };
+            if !self.lives_as_table(target) || !self.alter_one(target, command, segment) {
+                self.follow_up(target, &key(command), segment);
+            }
+        }
+    }
+
+    fn lives_as_table(&self, target: ObjectId) -> bool {
+        matches!(self.schema.objects[target].body, Body::Table(_))
+    }
+
+    /// Keeps a command as an ALTER of its own; one with the same key is superseded.
+    pub(crate) fn follow_up(&mut self, target: ObjectId, key: &str, segment: &Segment) {
+        let needs = Replay::reparse(&segment.alone).map(|n| self.needs(&n, Some(target))).unwrap_or_default();
+        self.attach_text(target, Kind::Setting, key, needs, segment.alone.clone());
+    }
+
+    /// Folds a command; false if it can't be.
+    fn alter_one(&mut self, table: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
+        let Ok(subtype) = T::try_from(command.subtype) else { return false };
+        match subtype {
+            T::AtAddColumn => self.add_column(table, command, segment),
+            T::AtDropColumn => self.drop_column(table, command),
+            T::AtAddConstraint => self.add_constraint(table, command, segment),
+            T::AtDropConstraint => self.drop_constraint(table, command),
+            T::AtValidateConstraint => self.validate_constraint(table, command),
+            T::AtChangeOwner => {
+                let role = command.newowner.as_ref().map(names::role_spec).unwrap_or_default();
+                let on = self.schema.global(Kind::Role, &role);
+                let needs = on.map(|on| crate::schema::Need { on, strength: crate::schema::Strength::Normal });
+                self.attach_text(table, Kind::Setting, "owner", needs.into_iter().collect(), segment.alone.clone());
+                true
+            }
+            T::AtDisableRowSecurity => self.drop_setting(table, "row security"),
+            T::AtNoForceRowSecurity => self.drop_setting(table, "forced row security"),
+            T::AtDropCluster => self.drop_setting(table, "cluster"),
+            T::AtResetRelOptions | T::AtSetRelOptions => false,
+            _ => self.alter_column(table, subtype, command, segment),
+        }
+    }
+
+    /// A setting that is taken back leaves nothing; one that was never made is kept as written.
+    fn drop_setting(&mut self, table: ObjectId, name: &str) -> bool {
+        match self.schema.child(table, Kind::Setting, name) {
+            Some(setting) => {
+                self.kill(setting, None);
+                true
+            }
+            None => {
+                self.mark(Mark::Noop(format!("{name} isn't on")));
+                true
+            }
+        }
+    }
+
+    fn add_column(&mut self, table: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
+        let Some(NodeEnum::ColumnDef(column)) = command.def.as_ref().and_then(|d| d.node.as_ref()) else { return false };
+        if self.schema.column(table, &column.colname).is_some() {
+            self.mark(Mark::Noop(format!("column {} is already there", column.colname)));
+            return true;
+        }
+        let Body::Table(body) = &self.schema.objects[table].body else { return false };
+        if body.elements.is_empty() && body.tail.is_empty() {
+            return false;
+        }
+        let start = column.location.max(0) as usize;
+        let Some(text) = segment.text.get(start.saturating_sub(segment.start)..) else { return false };
+        let id = self.create_column(table, column, start, text);
+        self.event(id, What::Folded("column added".into()));
+        self.schema.objects[id].edited = true;
+        self.insert_element(table, id, segment);
+        true
+    }
+
+    /// Puts a column behind the last column of the list, a constraint at the end.
+    fn insert_element(&mut self, table: ObjectId, id: ObjectId, segment: &Segment) {
+        let is_column = self.schema.objects[id].kind == Kind::Column;
+        let kinds: Vec<bool> = match &self.schema.objects[table].body {
+            Body::Table(t) => t
+                .elements
+                .iter()
+                .map(|e| e.object.is_none_or(|o| self.schema.objects[o].kind == Kind::Column))
+                .collect(),
+            _ => return,
+        };
+        let at = if is_column { kinds.iter().rposition(|c| *c).map_or(0, |i| i + 1) } else { kinds.len() };
+        let Body::Table(body) = &mut self.schema.objects[table].body else { return };
+        let indent = body.indent();
+        let mut lead = String::new();
+        for comment in &segment.lead {
+            lead.push_str(&indent);
+            lead.push_str(comment);
+        }
+        lead.push_str(&indent);
+        if body.elements.is_empty() && body.close.is_empty() {
+            lead.clear();
+        }
+        let trail = if indent.contains('\n') { segment.trail.clone() } else { String::new() };
+        body.elements.insert(at, Element { object: Some(id), lead, text: String::new(), trail });
+        self.schema.objects[table].edited = true;
+    }
+
+    fn drop_column(&mut self, table: ObjectId, command: &AlterTableCmd) -> bool {
+        match self.schema.child(table, Kind::Column, &command.name) {
+            Some(column) if matches!(self.schema.objects[column].body, Body::Inside) => false,
+            Some(column) => {
+                self.end(column, None, is_cascade(command.behavior));
+                true
+            }
+            None if command.missing_ok && !self.opaque_writes => {
+                self.mark(Mark::Noop(format!("column {} isn't there", command.name)));
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn add_constraint(&mut self, table: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
+        let Some(NodeEnum::Constraint(tree)) = command.def.as_ref().and_then(|d| d.node.as_ref()) else { return false };
+        if !tree.indexname.is_empty() {
+            return self.constraint_using_index(table, tree);
+        }
+        let start = (tree.location.max(0) as usize).saturating_sub(segment.start);
+        let Some(text) = segment.text.get(start..) else { return false };
+        let id = self.create_constraint(table, None, tree, text, Place::Late);
+        self.fold_into_table_with(table, id, tree, segment);
+        true
+    }
+
+    /// A constraint that stays NOT VALID can't stand in a CREATE TABLE, which would check it.
+    fn fold_into_table_with(&mut self, table: ObjectId, id: ObjectId, tree: &ConstraintTree, segment: &Segment) {
+        let has_list = matches!(&self.schema.objects[table].body, Body::Table(t) if !t.tail.is_empty());
+        if tree.skip_validation || !has_list {
+            self.schema.objects[id].edited = segment.alone != self.text;
+            return;
+        }
+        self.event(id, What::Folded("constraint added".into()));
+        self.insert_element(table, id, segment);
+    }
+
+    /// See above, for a constraint that has no segment of its own.
+    pub(crate) fn fold_into_table(&mut self, table: ObjectId, id: ObjectId) {
+        let empty =
+            Segment { start: 0, text: String::new(), lead: Vec::new(), trail: String::new(), alone: String::new() };
+        if matches!(&self.schema.objects[table].body, Body::Table(t) if !t.tail.is_empty()) {
+            self.event(id, What::Folded("constraint added".into()));
+            self.insert_element(table, id, &empty);
+        }
+    }
+
+    fn drop_constraint(&mut self, table: ObjectId, command: &AlterTableCmd) -> bool {
+        let Some(id) = self.schema.child(table, Kind::Constraint, &command.name) else {
+            if command.missing_ok && !self.opaque_writes {
+                self.mark(Mark::Noop(format!("constraint {} isn't there", command.name)));
+            }
+            return command.missing_ok && !self.opaque_writes;
+        };
+        if let Body::Constraint(constraint) = &self.schema.objects[id].body
+            && constraint.suffix == "pkey"
+        {
+            // Before PostgreSQL 18 a column of a dropped primary key stays NOT NULL.
+            for column in constraint.columns.clone() {
+                if let Some(column) = self.schema.column(table, &column) {
+                    self.set_not_null(table, column);
+                }
+            }
+        }
+        self.end(id, None, is_cascade(command.behavior));
+        true
+    }
+
+    fn validate_constraint(&mut self, table: ObjectId, command: &AlterTableCmd) -> bool {
+        let Some(id) = self.schema.child(table, Kind::Constraint, &command.name) else { return false };
+        let Body::Constraint(constraint) = &mut self.schema.objects[id].body else { return false };
+        let tokens = lex_code(&constraint.text);
+        let pair = tokens.windows(2).find(|w| w[0].is(&constraint.text, "not") && w[1].is(&constraint.text, "valid"));
+        let Some(range) = pair.map(|w| w[0].start..w[1].end) else {
+            self.mark(Mark::Noop(format!("constraint {} is valid", command.name)));
+            return true;
+        };
+        constraint.text = edit::replace(&constraint.text, vec![(range, String::new())]).trim_end().to_string();
+        self.folded(id, "validated");
+        self.fold_into_table(table, id);
+        true
+    }
+}
+
+/// What an ALTER that can't be folded is about: a later one about the same supersedes it.
+fn key(command: &AlterTableCmd) -> String {
+    let Ok(subtype) = T::try_from(command.subtype) else { return "alter".into() };
+    let name = &command.name;
+    match subtype {
+        T::AtEnableRowSecurity => "row security".into(),
+        T::AtForceRowSecurity => "forced row security".into(),
+        T::AtClusterOn => "cluster".into(),
+        T::AtReplicaIdentity => "replica identity".into(),
+        T::AtSetLogged | T::AtSetUnLogged => "logged".into(),
+        T::AtEnableTrig | T::AtEnableAlwaysTrig | T::AtEnableReplicaTrig | T::AtDisableTrig => format!("trigger {name}"),
+        T::AtEnableRule | T::AtEnableAlwaysRule | T::AtEnableReplicaRule | T::AtDisableRule => format!("rule {name}"),
+        T::AtSetStatistics => format!("statistics {name}"),
+        T::AtSetStorage => format!("storage {name}"),
+        T::AtSetCompression => format!("compression {name}"),
+        T::AtAlterColumnType => format!("type {name}"),
+        other => {
+            // Options and partitions add up rather than replace each other, so each statement has a key of its own.
+            let word = format!("{other:?}").trim_start_matches("At").to_lowercase();
+            let what = command.def.as_ref().map(|d| format!("{:x}", fingerprint(&format!("{d:?}")))).unwrap_or_default();
+            format!("{word} {name}{what}")
+        }
+    }
+}
+
+fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |sum, b| (sum ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn first_words(text: &str) -> String {
+    crate::replay::first_words(text, 5)
+}
+
+/// The commands of an ALTER TABLE as texts.
+fn segments(text: &str) -> Vec<Segment> {
+    let tokens = lex_code(text);
+    let Some(first) = first_command(text, &tokens) else { return Vec::new() };
+    let parts = edit::split_commas(text, &tokens, first, tokens.len());
+    let head = &text[..tokens[first].start];
+    let mut segments: Vec<Segment> = Vec::new();
+    let mut at = tokens[first].start;
+    for (i, part) in parts.iter().enumerate() {
+        let (start, end) = (tokens[part.start].start, tokens[part.end - 1].end);
+        let next = parts.get(i + 1).map_or(text.len(), |p| tokens[p.start].start);
+        let (trail, resume) = trail_after(text, end, parts.get(i + 1).map(|_| tokens[part.end].start), next);
+        let lead = text[at..start].lines().map(str::trim).filter(|l| l.starts_with("--")).map(String::from).collect();
+        let body = text[start..end].to_string();
+        let alone = if parts.len() == 1 { text.to_string() } else { format!("{}{body}", one_line(head)) };
+        segments.push(Segment { start, text: body, lead, trail, alone });
+        at = resume;
+    }
+    segments
+}
+
+fn one_line(head: &str) -> String {
+    format!("{} ", head.trim_end())
+}
+
+/// ALTER TABLE [IF EXISTS] [ONLY] name [*] ...
+fn first_command(text: &str, tokens: &[Token]) -> Option<usize> {
+    let mut at = 1;
+    while ["table", "index", "view", "sequence", "materialized", "foreign", "type"].iter().any(|w| {
+        tokens.get(at).is_some_and(|t| t.is(text, w))
+    }) && at < 3
+    {
+        at += 1;
+        if !tokens.get(at - 1)?.is(text, "materialized") && !tokens.get(at - 1)?.is(text, "foreign") {
+            break;
+        }
+    }
+    if tokens.get(at)?.is(text, "if") {
+        at += 2;
+    }
+    if tokens.get(at)?.is(text, "only") {
+        at += 1;
+    }
+    at = edit::name_end(text, tokens, at);
+    if tokens.get(at)?.text(text) == "*" {
+        at += 1;
+    }
+    (at < tokens.len()).then_some(at)
+}

@@ -1,0 +1,120 @@
+//! ALTER DEFAULT PRIVILEGES: reaches only what is created after it. The new set states it after everything else, and what
+//! it gave to the objects that came after it as plain grants, so that the order of the set can't change who may do what.
+
+use super::grant::{Atom, GrantBody, Privilege, is_reached};
+use crate::replay::{New, Replay};
+use crate::schema::{Body, Kind, Need, ObjectId, Strength};
+use crate::sql::names;
+use pg_query::NodeEnum;
+use pg_query::protobuf::AlterDefaultPrivilegesStmt;
+
+/// What one ALTER DEFAULT PRIVILEGES gives.
+#[derive(Debug, Clone)]
+pub struct DefaultGrant {
+    schemas: Vec<String>,
+    role: Option<String>,
+    object_type: i32,
+    is_grant: bool,
+    grant_option: bool,
+    privileges: Vec<String>,
+    grantees: Vec<String>,
+    /// The statement's object.
+    source: ObjectId,
+    /// The plain grants that came of it.
+    grants: Option<ObjectId>,
+}
+
+impl Replay<'_> {
+    /// ALTER DEFAULT PRIVILEGES.
+    pub(crate) fn default_privileges(&mut self, statement: &AlterDefaultPrivilegesStmt) {
+        let Some(action) = &statement.action else { return };
+        let mut schemas = Vec::new();
+        let mut roles = Vec::new();
+        for option in &statement.options {
+            let Some(NodeEnum::DefElem(option)) = &option.node else { continue };
+            let Some(NodeEnum::List(list)) = option.arg.as_ref().and_then(|a| a.node.as_ref()) else { continue };
+            match option.defname.as_str() {
+                "schemas" => schemas = names::strings(&list.items),
+                _ => roles = list.items.iter().map(names::role).collect(),
+            }
+        }
+        let text = self.text.to_string();
+        let mut needs = self.needs(statement, None);
+        for schema in &schemas {
+            needs.extend(self.schema.global(Kind::Schema, schema).map(|on| Need { on, strength: Strength::Normal }));
+        }
+        let name = crate::replay::first_words(&text, 10);
+        let source = self.create(New { needs, ..New::global(Kind::DefaultPrivileges, name, Body::Text(text)) });
+        let session = self.context.role.clone();
+        let targets = if roles.is_empty() { vec![session] } else { roles.into_iter().map(Some).collect() };
+        for role in targets {
+            self.defaults.push(DefaultGrant {
+                schemas: schemas.clone(),
+                role,
+                object_type: action.objtype,
+                is_grant: action.is_grant,
+                grant_option: action.grant_option,
+                privileges: privileges(&action.privileges),
+                grantees: action.grantees.iter().map(names::role).collect(),
+                source,
+                grants: None,
+            });
+        }
+    }
+
+    /// What the default privileges give to a new object.
+    pub(crate) fn default_grants(&mut self, id: ObjectId) {
+        for i in 0..self.defaults.len() {
+            let rule = &self.defaults[i];
+            let object = &self.schema.objects[id];
+            // The superuser of a scratch database is postgres, and so is the user of most histories that say FOR ROLE.
+            let session = object.context.role.as_deref().unwrap_or("postgres");
+            let by = rule.role.as_deref().unwrap_or("postgres") == session;
+            let within = rule.schemas.is_empty() || rule.schemas.contains(&object.schema);
+            if !by || !within || !is_reached(object.kind, rule.object_type) || object.schema == "pg_temp" {
+                continue;
+            }
+            let privileges: Vec<Privilege> =
+                rule.privileges.iter().map(|p| Privilege { name: p.clone(), columns: Vec::new() }).collect();
+            let atoms: Vec<Atom> = rule
+                .grantees
+                .iter()
+                .map(|g| Atom { target: id, grantee: g.clone(), privileges: privileges.clone() })
+                .collect();
+            self.give_default(i, atoms);
+        }
+    }
+
+    fn give_default(&mut self, rule: usize, atoms: Vec<Atom>) {
+        let needs = self.grant_needs(&atoms);
+        let existing = self.defaults[rule].grants.filter(|g| self.schema.lives(*g));
+        if let Some(grant) = existing {
+            if let Body::Grant(body) = &mut self.schema.objects[grant].body {
+                body.atoms.extend(atoms);
+            }
+            return self.schema.add_needs(grant, needs);
+        }
+        let source = self.defaults[rule].source;
+        let (is_grant, grant_option) = (self.defaults[rule].is_grant, self.defaults[rule].grant_option);
+        let body = GrantBody { text: String::new(), is_grant, grant_option, atoms, all_in: Vec::new() };
+        let name = format!("what {} gave", self.schema.objects[source].name);
+        let id = self.create(New { needs, ..New::global(Kind::Grant, name, Body::Grant(body)) });
+        let statement = self.schema.objects[source].source;
+        let object = &mut self.schema.objects[id];
+        (object.born, object.source, object.edited) = (statement, statement, true);
+        self.defaults[rule].grants = Some(id);
+    }
+}
+
+fn privileges(nodes: &[pg_query::Node]) -> Vec<String> {
+    if nodes.is_empty() {
+        return vec!["ALL".into()];
+    }
+    nodes
+        .iter()
+        .filter_map(|n| match &n.node {
+            Some(NodeEnum::AccessPriv(p)) => Some(p.priv_name.to_uppercase()),
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,29 @@
+//! One file per kind of database object: how a CREATE makes it, what it needs, and how each ALTER folds into it.
+
+mod alter_column;
+mod alter_table;
+pub mod auto_name;
+mod constraint;
+mod default_privileges;
+mod do_block;
+mod domain;
+mod element;
+mod grant;
+mod index;
+pub mod kind;
+mod other;
+mod policy;
+mod role;
+mod routine;
+mod rows;
+mod schema_objects;
+mod sequence;
+mod table;
+mod trigger;
+mod types;
+mod view;
+
+pub use element::{Column, Constraint, Element, Piece, PieceKind, Place, Table};
+pub use constraint::name_addition;
+pub use default_privileges::DefaultGrant;
+pub use grant::{Atom, GrantBody, Privilege};

@@ -1,0 +1,209 @@
+//! Rows: which statements bring rows that live, which change nothing in a fresh database, which end the rows of others.
+
+use crate::ledger::Mark;
+use crate::replay::{New, Replay};
+use crate::schema::{Body, Kind, Need, ObjectId, Strength};
+use crate::sql::names;
+use crate::sql::walk::{References, references};
+use pg_query::NodeEnum;
+use pg_query::protobuf::{CopyStmt, InsertStmt, RangeVar, TruncateStmt};
+
+impl Replay<'_> {
+    /// INSERT, UPDATE, DELETE, MERGE.
+    pub(crate) fn rows(&mut self, node: &NodeEnum) {
+        let (relation, columns): (Option<&RangeVar>, &[pg_query::Node]) = match node {
+            NodeEnum::InsertStmt(s) => (s.relation.as_ref(), &s.cols),
+            NodeEnum::UpdateStmt(s) => (s.relation.as_ref(), &s.target_list),
+            NodeEnum::DeleteStmt(s) => (s.relation.as_ref(), &[]),
+            NodeEnum::MergeStmt(s) => (s.relation.as_ref(), &[]),
+            _ => return,
+        };
+        let Some(table) = relation.and_then(|r| self.relation(r)) else {
+            return self.keep_opaque("rows of a table that this history didn't make");
+        };
+        if self.schema.objects[table].schema == "pg_temp" {
+            self.filled.insert(table);
+            return self.mark(Mark::Session("rows of a temporary table".into()));
+        }
+        let has_with = matches!(node, NodeEnum::InsertStmt(s) if s.with_clause.is_some());
+        match node {
+            NodeEnum::InsertStmt(s) if !has_with => {
+                if let Some(why) = self.inserts_nothing(s) {
+                    return self.mark(Mark::Backfill(why));
+                }
+            }
+            NodeEnum::InsertStmt(_) => {}
+            NodeEnum::DeleteStmt(s) if s.where_clause.is_none() && s.using_clause.is_empty() => {
+                return self.empty(&[table], "deletes all rows");
+            }
+            _ if !self.has_rows(table) => {
+                let why = format!("{} has no rows in a fresh database", self.schema.display(table));
+                return self.mark(Mark::Backfill(why));
+            }
+            _ => {}
+        }
+        let found = references(node);
+        let mut needs = self.row_needs(&found, table);
+        for column in columns {
+            if let Some(NodeEnum::ResTarget(target)) = &column.node
+                && let Some(on) = self.schema.column(table, &target.name)
+            {
+                needs.push(Need { on, strength: Strength::Order });
+            }
+        }
+        self.add_rows(vec![table], needs);
+    }
+
+    fn row_needs(&self, found: &References, table: ObjectId) -> Vec<Need> {
+        let mut needs = self.needs_of_references(found, Some(table));
+        needs.iter_mut().for_each(|n| n.strength = Strength::Order);
+        needs
+    }
+
+    fn add_rows(&mut self, targets: Vec<ObjectId>, mut needs: Vec<Need>) {
+        let Some(first) = targets.first().copied() else { return };
+        needs.retain(|n| !targets.contains(&n.on));
+        for on in &targets {
+            let strength = if *on == first { Strength::Auto } else { Strength::Order };
+            needs.push(Need { on: *on, strength });
+        }
+        let place = (self.schema.objects[first].schema.clone(), self.schema.objects[first].name.clone());
+        let body = Body::Rows { text: self.text.to_string(), targets };
+        self.create(New { needs, ..New::in_schema(Kind::Rows, place, body) });
+    }
+
+    /// A SELECT whose WITH changes rows: any table that it names may have rows then.
+    pub(crate) fn rows_of_with(&mut self, found: &References) {
+        let path = self.path();
+        let targets: Vec<ObjectId> = found
+            .relations
+            .iter()
+            .filter_map(|r| self.schema.relation(r, &path))
+            .filter(|id| self.schema.objects[*id].kind == Kind::Table)
+            .collect();
+        let needs = self.needs_of_references(found, None);
+        if targets.is_empty() {
+            return self.keep_effects("changes rows of what this history didn't make");
+        }
+        self.add_rows(targets, needs);
+    }
+
+    /// Why an INSERT ... SELECT brings nothing: all that it reads from is empty.
+    fn inserts_nothing(&self, statement: &InsertStmt) -> Option<String> {
+        let Some(NodeEnum::SelectStmt(select)) = statement.select_stmt.as_ref().and_then(|s| s.node.as_ref()) else {
+            return None;
+        };
+        if !select.values_lists.is_empty() || select.from_clause.is_empty() || !select.group_clause.is_empty() {
+            return None;
+        }
+        let path = self.path();
+        let from = references(&select.from_clause);
+        let plain = select.from_clause.iter().all(|n| match &n.node {
+            Some(NodeEnum::RangeVar(_)) => true,
+            // An outer join keeps rows of one side; only inner joins are empty as soon as one side is.
+            Some(NodeEnum::JoinExpr(join)) => join.jointype <= 1,
+            _ => false,
+        });
+        let aggregates = references(&select.target_list).functions.iter().any(|f| {
+            matches!(f.name.as_str(), "count" | "sum" | "max" | "min" | "avg" | "array_agg" | "jsonb_agg" | "json_agg")
+        });
+        if !plain || aggregates {
+            return None;
+        }
+        let empty = from.relations.iter().filter_map(|r| self.schema.relation(r, &path)).find(|id| {
+            self.schema.objects[*id].kind == Kind::Table && !self.has_rows(*id)
+        })?;
+        Some(format!("{} has no rows in a fresh database", self.schema.display(empty)))
+    }
+
+    /// Whether the table may have rows at this point of the history.
+    pub(crate) fn has_rows(&self, table: ObjectId) -> bool {
+        self.opaque_writes
+            || self.filled.contains(&table)
+            || self.schema.objects[table].kind != Kind::Table
+            || self.schema.dependents(table).iter().any(|(id, _)| {
+                let object = &self.schema.objects[*id];
+                match &object.body {
+                    Body::Rows { targets, .. } => targets.contains(&table),
+                    _ => object.inherits.contains(&table) && self.has_rows(*id),
+                }
+            })
+    }
+
+    /// A table made by a query has the query's rows.
+    pub(crate) fn query_brings_rows(&mut self, table: ObjectId) {
+        self.filled.insert(table);
+    }
+
+    /// TRUNCATE, with CASCADE also of the tables that point at these.
+    pub(crate) fn truncate(&mut self, statement: &TruncateStmt) {
+        let mut tables: Vec<ObjectId> = Vec::new();
+        for node in &statement.relations {
+            let Some(NodeEnum::RangeVar(range)) = &node.node else { continue };
+            match self.relation(range) {
+                Some(id) => tables.push(id),
+                None => return self.keep_opaque("empties a table that this history didn't make"),
+            }
+        }
+        if crate::replay::is_cascade(statement.behavior) {
+            let mut at = 0;
+            while at < tables.len() {
+                for (id, _) in self.schema.dependents(tables[at]) {
+                    let object = &self.schema.objects[id];
+                    if let (Body::Constraint(c), Some(parent)) = (&object.body, object.parent)
+                        && c.suffix == "fkey"
+                        && !tables.contains(&parent)
+                    {
+                        tables.push(parent);
+                    }
+                }
+                at += 1;
+            }
+        }
+        self.empty(&tables, "truncates");
+    }
+
+    /// All rows of some tables go. Where anything else may have written, the statement stays.
+    fn empty(&mut self, tables: &[ObjectId], how: &str) {
+        if !tables.iter().any(|t| self.has_rows(*t)) {
+            return self.mark(Mark::Backfill("the tables have no rows in a fresh database".into()));
+        }
+        let certain = !self.opaque_writes && !tables.iter().any(|t| self.filled.contains(t));
+        let doomed: Vec<ObjectId> = self
+            .schema
+            .live()
+            .filter(|id| match &self.schema.objects[*id].body {
+                Body::Rows { targets, .. } => targets.iter().all(|t| tables.contains(t)),
+                _ => false,
+            })
+            .collect();
+        for id in doomed {
+            self.kill(id, None);
+        }
+        if certain && !tables.iter().any(|t| self.has_rows(*t)) {
+            self.mark(Mark::EndsRows(how.into()));
+        } else {
+            self.add_rows(tables.to_vec(), Vec::new());
+        }
+    }
+
+    /// COPY ... FROM stdin with its data in the file.
+    pub(crate) fn copy(&mut self, statement: &CopyStmt) {
+        if !statement.is_from {
+            return self.mark(Mark::Session("only looks".into()));
+        }
+        let table = self.relation_opt(&statement.relation);
+        let has_data = self.history.statements[self.current].piece.copy_data.is_some();
+        match table {
+            Some(table) if has_data => {
+                let needs: Vec<Need> = names::strings(&statement.attlist)
+                    .iter()
+                    .filter_map(|c| self.schema.column(table, c))
+                    .map(|on| Need { on, strength: Strength::Order })
+                    .collect();
+                self.add_rows(vec![table], needs);
+            }
+            _ => self.keep_effects("copies from outside"),
+        }
+    }
+}

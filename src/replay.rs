@@ -1,0 +1,204 @@
+//! Replays a history in memory: parsed statements become the schema and its ledger. No database is needed.
+//!
+//! CREATE is per kind (`objects/`); DROP, RENAME, COMMENT, GRANT, OWNER and SET SCHEMA are generic, as in PostgreSQL's own
+//! grammar. A statement that can't be understood becomes an opaque object and is kept.
+
+mod dispatch;
+pub(crate) mod generic;
+mod lookup;
+mod session;
+
+use crate::history::{History, StatementId};
+use crate::ledger::{Event, Ledger, Mark, What};
+use crate::objects::DefaultGrant;
+use crate::schema::{Body, Context, Kind, Need, Object, ObjectId, Schema, Strength};
+use crate::sql::parse::NodeEnum;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::rc::Rc;
+
+pub(crate) use generic::is_cascade;
+
+/// What a replay in memory leaves.
+#[derive(Debug)]
+pub struct Model {
+    /// Every object that ever was.
+    pub schema: Schema,
+    /// What happened to it.
+    pub ledger: Ledger,
+}
+
+/// A replay under way. The rooms `objects/` and `replay/` add their statements to it.
+pub struct Replay<'h> {
+    pub(crate) history: &'h History,
+    pub(crate) schema: Schema,
+    pub(crate) ledger: Ledger,
+    pub(crate) context: Rc<Context>,
+    /// What the session's context was before SET LOCAL.
+    pub(crate) context_before_local: Option<Rc<Context>>,
+    /// The statement under way.
+    pub(crate) current: StatementId,
+    /// Its text; inside a DO block, the text of the inner statement.
+    pub(crate) text: Cow<'h, str>,
+    /// Whether the text is a part of a larger statement.
+    pub(crate) is_inner: bool,
+    /// Whether something ran whose effects can't be told: any table may have rows, any name may be taken.
+    pub(crate) opaque_writes: bool,
+    /// Tables that a query filled when it made them.
+    pub(crate) filled: HashSet<ObjectId>,
+    /// What ALTER DEFAULT PRIVILEGES set so far.
+    pub(crate) defaults: Vec<DefaultGrant>,
+}
+
+/// Replays a history in memory.
+pub fn replay(history: &History) -> Model {
+    let mut replay = Replay {
+        history,
+        schema: Schema::default(),
+        ledger: Ledger::default(),
+        context: Rc::default(),
+        context_before_local: None,
+        current: 0,
+        text: Cow::Borrowed(""),
+        is_inner: false,
+        opaque_writes: false,
+        filled: HashSet::new(),
+        defaults: Vec::new(),
+    };
+    for (index, file) in history.files.iter().enumerate() {
+        debug_assert!(file.statements.clone().all(|id| history.statements[id].file == index));
+        for id in file.statements.clone() {
+            replay.current = id;
+            replay.text = Cow::Borrowed(history.text(id));
+            replay.apply(&history.statements[id].node);
+        }
+        replay.end_of_transaction();
+    }
+    replay.drop_temporary();
+    Model { schema: replay.schema, ledger: replay.ledger }
+}
+
+impl Replay<'_> {
+    /// Notes what the statement under way did to an object.
+    pub(crate) fn event(&mut self, object: ObjectId, what: What) {
+        self.ledger.events.push(Event { statement: self.current, object, what });
+    }
+
+    /// Notes what the statement under way is.
+    pub(crate) fn mark(&mut self, mark: Mark) {
+        self.ledger.marks.push((self.current, mark));
+    }
+
+    /// Adds an object that the statement under way makes.
+    pub(crate) fn create(&mut self, new: New) -> ObjectId {
+        let mut needs = new.needs;
+        if let Some(parent) = new.parent {
+            needs.retain(|n| n.on != parent);
+            needs.push(Need { on: parent, strength: Strength::Auto });
+        }
+        if let Some(schema) = self.schema.global(Kind::Schema, &new.schema) {
+            needs.push(Need { on: schema, strength: Strength::Normal });
+        }
+        let id = self.schema.add(Object {
+            kind: new.kind,
+            schema: new.schema,
+            name: new.name,
+            arguments: new.arguments,
+            parent: new.parent,
+            born: self.current,
+            source: self.current,
+            died: None,
+            body: new.body,
+            edited: self.is_inner,
+            context: self.context.clone(),
+            needs,
+            inherits: Vec::new(),
+        });
+        self.event(id, What::Born);
+        id
+    }
+
+    /// Keeps the statement under way as written, since it can't be understood.
+    pub(crate) fn keep_opaque(&mut self, why: &str) {
+        let text = self.text.to_string();
+        let needs = self.needs_of_words(&text);
+        let name = first_words(&text, 6);
+        self.mark(Mark::Opaque(why.to_string()));
+        self.create(New { needs, ..New::global(Kind::Opaque, name, Body::Text(text)) });
+    }
+
+    /// Runs the statements of `text` as if they stood in the place of the statement under way.
+    pub(crate) fn apply_inner(&mut self, text: &str) {
+        for piece in crate::sql::split::split(text) {
+            let body = crate::sql::edit::dedent(&text[piece.body.clone()]);
+            if let Ok(Some(node)) = crate::sql::parse::parse(&body) {
+                let was = (self.text.clone(), self.is_inner);
+                (self.text, self.is_inner) = (Cow::Owned(body), true);
+                self.apply(&node);
+                (self.text, self.is_inner) = was;
+            }
+        }
+    }
+
+    /// A statement whose effects can't be told: kept, and from here on nothing is certain to be empty or absent.
+    pub(crate) fn keep_effects(&mut self, why: &str) {
+        self.keep_opaque(why);
+        self.opaque_writes = true;
+    }
+
+    /// Writes an object anew from the statement under way; its older text is superseded.
+    pub(crate) fn supersede(&mut self, id: ObjectId, text: String, needs: Vec<Need>) {
+        let old = self.schema.objects[id].source;
+        self.event(id, What::Superseded(old));
+        let keep = |n: &Need| {
+            Some(n.on) == self.schema.objects[id].parent || self.schema.objects[n.on].kind == Kind::Schema
+        };
+        let kept: Vec<Need> = self.schema.objects[id].needs.iter().copied().filter(keep).collect();
+        self.schema.clear_needs(id);
+        self.schema.add_needs(id, kept.into_iter().chain(needs));
+        let edited = self.is_inner || text != self.text;
+        let object = &mut self.schema.objects[id];
+        (object.body, object.source, object.edited) = (Body::Text(text), self.current, edited);
+        object.context = self.context.clone();
+    }
+
+    /// The tree of a statement, once more, after its text was edited.
+    pub(crate) fn reparse(text: &str) -> Option<NodeEnum> {
+        crate::sql::parse::parse(text).ok().flatten()
+    }
+}
+
+/// An object about to be made.
+pub(crate) struct New {
+    pub kind: Kind,
+    pub schema: String,
+    pub name: String,
+    pub arguments: Option<String>,
+    pub parent: Option<ObjectId>,
+    pub body: Body,
+    pub needs: Vec<Need>,
+}
+
+impl New {
+    /// An object in a schema.
+    pub fn in_schema(kind: Kind, place: (String, String), body: Body) -> New {
+        New { kind, schema: place.0, name: place.1, arguments: None, parent: None, body, needs: Vec::new() }
+    }
+
+    /// An object of the database.
+    pub fn global(kind: Kind, name: String, body: Body) -> New {
+        New::in_schema(kind, (String::new(), name), body)
+    }
+
+    /// An object that belongs to another.
+    pub fn of(parent: ObjectId, kind: Kind, place: (String, String), body: Body) -> New {
+        New { parent: Some(parent), ..New::in_schema(kind, place, body) }
+    }
+}
+
+/// The first words of a statement, for a name that people recognise.
+pub(crate) fn first_words(text: &str, count: usize) -> String {
+    let words: Vec<&str> = text.split_whitespace().take(count).collect();
+    let name = words.join(" ");
+    name.chars().take(60).collect()
+}

@@ -1,0 +1,396 @@
+//! DROP, RENAME, COMMENT, OWNER and SET SCHEMA: once for all kinds.
+
+use super::{New, Replay};
+use crate::ledger::{Mark, What};
+use crate::schema::{Body, Context, Kind, Need, ObjectId, Strength};
+use crate::sql::edit;
+use crate::sql::lex::lex_code;
+use crate::sql::names::{self, quote};
+use pg_query::protobuf::{
+    AlterObjectSchemaStmt, AlterOwnerStmt, CommentStmt, DropBehavior, DropStmt, ObjectType, RenameStmt, SecLabelStmt,
+};
+use std::rc::Rc;
+
+/// Whether a DROP says CASCADE.
+pub(crate) fn is_cascade(behavior: i32) -> bool {
+    DropBehavior::try_from(behavior) == Ok(DropBehavior::DropCascade)
+}
+
+impl Replay<'_> {
+    /// Ends an object and what goes with it by itself.
+    pub(crate) fn kill(&mut self, id: ObjectId, with: Option<ObjectId>) {
+        self.end(id, with, false);
+    }
+
+    /// Ends an object; with `cascade`, also what needs it.
+    pub(crate) fn end(&mut self, id: ObjectId, with: Option<ObjectId>, cascade: bool) {
+        if !self.schema.lives(id) {
+            return;
+        }
+        let dependents = self.schema.dependents(id);
+        self.schema.unregister(id);
+        self.schema.objects[id].died = Some(self.current);
+        self.event(id, What::Died(with));
+        self.touch_parents(id);
+        let root = with.unwrap_or(id);
+        for (dependent, strength) in dependents {
+            if self.schema.objects[dependent].kind == Kind::Grant {
+                self.forget_grants_on(dependent, id, root);
+            } else if strength == Strength::Auto || (cascade && strength == Strength::Normal) {
+                self.end(dependent, Some(root), cascade);
+            }
+        }
+        for owned in self.owned_by(id) {
+            self.end(owned, Some(root), cascade);
+        }
+    }
+
+    /// A table whose column, constraint or default goes isn't the author's any more.
+    fn touch_parents(&mut self, id: ObjectId) {
+        if !matches!(self.schema.objects[id].kind, Kind::Column | Kind::Constraint | Kind::Default) {
+            return;
+        }
+        let mut at = self.schema.objects[id].parent;
+        while let Some(parent) = at {
+            self.schema.objects[parent].edited = true;
+            at = self.schema.objects[parent].parent;
+        }
+    }
+
+    /// Sequences that ALTER SEQUENCE ... OWNED BY gave to this column.
+    fn owned_by(&self, column: ObjectId) -> Vec<ObjectId> {
+        if self.schema.objects[column].kind != Kind::Column {
+            return Vec::new();
+        }
+        self.schema
+            .live()
+            .filter(|id| {
+                let object = &self.schema.objects[*id];
+                object.kind == Kind::Sequence
+                    && self.schema.objects.iter().any(|s| {
+                        s.kind == Kind::Setting
+                            && s.parent == Some(*id)
+                            && s.name == "owned by"
+                            && s.needs.iter().any(|n| n.on == column)
+                    })
+            })
+            .collect()
+    }
+
+    /// DROP of any kind.
+    pub(crate) fn drop(&mut self, statement: &DropStmt) {
+        let Some(kind) = Kind::of_object_type(statement.remove_type) else {
+            return self.keep_opaque("drops what isn't known here");
+        };
+        let mut unknown = 0;
+        for node in &statement.objects {
+            match self.locate(kind, node) {
+                Some(id) => self.end(id, None, is_cascade(statement.behavior)),
+                None => unknown += 1,
+            }
+        }
+        self.missing(unknown, statement.objects.len(), statement.missing_ok, "drops what isn't there");
+    }
+
+    /// What a statement names and the model doesn't know: nothing, if the statement allows for that and nothing opaque
+    /// came before it; else the statement is kept.
+    pub(crate) fn missing(&mut self, unknown: usize, all: usize, missing_ok: bool, note: &str) {
+        if unknown == 0 {
+            return;
+        }
+        if missing_ok && (!self.opaque_writes || unknown < all) {
+            self.mark(Mark::Noop(note.into()));
+        } else if unknown == all {
+            self.keep_opaque("names what this history didn't make");
+        }
+    }
+
+    /// COMMENT ON anything.
+    pub(crate) fn comment(&mut self, statement: &CommentStmt) {
+        let Some(object) = statement.object.as_deref() else { return };
+        let kind = Kind::of_object_type(statement.objtype);
+        let domain_constraint = statement.objtype == ObjectType::ObjectDomconstraint as i32;
+        let Some(target) = kind.and_then(|k| self.locate(k, object)).filter(|_| !domain_constraint) else {
+            return self.keep_opaque("comments on what this history didn't make");
+        };
+        let old = self.schema.child(target, Kind::Comment, "comment");
+        // The grammar gives the same empty string for NULL and for ''; both take the comment away.
+        if statement.comment.is_empty() {
+            match old {
+                Some(old) => self.kill(old, None),
+                None => self.mark(Mark::Noop("takes away a comment that isn't there".into())),
+            }
+            return;
+        }
+        self.attach(target, Kind::Comment, "comment", Vec::new());
+    }
+
+    /// SECURITY LABEL, kept as a setting of what it labels.
+    pub(crate) fn security_label(&mut self, statement: &SecLabelStmt) {
+        let kind = Kind::of_object_type(statement.objtype);
+        match (kind, statement.object.as_deref()) {
+            (Some(kind), Some(object)) if self.locate(kind, object).is_some() => {
+                let target = self.locate(kind, object).unwrap_or_default();
+                self.attach(target, Kind::Setting, &format!("label {}", statement.provider), Vec::new());
+            }
+            _ => self.keep_opaque("labels what this history didn't make"),
+        }
+    }
+
+    /// The statement under way gives a comment or a setting; one of the same name is superseded.
+    pub(crate) fn attach(&mut self, target: ObjectId, kind: Kind, name: &str, needs: Vec<Need>) -> ObjectId {
+        let text = self.text.to_string();
+        self.attach_text(target, kind, name, needs, text)
+    }
+
+    /// See [`Replay::attach`]; the text is a part of the statement.
+    pub(crate) fn attach_text(
+        &mut self,
+        target: ObjectId,
+        kind: Kind,
+        name: &str,
+        needs: Vec<Need>,
+        text: String,
+    ) -> ObjectId {
+        let edited = self.is_inner || text != self.text;
+        if let Some(old) = self.schema.child(target, kind, name) {
+            let source = self.schema.objects[old].source;
+            self.event(old, What::Superseded(source));
+            self.schema.add_needs(old, needs);
+            let object = &mut self.schema.objects[old];
+            (object.body, object.source, object.context) = (Body::Text(text), self.current, self.context.clone());
+            object.edited = edited;
+            return old;
+        }
+        let place = (self.schema.objects[target].schema.clone(), name.to_string());
+        let id = self.create(New { needs, ..New::of(target, kind, place, Body::Text(text)) });
+        self.schema.objects[id].edited = edited;
+        id
+    }
+
+    /// ALTER ... OWNER TO.
+    pub(crate) fn owner(&mut self, statement: &AlterOwnerStmt) {
+        let kind = Kind::of_object_type(statement.object_type);
+        let target = match (kind, &statement.relation, statement.object.as_deref()) {
+            (_, Some(relation), _) => self.relation(relation),
+            (Some(kind), None, Some(object)) => self.locate(kind, object),
+            _ => None,
+        };
+        let Some(target) = target else { return self.keep_opaque("gives away what this history didn't make") };
+        let role = statement.newowner.as_ref().map(names::role_spec).unwrap_or_default();
+        self.set_owner(target, &role);
+    }
+
+    /// Notes the owner; the needs make sure that the role is there first.
+    pub(crate) fn set_owner(&mut self, target: ObjectId, role: &str) {
+        let needs = self.schema.global(Kind::Role, role).map(|on| Need { on, strength: Strength::Normal });
+        self.attach(target, Kind::Setting, "owner", needs.into_iter().collect());
+    }
+
+    /// ALTER ... RENAME of anything.
+    pub(crate) fn rename(&mut self, statement: &RenameStmt) {
+        let object_type = ObjectType::try_from(statement.rename_type).unwrap_or(ObjectType::Undefined);
+        let table = self.relation_opt(&statement.relation);
+        let sub = |kind: Kind| table.and_then(|t| self.schema.child(t, kind, &statement.subname));
+        let target = match object_type {
+            ObjectType::ObjectColumn => table.and_then(|t| self.schema.column(t, &statement.subname)),
+            ObjectType::ObjectTabconstraint => sub(Kind::Constraint),
+            ObjectType::ObjectTrigger => sub(Kind::Trigger),
+            ObjectType::ObjectPolicy => sub(Kind::Policy),
+            ObjectType::ObjectRule => sub(Kind::Rule),
+            ObjectType::ObjectSchema => self.schema.global(Kind::Schema, &statement.subname),
+            ObjectType::ObjectRole => self.schema.global(Kind::Role, &statement.subname),
+            ObjectType::ObjectAttribute | ObjectType::ObjectDomconstraint => {
+                return self.rename_within(statement, table);
+            }
+            _ if table.is_some() => table,
+            _ => Kind::of_object_type(statement.rename_type)
+                .zip(statement.object.as_deref())
+                .and_then(|(kind, object)| self.locate(kind, object)),
+        };
+        match target {
+            Some(id) => self.rename_object(id, &names::truncate(&statement.newname)),
+            None => self.missing(1, 1, statement.missing_ok, "renames what isn't there"),
+        }
+    }
+
+    /// A part of a type or domain that the model keeps as text: the ALTER is kept as it is.
+    fn rename_within(&mut self, statement: &RenameStmt, table: Option<ObjectId>) {
+        let target = table.or_else(|| statement.object.as_deref().and_then(|o| self.locate(Kind::Type, o)));
+        match target {
+            Some(id) => {
+                self.attach(id, Kind::Setting, &format!("rename {}", statement.subname), Vec::new());
+            }
+            None => self.keep_opaque("renames what this history didn't make"),
+        }
+    }
+
+    /// Gives an object another name, in its own text and in the texts of all that name it.
+    pub(crate) fn rename_object(&mut self, id: ObjectId, to: &str) {
+        let object = &self.schema.objects[id];
+        if let (Kind::Index, Body::Inside, Some(constraint)) = (object.kind, &object.body, object.parent) {
+            return self.rename_object(constraint, to);
+        }
+        let (kind, from) = (object.kind, object.name.clone());
+        let table = object.parent.map(|p| self.schema.objects[p].name.clone()).unwrap_or_default();
+        let edit = |text: &str| match kind {
+            Kind::Column => edit::rename_column(text, &from, to, &table),
+            _ => edit::rename_object(text, &from, to),
+        };
+        if kind != Kind::Constraint {
+            self.edit_text(id, &edit);
+        }
+        for (dependent, _) in self.schema.dependents(id) {
+            // A constraint's index, and a table's parts, don't change their names with it.
+            if kind != Kind::Constraint || self.schema.objects[dependent].kind == Kind::Comment {
+                self.edit_text(dependent, &edit);
+            }
+        }
+        if kind == Kind::Schema {
+            self.rename_schema(&from, to);
+        }
+        self.schema.change_name(id, |o| o.name = to.to_string());
+        if kind == Kind::Constraint {
+            self.rename_constraint(id, to);
+        }
+        self.folded(id, format!("renamed from {}", quote(&from)));
+        self.touch_table_of(id);
+    }
+
+    /// A constraint's index has the constraint's name; a name that was written is written anew.
+    fn rename_constraint(&mut self, id: ObjectId, to: &str) {
+        for index in self.schema.children(id) {
+            if self.schema.objects[index].kind == Kind::Index {
+                self.schema.change_name(index, |o| o.name = to.to_string());
+            }
+        }
+        let table = self.schema.objects[id].parent.unwrap_or(id);
+        let prefix = format!("{} {}", self.keyword(table, "CONSTRAINT"), quote(to));
+        if let Body::Constraint(constraint) = &mut self.schema.objects[id].body {
+            constraint.prefix = Some(prefix);
+        }
+    }
+
+    fn touch_table_of(&mut self, id: ObjectId) {
+        if let Some(parent) = self.schema.objects[id].parent
+            && matches!(self.schema.objects[id].kind, Kind::Column | Kind::Constraint)
+        {
+            self.schema.objects[parent].edited = true;
+        }
+    }
+
+    fn rename_schema(&mut self, from: &str, to: &str) {
+        let live: Vec<ObjectId> = self.schema.live().collect();
+        let edit = |text: &str| {
+            edit::rename(text, from, to, |tokens, i| tokens.get(i + 1).is_some_and(|t| t.text(text) == "."))
+        };
+        for id in live {
+            self.edit_text(id, &edit);
+            if self.schema.objects[id].schema == from {
+                self.schema.change_name(id, |o| o.schema = to.to_string());
+            }
+            let context = (*self.schema.objects[id].context).clone();
+            if let Some(path) = &context.search_path
+                && path.iter().any(|s| s == from)
+            {
+                let path = path.iter().map(|s| if s == from { to.to_string() } else { s.clone() }).collect();
+                self.schema.objects[id].context = Rc::new(Context { search_path: Some(path), ..context });
+            }
+        }
+    }
+
+    /// Edits an object's text in place, wherever its kind keeps it.
+    pub(crate) fn edit_text(&mut self, id: ObjectId, edit: &dyn Fn(&str) -> String) {
+        if self.schema.objects[id].kind == Kind::Default {
+            if let Some(column) = self.schema.objects[id].parent {
+                self.edit_text(column, edit);
+            }
+            return;
+        }
+        let mut changed = false;
+        let mut apply = |text: &mut String| {
+            let new = edit(text);
+            changed |= new != *text;
+            *text = new;
+        };
+        match &mut self.schema.objects[id].body {
+            Body::Text(text) | Body::Rows { text, .. } => apply(text),
+            Body::Table(table) => {
+                apply(&mut table.head);
+                apply(&mut table.tail);
+                table.elements.iter_mut().for_each(|e| apply(&mut e.text));
+            }
+            Body::Column(column) => column.pieces.iter_mut().for_each(|p| apply(&mut p.text)),
+            Body::Constraint(constraint) => apply(&mut constraint.text),
+            Body::Grant(_) => changed = true,
+            Body::Inside => {}
+        }
+        if changed {
+            self.schema.objects[id].edited = true;
+            self.touch_parents(id);
+        }
+    }
+
+    /// ALTER ... SET SCHEMA.
+    pub(crate) fn set_schema(&mut self, statement: &AlterObjectSchemaStmt) {
+        let kind = Kind::of_object_type(statement.object_type);
+        let target = match (&statement.relation, statement.object.as_deref()) {
+            (Some(relation), _) => self.relation(relation),
+            (None, Some(object)) => kind.and_then(|k| self.locate(k, object)),
+            _ => None,
+        };
+        let Some(id) = target else {
+            return self.missing(1, 1, statement.missing_ok, "moves what isn't there");
+        };
+        if self.schema.objects[id].kind == Kind::Extension {
+            self.attach(id, Kind::Setting, "schema", Vec::new());
+            return;
+        }
+        let (name, from) = (self.schema.objects[id].name.clone(), self.schema.objects[id].schema.clone());
+        let to = statement.newschema.clone();
+        let edit = |text: &str| requalify(text, &name, &from, &to);
+        self.edit_text(id, &edit);
+        for (dependent, _) in self.schema.dependents(id) {
+            self.edit_text(dependent, &edit);
+        }
+        self.move_to_schema(id, &from, &to);
+        if let Some(on) = self.schema.global(Kind::Schema, &to) {
+            self.schema.add_needs(id, [Need { on, strength: Strength::Normal }]);
+        }
+        self.folded(id, format!("moved from schema {}", quote(&from)));
+    }
+
+    fn move_to_schema(&mut self, id: ObjectId, from: &str, to: &str) {
+        if let Some(old) = self.schema.global(Kind::Schema, from) {
+            let mut needs = self.schema.objects[id].needs.clone();
+            needs.retain(|n| n.on != old);
+            self.schema.clear_needs(id);
+            self.schema.add_needs(id, needs);
+        }
+        self.schema.change_name(id, |o| o.schema = to.to_string());
+        for child in self.schema.children(id) {
+            if self.schema.objects[child].schema == from {
+                self.move_to_schema(child, from, to);
+            }
+        }
+    }
+}
+
+/// Puts the new schema before a name, in place of the old one where the text has it.
+fn requalify(text: &str, name: &str, from: &str, to: &str) -> String {
+    let tokens = lex_code(text);
+    let mut edits = Vec::new();
+    for (i, token) in tokens.iter().enumerate() {
+        let followed_by_dot = tokens.get(i + 1).is_some_and(|t| t.text(text) == ".");
+        if token.name(text).as_deref() != Some(name) || followed_by_dot {
+            continue;
+        }
+        let qualifier = (i > 1 && tokens[i - 1].text(text) == ".").then(|| tokens[i - 2]);
+        match qualifier {
+            Some(q) if q.name(text).as_deref() == Some(from) => edits.push((q.start..q.end, quote(to))),
+            Some(_) => {}
+            None => edits.push((token.start..token.start, format!("{}.", quote(to)))),
+        }
+    }
+    edit::replace(text, edits)
+}

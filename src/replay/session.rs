@@ -1,0 +1,149 @@
+//! The session: search_path, roles, transaction words, and statements that leave nothing behind.
+
+use super::Replay;
+use crate::ledger::{Mark, What};
+use crate::schema::Context;
+use crate::sql::lex::lex_code;
+use crate::sql::names;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{SelectStmt, TransactionStmt, TransactionStmtKind, VariableSetKind, VariableSetStmt};
+use std::rc::Rc;
+
+impl Replay<'_> {
+    /// SET, RESET.
+    pub(crate) fn variable_set(&mut self, set: &VariableSetStmt) {
+        self.mark(Mark::Session(format!("sets {}", if set.name.is_empty() { "the session" } else { &set.name })));
+        let kind = VariableSetKind::try_from(set.kind).unwrap_or(VariableSetKind::Undefined);
+        let values: Vec<String> = set.args.iter().filter_map(constant).collect();
+        let value = matches!(kind, VariableSetKind::VarSetValue).then_some(values);
+        if kind == VariableSetKind::VarResetAll {
+            let role = self.context.role.clone();
+            self.context = Rc::new(Context { role, ..Context::default() });
+            return;
+        }
+        self.set(&set.name, value, set.is_local);
+    }
+
+    /// Sets one of the settings that give statements their meaning; others are noise.
+    pub(crate) fn set(&mut self, name: &str, value: Option<Vec<String>>, is_local: bool) {
+        let mut context = (*self.context).clone();
+        match name {
+            "search_path" => {
+                context.search_path = value.map(|v| v.into_iter().filter(|s| !s.is_empty()).collect());
+            }
+            "role" | "session_authorization" => context.role = value.and_then(|v| v.into_iter().next()),
+            "check_function_bodies" => {
+                context.unchecked_bodies = value.is_some_and(|v| matches!(v[0].as_str(), "off" | "false" | "0"));
+            }
+            _ => return,
+        }
+        if context.role.as_deref().is_some_and(|r| r == "none" || r == "default") {
+            context.role = None;
+        }
+        if context == *self.context {
+            return;
+        }
+        if is_local && self.context_before_local.is_none() {
+            self.context_before_local = Some(self.context.clone());
+        }
+        self.context = Rc::new(context);
+    }
+
+    /// What SET LOCAL set ends with the transaction.
+    pub(crate) fn end_of_transaction(&mut self) {
+        if let Some(before) = self.context_before_local.take() {
+            self.context = before;
+        }
+    }
+
+    /// BEGIN, COMMIT and the like. A rollback takes back what the transaction did; since a history keeps none of it, such
+    /// a file is kept as opaque by the caller.
+    pub(crate) fn transaction(&mut self, statement: &TransactionStmt) {
+        use TransactionStmtKind as K;
+        self.mark(Mark::Session("transaction word".into()));
+        if let Ok(K::TransStmtCommit | K::TransStmtRollback) = K::try_from(statement.kind) {
+            self.end_of_transaction();
+        }
+    }
+
+    /// Temporary objects live no longer than their session.
+    pub(crate) fn drop_temporary(&mut self) {
+        let doomed: Vec<_> = self.schema.live().filter(|id| self.schema.objects[*id].schema == "pg_temp").collect();
+        for id in doomed {
+            if self.schema.lives(id) {
+                self.kill(id, None);
+            }
+        }
+    }
+
+    /// A SELECT at the top: it sets something, calls something, writes through a WITH, or only looks.
+    pub(crate) fn select(&mut self, select: &SelectStmt, node: &NodeEnum) {
+        if select.into_clause.is_some() {
+            return self.create_table_as_select(select);
+        }
+        let found = crate::sql::walk::references(node);
+        let names: Vec<&str> = found.functions.iter().map(|f| f.name.as_str()).collect();
+        if names == ["set_config"]
+            && let Some((name, value, local)) = set_config(select)
+        {
+            self.mark(Mark::Session(format!("sets {name}")));
+            let parts = lex_code(&value).iter().filter_map(|t| t.name(&value)).collect();
+            return self.set(&name, Some(parts), local);
+        }
+        if names.iter().any(|n| *n == "setval" || *n == "nextval") && names.len() == 1 {
+            return self.rows_of_sequence(&found);
+        }
+        let text = self.text.to_string();
+        let writes = lex_code(&text).iter().any(|t| ["insert", "update", "delete", "merge"].iter().any(|w| t.is(&text, w)));
+        if select.with_clause.is_some() && writes {
+            return self.rows_of_with(&found);
+        }
+        let unknown = found.functions.iter().find(|f| !is_harmless(&f.name));
+        match unknown {
+            Some(function) => self.keep_effects(&format!("calls {}()", function.name)),
+            None => self.mark(Mark::Session("only looks".into())),
+        }
+    }
+}
+
+/// The value of a constant in SET.
+fn constant(node: &pg_query::Node) -> Option<String> {
+    use pg_query::protobuf::a_const::Val;
+    match node.node.as_ref()? {
+        NodeEnum::AConst(c) => match c.val.as_ref()? {
+            Val::Sval(s) => Some(s.sval.clone()),
+            Val::Ival(i) => Some(i.ival.to_string()),
+            Val::Boolval(b) => Some(b.boolval.to_string()),
+            Val::Fval(f) => Some(f.fval.clone()),
+            Val::Bsval(b) => Some(b.bsval.clone()),
+        },
+        NodeEnum::TypeCast(cast) => constant(cast.arg.as_ref()?),
+        _ => names::string(node),
+    }
+}
+
+/// `SELECT set_config(name, value, is_local)` with constants, as pg_dump writes it.
+fn set_config(select: &SelectStmt) -> Option<(String, String, bool)> {
+    let NodeEnum::ResTarget(target) = select.target_list.first()?.node.as_ref()? else { return None };
+    let NodeEnum::FuncCall(call) = target.val.as_ref()?.node.as_ref()? else { return None };
+    let [name, value, local] = call.args.as_slice() else { return None };
+    Some((constant(name)?, constant(value)?, constant(local)? == "true"))
+}
+
+/// Functions of PostgreSQL's own that change nothing that a dump or a row shows.
+fn is_harmless(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "now", "count", "min", "max", "sum", "avg", "coalesce", "version", "current_setting", "set_config", "pg_sleep",
+        "pg_advisory_lock", "pg_advisory_unlock", "pg_advisory_xact_lock", "pg_try_advisory_lock", "format", "to_regclass",
+        "exists", "lower", "upper", "concat", "string_agg", "array_agg", "pg_notify", "txid_current", "clock_timestamp",
+    ];
+    NAMES.contains(&name)
+}
+
+impl Replay<'_> {
+    /// A fold that has no text of its own to show.
+    pub(crate) fn folded(&mut self, object: usize, note: impl Into<String>) {
+        self.schema.objects[object].edited = true;
+        self.event(object, What::Folded(note.into()));
+    }
+}
