@@ -2,6 +2,8 @@
 //! they known the end, and proves on real databases that schema and rows come out the same.
 
 pub mod error;
+pub mod proof;
 pub mod report;
+pub mod scratch;
 
 pub use error::{At, Error, Result};
