@@ -144,7 +144,7 @@ fn entries(old: &[Entry], new: &[Entry]) -> Vec<Difference> {
     }
     let mut differences = Vec::new();
     for (mut one, mut other) in groups.into_values() {
-        pair(&mut one, &mut other, |a, b| a.text == b.text && a.owner == b.owner, |_, _| {});
+        pair(&mut one, &mut other, |a, b| same(a, b) && a.owner == b.owner, |_, _| {});
         let mut changed = |a: &Entry, b: &Entry| differences.push(changed(a, b));
         pair(&mut one, &mut other, |a, b| a.owner == b.owner, &mut changed);
         pair(&mut one, &mut other, |_, _| true, &mut changed);
@@ -152,6 +152,30 @@ fn entries(old: &[Entry], new: &[Entry]) -> Vec<Difference> {
         differences.extend(other.into_iter().map(|entry| lone(entry, Change::Added)));
     }
     differences
+}
+
+/// Whether two entries of one identity say the same. The order of grants says nothing: it is the order in which they were
+/// given, and `pg_dump` writes what it revokes first.
+fn same(a: &Entry, b: &Entry) -> bool {
+    let privileges = ["ACL", "DEFAULT ACL"].contains(&a.kind.as_str());
+    a.text == b.text || (privileges && grants(&a.text) == grants(&b.text))
+}
+
+/// The statements of an entry about privileges, each with the role that gives it, sorted.
+fn grants(text: &str) -> Vec<(&str, &str)> {
+    let mut giver = "";
+    let mut grants = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        if let Some(role) = line.strip_prefix("SET SESSION AUTHORIZATION ") {
+            giver = role;
+        } else if line.starts_with("RESET SESSION AUTHORIZATION") {
+            giver = "";
+        } else {
+            grants.push((giver, line));
+        }
+    }
+    grants.sort_unstable();
+    grants
 }
 
 /// Takes out all pairs that match.

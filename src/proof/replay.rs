@@ -78,8 +78,8 @@ fn replay_for(
     let begun = Instant::now();
     progress.step(side, "start", 0, files.len());
     let scratch = scratch::open(needs)?;
-    let mut run = Run { session: Session::open(scratch.url())?, in_prelude: false, sticky: false, notes: Vec::new() };
-    run.in_prelude = true;
+    let session = Session::open(scratch.url())?;
+    let mut run = Run { session, in_prelude: true, sticky: false, placed: false, notes: Vec::new() };
     for (index, file) in settings.prelude.iter().enumerate() {
         run.file(index, file)?;
     }
@@ -112,8 +112,19 @@ struct Run {
     in_prelude: bool,
     /// Whether settings were made that only a new connection sees.
     sticky: bool,
+    /// Whether such settings were made at any time before.
+    placed: bool,
     notes: Vec<String>,
 }
+
+/// The search_path that ALTER ROLE and ALTER DATABASE keep for new connections, the most particular one last. The embedded
+/// PostgreSQL is started with a search_path on its command line, which would win over them.
+const KEPT_SEARCH_PATH: &str = "SELECT set_config('search_path', substr(setting, length('search_path=') + 1), false)
+    FROM (SELECT setting FROM pg_db_role_setting s, unnest(s.setconfig) setting
+        WHERE setting LIKE 'search\\_path=%'
+            AND setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user))
+            AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+        ORDER BY setrole <> 0, setdatabase <> 0) kept";
 
 /// Why a file stopped: which statement, and what PostgreSQL said.
 type Stop = (usize, Refusal);
@@ -123,8 +134,12 @@ impl Run {
     fn new_session(&mut self) -> Result<(), ReplayError> {
         if std::mem::take(&mut self.sticky) {
             self.session.reopen()?;
+            self.placed = true;
         } else {
             self.session.must_run("DISCARD ALL")?;
+        }
+        if self.placed {
+            self.session.must_run(KEPT_SEARCH_PATH)?;
         }
         Ok(())
     }

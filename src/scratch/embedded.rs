@@ -76,6 +76,10 @@ impl Scratch for Embedded {
     fn dump(&self) -> Result<String> {
         guarded("dump the embedded PostgreSQL", || {
             let server = self.server.as_ref().ok_or("it has stopped")?;
+            // The crate's networking takes the runtime that it finds around it.
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+            let runtime = runtime.map_err(text)?;
+            let _inside = runtime.enter();
             let options = PgDumpOptions::new().arg("--schema-only").database(DATABASE);
             server.dump_sql(options).map_err(chain)
         })
