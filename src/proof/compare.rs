@@ -132,10 +132,13 @@ fn identity(difference: Difference) -> (String, String, String) {
     (difference.kind, difference.schema, difference.name)
 }
 
+/// The entries of one identity, on the old side and on the new.
+type Sides<'a> = (Vec<&'a Entry>, Vec<&'a Entry>);
+
 /// Compares entries by identity and text. Where several share an identity (operators, default privileges), equal ones are
 /// matched first, then those of one owner, then the rest in order.
 fn entries(old: &[Entry], new: &[Entry]) -> Vec<Difference> {
-    let mut groups: BTreeMap<(&str, &str, &str), (Vec<&Entry>, Vec<&Entry>)> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, &str, &str), Sides> = BTreeMap::new();
     for entry in old {
         groups.entry((&entry.schema, &entry.kind, &entry.name)).or_default().0.push(entry);
     }

@@ -232,3 +232,107 @@ impl Quotes {
         c.len_utf8()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DUMP: &str = r#"--
+-- PostgreSQL database dump
+--
+
+\restrict abc
+
+-- Dumped from database version 17.5
+-- Dumped by pg_dump version 17.5
+
+SET statement_timeout = 0;
+SELECT pg_catalog.set_config('search_path', '', false);
+
+--
+-- Name: f(); Type: FUNCTION; Schema: public; Owner: postgres
+--
+
+CREATE FUNCTION public.f() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  -- it's quoted
+--
+-- Name: fake; Type: TABLE; Schema: public; Owner: postgres
+--
+SET default_tablespace = '';
+end $$;
+
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: a; Type: b; Type: TABLE; Schema: public; Owner: me; Tablespace: fast
+--
+
+CREATE TABLE public."a; Type: b" (
+    x text DEFAULT E'it''s \' \n'::text
+);
+
+
+--
+-- Name: EXTENSION citext; Type: COMMENT; Schema: -; Owner: 
+--
+
+COMMENT ON EXTENSION citext IS 'a
+--
+-- Name: also fake; Type: TABLE; Schema: public; Owner: postgres
+--
+';
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+\unrestrict abc
+"#;
+
+    #[test]
+    fn a_dump_falls_into_its_entries() {
+        let found = split(&without_tokens(DUMP));
+        assert!(found.unread.is_empty(), "{:?}", found.unread);
+        let heads: Vec<_> = found
+            .entries
+            .iter()
+            .map(|e| (e.kind.as_str(), e.schema.as_str(), e.name.as_str(), e.owner.as_str()))
+            .collect();
+        assert_eq!(
+            heads,
+            [
+                ("FUNCTION", "public", "f()", "postgres"),
+                ("TABLE", "public", "a; Type: b", "me"),
+                ("COMMENT", "-", "EXTENSION citext", ""),
+            ]
+        );
+        assert!(found.entries[0].text.ends_with("SET default_tablespace = '';\nend $$;"), "{}", found.entries[0].text);
+        assert!(found.entries[1].text.starts_with("CREATE TABLE"), "{}", found.entries[1].text);
+        assert!(found.entries[2].text.contains("also fake"));
+    }
+
+    #[test]
+    fn where_a_table_is_kept_belongs_to_it() {
+        let dump = "SET default_tablespace = fast;\n\nSET default_table_access_method = odd;\n\n--\n-- Name: t; Type: TABLE; Schema: public; Owner: me\n--\n\nCREATE TABLE public.t ();\n";
+        assert!(
+            split(dump).entries[0]
+                .text
+                .starts_with("SET default_table_access_method = odd;\n\nSET default_tablespace = 'fast';")
+        );
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_read_is_reported_and_loses_nothing() {
+        let dump = "--\n-- Name: t; Type: TABLE; Schema: public; Owner: me\n--\n\nCREATE TABLE public.t ();\n\n--\n-- Something new\n--\n\nSELECT 1;\n";
+        let found = split(dump);
+        assert_eq!(found.unread, ["Something new"]);
+        assert!(found.entries[0].text.ends_with("SELECT 1;"));
+    }
+}

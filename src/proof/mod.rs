@@ -175,7 +175,7 @@ pub struct ReplayFailure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplayError {
     /// PostgreSQL refused a statement.
-    Failed(ReplayFailure),
+    Failed(Box<ReplayFailure>),
     /// The scratch database couldn't do its part.
     Unable(crate::Error),
 }

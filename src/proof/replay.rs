@@ -182,8 +182,8 @@ impl Run {
     /// Runs a file as it stands. A transaction that it leaves open ends with the tool's connection.
     fn bare(&mut self, file: &ReplayFile) -> Result<Vec<Option<u64>>, Stop> {
         let touched = self.statements(file)?;
-        let words = file.statements.iter().filter_map(|statement| transaction_word(&statement.text));
-        if words.last() == Some(Word::Opens) {
+        let mut words = file.statements.iter().filter_map(|statement| transaction_word(&statement.text));
+        if words.next_back() == Some(Word::Opens) {
             self.notes.push(format!("{} leaves its transaction open; it was rolled back", file.name));
             self.session.run("ROLLBACK").map_err(|refusal| (file.statements.len(), refusal))?;
         }
@@ -219,7 +219,7 @@ impl Run {
             let hint = format!("give a stand-in for {extension}, or replay on a PostgreSQL that has it");
             return error.at(At::new(&file.name, line)).hint(hint).into();
         }
-        ReplayError::Failed(ReplayFailure {
+        ReplayError::Failed(Box::new(ReplayFailure {
             file: file.name.clone(),
             line,
             file_index,
@@ -229,7 +229,7 @@ impl Run {
             detail: refusal.detail,
             hint: refusal.hint,
             in_prelude: self.in_prelude,
-        })
+        }))
     }
 }
 

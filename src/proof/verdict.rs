@@ -94,12 +94,12 @@ pub fn verify(
     new: &[ReplayFile],
     settings: &Settings,
     progress: &dyn Progress,
-) -> Result<Verdict, (String, ReplayError)> {
+) -> Result<Verdict, (&'static str, ReplayError)> {
     let begun = Instant::now();
     let (one, other) = replay_both(old, new, settings, progress);
-    let one = one.map_err(|error| ("old".to_string(), error))?;
-    let other = other.map_err(|error| ("new".to_string(), error))?;
-    Verdict::of((old, &one), (new, &other), settings, progress, begun).map_err(|error| ("old".to_string(), error))
+    let one = one.map_err(|error| ("old", error))?;
+    let other = other.map_err(|error| ("new", error))?;
+    Verdict::of((old, &one), (new, &other), settings, progress, begun).map_err(|error| ("old", error))
 }
 
 /// The most memory that this program has used so far, in megabytes.

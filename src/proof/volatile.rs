@@ -122,13 +122,14 @@ fn identifies(value: &str) -> bool {
     value.len() >= 16 && !time
 }
 
-/// How often marks are told apart anew: a chain of references is followed this far.
-const ROUNDS: usize = 4;
+/// How often marks are told apart anew at most: a chain of references is followed this far.
+const ROUNDS: usize = 32;
 
 /// Gives each mark a number made of all the rows in which its value stands. Each round sees one reference further.
 fn refine(tables: &[TableRows], all: &mut [Vec<MarkedRow>], places: &HashMap<&str, Vec<(usize, usize, usize)>>) {
     // A value that stands in one place only refers to nothing.
     let shared: Vec<&Vec<(usize, usize, usize)>> = places.values().filter(|places| places.len() > 1).collect();
+    let mut told_apart = 0;
     for _ in 0..ROUNDS {
         let mut colours = Vec::with_capacity(shared.len());
         for places in &shared {
@@ -139,11 +140,17 @@ fn refine(tables: &[TableRows], all: &mut [Vec<MarkedRow>], places: &HashMap<&st
             seen.sort_unstable();
             colours.push(hash(&seen));
         }
+        let distinct = colours.iter().collect::<HashSet<_>>().len();
         for (places, colour) in shared.iter().zip(colours) {
             for &(t, row, place) in places.iter() {
                 all[t][row].cells[place] = Cell::Volatile(colour);
             }
         }
+        // Two sides that refer alike stop in the same round, so their numbers can be compared.
+        if distinct == told_apart {
+            break;
+        }
+        told_apart = distinct;
     }
 }
 

@@ -20,7 +20,7 @@ const BLIND: &[&str] = &[
 pub fn text(verdict: &Verdict, style: Style) -> String {
     let mut out = Vec::new();
     out.push(headline(verdict, style));
-    out.extend(wrapped("", &summary(verdict)).into_iter().map(|line| style.dim(&line)));
+    out.extend(summary(verdict).lines().map(|line| style.dim(line)));
     for difference in &verdict.comparison.differences {
         out.push(String::new());
         out.extend(one_difference(difference, style));
@@ -48,23 +48,25 @@ fn headline(verdict: &Verdict, style: Style) -> String {
     format!("{}: {rest}", style.bold(&word))
 }
 
+/// What was replayed and compared, where, and for how long.
 fn summary(verdict: &Verdict) -> String {
+    let set = |files, statements| format!("{}, {}", plural(files, "file"), plural(statements, "statement"));
     let compared = &verdict.comparison.compared;
-    format!(
-        "old: {}, {}; new: {}, {}. Compared {}, {} in {}, {} and {} (roles, grants of roles, versions) on PostgreSQL {} in {:.1} s{}.",
-        plural(verdict.old_files, "file"),
-        plural(verdict.old_statements, "statement"),
-        plural(verdict.new_files, "file"),
-        plural(verdict.new_statements, "statement"),
-        plural(compared.objects, "object"),
-        plural(compared.rows, "row"),
-        plural(compared.tables, "table"),
-        plural(compared.sequences, "sequence"),
-        plural(compared.settings, "setting"),
-        verdict.postgres,
-        verdict.seconds,
-        verdict.peak_mb.map_or_else(String::new, |mb| format!(", {mb} MB at most")),
-    )
+    let memory = verdict.peak_mb.map_or_else(String::new, |mb| format!(", at most {mb} MB of memory"));
+    [
+        format!("old set:  {}", set(verdict.old_files, verdict.old_statements)),
+        format!("new set:  {}", set(verdict.new_files, verdict.new_statements)),
+        format!(
+            "compared: {}, {} in {}, {}, {} (roles, memberships, versions)",
+            plural(compared.objects, "object"),
+            plural(compared.rows, "row"),
+            plural(compared.tables, "table"),
+            plural(compared.sequences, "sequence"),
+            plural(compared.settings, "setting"),
+        ),
+        format!("on:       PostgreSQL {}, {:.1} s{memory}", verdict.postgres, verdict.seconds),
+    ]
+    .join("\n")
 }
 
 fn plural(count: usize, noun: &str) -> String {
@@ -141,7 +143,7 @@ fn wrapped(indent: &str, text: &str) -> Vec<String> {
         for word in paragraph.split(' ') {
             if line.len() > indent.len() && line.chars().count() + 1 + word.chars().count() > WIDTH {
                 lines.push(std::mem::replace(&mut line, format!("{indent}  ")));
-            } else if line.trim_start().len() != 0 {
+            } else if !line.trim_start().is_empty() {
                 line.push(' ');
             }
             line.push_str(word);
