@@ -7,9 +7,11 @@ pub mod error;
 pub mod history;
 pub mod ledger;
 pub mod objects;
+pub mod proof;
 pub mod replay;
 pub mod report;
 pub mod schema;
+pub mod scratch;
 pub mod sql;
 
 pub use error::{At, Error, Result};

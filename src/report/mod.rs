@@ -1,3 +1,4 @@
 //! The only room that formats: library results become text or JSON here, and only the program prints them.
 
 pub mod style;
+pub mod verdict;

@@ -1,0 +1,344 @@
+//! Compares two snapshots: what the dump holds, what it leaves out, rows, sequences.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::volatile::{Cell, MarkedRow, Stable};
+use super::{Entry, ReplayError, SequencePosition, Settings, Snapshot, TableRows, canonical, naming};
+
+/// What became of an object from the old side to the new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Only the new side has it.
+    Added,
+    /// Only the old side has it.
+    Removed,
+    /// Both have it, and it isn't the same.
+    Changed,
+}
+
+/// One object that isn't the same on both sides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Its kind as `pg_dump` calls it; `ROWS` and `SEQUENCE POSITION` are the judge's own.
+    pub kind: String,
+    /// Its schema, or `-`.
+    pub schema: String,
+    /// Its name as the table of contents has it.
+    pub name: String,
+    /// What one would call it: `index public.idx_a`.
+    pub object: String,
+    /// What became of it.
+    pub change: Change,
+    /// What of it differs, where that is easy to say.
+    pub property: Option<String>,
+    /// Its text on the old side.
+    pub old: Option<String>,
+    /// Its text on the new side.
+    pub new: Option<String>,
+}
+
+/// How much was compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Compared {
+    /// Entries of the old side's dump.
+    pub objects: usize,
+    /// Its rows.
+    pub rows: usize,
+    /// Its tables.
+    pub tables: usize,
+    /// Its sequences.
+    pub sequences: usize,
+    /// What the dump leaves out: roles, memberships, settings ….
+    pub settings: usize,
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Comparison {
+    /// What differs.
+    pub differences: Vec<Difference>,
+    /// How much was compared.
+    pub compared: Compared,
+    /// How many values of the old side differ from run to run, and were compared by kind only.
+    pub volatile_cells: usize,
+    /// What was out of the ordinary.
+    pub notes: Vec<String>,
+    /// What it couldn't see.
+    pub not_compared: Vec<String>,
+    /// Parts of a dump that it couldn't read: with any of them nothing is proven.
+    pub unread: Vec<String>,
+}
+
+/// Replays the old side once more.
+pub type Again<'a> = &'a dyn Fn() -> Result<Snapshot, ReplayError>;
+
+/// Compares two snapshots. `again` replays the old side once more, and is called only if rows differ.
+pub fn compare(
+    old: &Snapshot,
+    new: &Snapshot,
+    settings: &Settings,
+    again: Again<'_>,
+) -> Result<Comparison, ReplayError> {
+    let mut found = Comparison {
+        compared: Compared {
+            objects: old.entries.len(),
+            rows: old.rows.iter().map(|table| table.rows.len()).sum(),
+            tables: old.rows.len(),
+            sequences: old.sequences.len(),
+            settings: old.globals.len(),
+        },
+        ..Comparison::default()
+    };
+    for (one, other, into) in [
+        (&old.not_compared, &new.not_compared, &mut found.not_compared),
+        (&old.unread, &new.unread, &mut found.unread),
+        (&old.notes, &new.notes, &mut found.notes),
+    ] {
+        into.extend(one.iter().cloned());
+        into.extend(other.iter().filter(|text| !one.contains(text)).cloned());
+    }
+    schema(old, new, settings, &mut found);
+    found.differences.extend(entries(&old.globals, &new.globals));
+    rows(old, new, again, &mut found)?;
+    sequences(old, new, settings, &mut found);
+    Ok(found)
+}
+
+/// The dumps: as they are, and where texts differ after a reload.
+fn schema(old: &Snapshot, new: &Snapshot, settings: &Settings, found: &mut Comparison) {
+    let mut differences = entries(&old.entries, &new.entries);
+    if differences.iter().any(|difference| difference.change == Change::Changed) {
+        match canonical::both(old, new, settings) {
+            Ok((one, other)) => {
+                let still: HashSet<_> = entries(&one, &other).into_iter().map(identity).collect();
+                differences.retain(|difference| {
+                    difference.change != Change::Changed || still.contains(&identity(difference.clone()))
+                });
+            }
+            Err(error) => {
+                let why = error.to_string();
+                let why = why.lines().next().unwrap_or_default();
+                found.notes.push(format!("texts are compared as they are, not after a reload: {why}"));
+            }
+        }
+    }
+    found.differences.extend(differences);
+}
+
+fn identity(difference: Difference) -> (String, String, String) {
+    (difference.kind, difference.schema, difference.name)
+}
+
+/// The entries of one identity, on the old side and on the new.
+type Sides<'a> = (Vec<&'a Entry>, Vec<&'a Entry>);
+
+/// Compares entries by identity and text. Where several share an identity (operators, default privileges), equal ones are
+/// matched first, then those of one owner, then the rest in order.
+fn entries(old: &[Entry], new: &[Entry]) -> Vec<Difference> {
+    let mut groups: BTreeMap<(&str, &str, &str), Sides> = BTreeMap::new();
+    for entry in old {
+        groups.entry((&entry.schema, &entry.kind, &entry.name)).or_default().0.push(entry);
+    }
+    for entry in new {
+        groups.entry((&entry.schema, &entry.kind, &entry.name)).or_default().1.push(entry);
+    }
+    let mut differences = Vec::new();
+    for (mut one, mut other) in groups.into_values() {
+        pair(&mut one, &mut other, |a, b| same(a, b) && a.owner == b.owner, |_, _| {});
+        let mut changed = |a: &Entry, b: &Entry| differences.push(changed(a, b));
+        pair(&mut one, &mut other, |a, b| a.owner == b.owner, &mut changed);
+        pair(&mut one, &mut other, |_, _| true, &mut changed);
+        differences.extend(one.into_iter().map(|entry| lone(entry, Change::Removed)));
+        differences.extend(other.into_iter().map(|entry| lone(entry, Change::Added)));
+    }
+    differences
+}
+
+/// Whether two entries of one identity say the same. The order of grants says nothing: it is the order in which they were
+/// given, and `pg_dump` writes what it revokes first.
+fn same(a: &Entry, b: &Entry) -> bool {
+    let privileges = ["ACL", "DEFAULT ACL"].contains(&a.kind.as_str());
+    a.text == b.text || (privileges && grants(&a.text) == grants(&b.text))
+}
+
+/// The statements of an entry about privileges, each with the role that gives it, sorted.
+fn grants(text: &str) -> Vec<(&str, &str)> {
+    let mut giver = "";
+    let mut grants = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        if let Some(role) = line.strip_prefix("SET SESSION AUTHORIZATION ") {
+            giver = role;
+        } else if line.starts_with("RESET SESSION AUTHORIZATION") {
+            giver = "";
+        } else {
+            grants.push((giver, line));
+        }
+    }
+    grants.sort_unstable();
+    grants
+}
+
+/// Takes out all pairs that match.
+fn pair<'a>(
+    one: &mut Vec<&'a Entry>,
+    other: &mut Vec<&'a Entry>,
+    matches: impl Fn(&Entry, &Entry) -> bool,
+    mut found: impl FnMut(&Entry, &Entry),
+) {
+    one.retain(|a| {
+        let place = other.iter().position(|b| matches(a, b));
+        if let Some(place) = place {
+            found(a, other.remove(place));
+        }
+        place.is_none()
+    });
+}
+
+fn changed(old: &Entry, new: &Entry) -> Difference {
+    let owner = (old.owner != new.owner).then(|| format!("owner: {} -> {}", old.owner, new.owner));
+    let columns = (old.kind == "TABLE").then(|| naming::columns_changed(&old.text, &new.text)).flatten();
+    Difference {
+        property: columns.or(owner),
+        old: Some(old.text.clone()),
+        new: Some(new.text.clone()),
+        ..bare(&old.kind, &old.schema, &old.name, Change::Changed)
+    }
+}
+
+fn lone(entry: &Entry, change: Change) -> Difference {
+    let text = Some(entry.text.clone());
+    let (old, new) = if change == Change::Added { (None, text) } else { (text, None) };
+    Difference { old, new, ..bare(&entry.kind, &entry.schema, &entry.name, change) }
+}
+
+fn bare(kind: &str, schema: &str, name: &str, change: Change) -> Difference {
+    Difference {
+        kind: kind.into(),
+        schema: schema.into(),
+        name: name.into(),
+        object: naming::object(kind, schema, name),
+        change,
+        property: None,
+        old: None,
+        new: None,
+    }
+}
+
+/// Compares the rows of the tables that both sides have; the others differ as tables already.
+fn rows(old: &Snapshot, new: &Snapshot, again: Again<'_>, found: &mut Comparison) -> Result<(), ReplayError> {
+    let others: HashMap<(&str, &str), &TableRows> =
+        new.rows.iter().map(|table| ((table.schema.as_str(), table.table.as_str()), table)).collect();
+    let pairs: Vec<(&TableRows, &TableRows)> = old
+        .rows
+        .iter()
+        .filter_map(|table| Some((table, *others.get(&(table.schema.as_str(), table.table.as_str()))?)))
+        .collect();
+    if pairs.iter().all(|(one, other)| names(one) == names(other) && one.rows == other.rows) {
+        return Ok(());
+    }
+    let again = again()?;
+    let stable = Stable::learn(&old.rows, &again.rows);
+    let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
+    // The new side's columns in the old side's order: where they stand is the table's affair.
+    let places: HashMap<(&str, &str), Vec<usize>> =
+        pairs.iter().map(|(one, other)| ((one.schema.as_str(), one.table.as_str()), shared(one, other))).collect();
+    let matched = |table: &TableRows| {
+        places.get(&(table.schema.as_str(), table.table.as_str())).cloned().unwrap_or_else(|| all(table))
+    };
+    let (one, other) = (stable.mark(&old.rows, &all), stable.mark(&new.rows, &matched));
+    for (table, counterpart) in &pairs {
+        let key = (table.schema.clone(), table.table.clone());
+        let (Some(mine), Some(theirs)) = (one.tables.get(&key), other.tables.get(&key)) else { continue };
+        let volatile = |row: &MarkedRow| row.cells.iter().filter(|cell| matches!(cell, Cell::Volatile(_))).count();
+        found.volatile_cells += mine.iter().map(volatile).sum::<usize>();
+        found.differences.extend(rows_of(table, counterpart, mine, theirs));
+    }
+    Ok(())
+}
+
+fn names(table: &TableRows) -> Vec<&str> {
+    table.columns.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// The columns of `other` in the order of `one`, if both have the same ones; else those of `other` as they are.
+fn shared(one: &TableRows, other: &TableRows) -> Vec<usize> {
+    let places = names(other).into_iter().enumerate().map(|(i, name)| (name, i)).collect::<HashMap<_, _>>();
+    let found: Option<Vec<usize>> = names(one).iter().map(|name| places.get(name).copied()).collect();
+    match found {
+        Some(found) if found.len() == places.len() => found,
+        _ => (0..other.columns.len()).collect(),
+    }
+}
+
+/// The rows that only one side has.
+fn rows_of(old: &TableRows, new: &TableRows, mine: &[MarkedRow], theirs: &[MarkedRow]) -> Option<Difference> {
+    let mut balance: HashMap<&[Cell], i64> = HashMap::new();
+    for row in mine {
+        *balance.entry(&row.cells).or_default() += 1;
+    }
+    for row in theirs {
+        *balance.entry(&row.cells).or_default() -= 1;
+    }
+    let mut take = |rows: &[MarkedRow], sign: i64| -> Vec<usize> {
+        let mut left = Vec::new();
+        for row in rows {
+            // Every row of a side stands in the balance.
+            if let Some(count) = balance.get_mut(row.cells.as_slice())
+                && *count * sign > 0
+            {
+                *count -= sign;
+                left.push(row.index);
+            }
+        }
+        left
+    };
+    let (gone, come) = (take(mine, 1), take(theirs, -1));
+    if gone.is_empty() && come.is_empty() {
+        return None;
+    }
+    let property = format!(
+        "{} of {} rows only in the old set, {} of {} only in the new",
+        gone.len(),
+        mine.len(),
+        come.len(),
+        theirs.len()
+    );
+    Some(Difference {
+        property: Some(property),
+        old: Some(naming::rows(old, &gone)),
+        new: Some(naming::rows(new, &come)),
+        ..bare("ROWS", &old.schema, &old.table, Change::Changed)
+    })
+}
+
+fn sequences(old: &Snapshot, new: &Snapshot, settings: &Settings, found: &mut Comparison) {
+    let empty = |snapshot: &Snapshot, (schema, table): &(String, String)| {
+        let rows = snapshot.rows.iter().find(|t| t.schema == *schema && t.table == *table);
+        rows.is_some_and(|table| table.rows.is_empty())
+    };
+    let others: HashMap<(&str, &str), &SequencePosition> =
+        new.sequences.iter().map(|sequence| ((sequence.schema.as_str(), sequence.name.as_str()), sequence)).collect();
+    for sequence in &old.sequences {
+        let Some(other) = others.get(&(sequence.schema.as_str(), sequence.name.as_str())) else { continue };
+        if (sequence.last_value, sequence.is_called) == (other.last_value, other.is_called) {
+            continue;
+        }
+        let owner = sequence.owned_by.as_ref().filter(|owner| other.owned_by.as_ref() == Some(*owner));
+        let fresh = owner.is_some_and(|owner| empty(old, owner) && empty(new, owner));
+        let (was, is) = (naming::position(sequence), naming::position(other));
+        if fresh && !settings.exact_sequences {
+            let name = naming::object("SEQUENCE", &sequence.schema, &sequence.name);
+            found.notes.push(format!("{name} belongs to an empty table and may start afresh: old {was}, new {is}"));
+            continue;
+        }
+        found.differences.push(Difference {
+            property: Some("position".into()),
+            old: Some(was),
+            new: Some(is),
+            ..bare("SEQUENCE POSITION", &sequence.schema, &sequence.name, Change::Changed)
+        });
+    }
+}

@@ -1,0 +1,62 @@
+//! What `pg_dump` leaves out of a schema: roles and their memberships, settings of roles and of the database, versions of
+//! extensions, whether materialized views are populated, and indexes that a failed build left invalid.
+//!
+//! Everything below OID 16384 comes with PostgreSQL.
+
+use super::Entry;
+use super::session::Session;
+use crate::Result;
+
+/// Each query gives kind, schema, name and text.
+const QUERIES: &[&str] = &[
+    // Whether a role has a password counts; the password itself is salted and differs from run to run.
+    "SELECT 'ROLE', '-', rolname, format('CREATE ROLE %I WITH %s %s %s %s %s %s %s CONNECTION LIMIT %s%s;%s', rolname,
+        CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END,
+        CASE WHEN rolinherit THEN 'INHERIT' ELSE 'NOINHERIT' END,
+        CASE WHEN rolcreaterole THEN 'CREATEROLE' ELSE 'NOCREATEROLE' END,
+        CASE WHEN rolcreatedb THEN 'CREATEDB' ELSE 'NOCREATEDB' END,
+        CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END,
+        CASE WHEN rolreplication THEN 'REPLICATION' ELSE 'NOREPLICATION' END,
+        CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END,
+        rolconnlimit, ' VALID UNTIL ' || quote_literal(rolvaliduntil),
+        CASE WHEN rolpassword IS NULL THEN '' ELSE ' -- has a password' END)
+    FROM pg_authid WHERE oid >= 16384 ORDER BY rolname",
+    "SELECT 'ROLE COMMENT', '-', rolname, format('COMMENT ON ROLE %I IS %L;', rolname, shobj_description(oid, 'pg_authid'))
+    FROM pg_authid WHERE oid >= 16384 AND shobj_description(oid, 'pg_authid') IS NOT NULL ORDER BY rolname",
+    "SELECT 'ROLE MEMBERSHIP', '-', format('%s in %s by %s', m.rolname, r.rolname, g.rolname),
+        format('GRANT %I TO %I WITH ADMIN %s, INHERIT %s, SET %s GRANTED BY %I;', r.rolname, m.rolname,
+            upper(a.admin_option::text), upper(a.inherit_option::text), upper(a.set_option::text), g.rolname)
+    FROM pg_auth_members a JOIN pg_authid r ON r.oid = a.roleid JOIN pg_authid m ON m.oid = a.member
+    JOIN pg_authid g ON g.oid = a.grantor
+    WHERE a.roleid >= 16384 OR a.member >= 16384 ORDER BY r.rolname, m.rolname, g.rolname",
+    "SELECT CASE WHEN s.setrole = 0 THEN 'DATABASE SETTING' ELSE 'ROLE SETTING' END, '-',
+        concat_ws(' ', coalesce(r.rolname, 'every role'), CASE WHEN s.setdatabase <> 0 THEN 'in the database' END,
+            split_part(c, '=', 1)), c
+    FROM pg_db_role_setting s LEFT JOIN pg_authid r ON r.oid = s.setrole, unnest(s.setconfig) c ORDER BY 1, 3, 4",
+    "SELECT 'DATABASE', '-', 'the database', concat_ws(E'\\n', 'owner: ' || pg_get_userbyid(datdba),
+        'privileges: ' || (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(datacl) a),
+        'comment: ' || shobj_description(oid, 'pg_database'), 'connection limit: ' || datconnlimit)
+    FROM pg_database WHERE datname = current_database()",
+    "SELECT 'PARAMETER PRIVILEGES', '-', parname,
+        (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(paracl) a) FROM pg_parameter_acl ORDER BY parname",
+    "SELECT 'EXTENSION VERSION', '-', extname, extversion FROM pg_extension ORDER BY extname",
+    "SELECT 'MATERIALIZED VIEW DATA', n.nspname, c.relname,
+        CASE WHEN c.relispopulated THEN 'populated' ELSE 'not populated' END
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' ORDER BY 2, 3",
+    "SELECT 'INVALID INDEX', n.nspname, c.relname, pg_get_indexdef(c.oid)
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'i' AND NOT (i.indisvalid AND i.indisready AND i.indislive) AND c.oid >= 16384 ORDER BY 2, 3",
+];
+
+/// Reads them all.
+pub(super) fn read(session: &mut Session) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for query in QUERIES {
+        for row in session.rows(query)? {
+            let mut cells = row.into_iter().map(Option::unwrap_or_default);
+            let mut next = || cells.next().unwrap_or_default();
+            entries.push(Entry { kind: next(), schema: next(), name: next(), owner: String::new(), text: next() });
+        }
+    }
+    Ok(entries)
+}

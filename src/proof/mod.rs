@@ -1,0 +1,209 @@
+//! The judge: replays sets of SQL on scratch databases, looks at everything that came out, and compares.
+//!
+//! It takes statements as texts and knows nothing of how the set was planned or written.
+
+mod canonical;
+mod compare;
+mod entries;
+mod globals;
+mod naming;
+mod replay;
+mod rows;
+mod session;
+mod snapshot;
+mod verdict;
+mod volatile;
+
+pub use crate::scratch::extensions::{StandIn, StandInCall};
+pub use compare::{Change, Compared, Comparison, Difference, compare};
+pub use replay::{replay, replay_both};
+pub use verdict::{Verdict, VerdictKind, verify};
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// One file of a set as the migration tool would run it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ReplayFile {
+    /// Its name as the user would say it.
+    pub name: String,
+    /// Whether the migration tool wraps it in a transaction.
+    pub in_transaction: bool,
+    /// Its statements in order.
+    pub statements: Vec<ReplayStatement>,
+}
+
+/// One statement of a file.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ReplayStatement {
+    /// The line of the file on which `text` begins, from 1.
+    pub line: usize,
+    /// The statement, with or without its semicolon and comments.
+    pub text: String,
+    /// The data of `COPY ... FROM stdin` that follows it in the file, without the closing `\.`.
+    pub copy_data: Option<String>,
+}
+
+/// How to replay and how to compare.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Run first on both sides.
+    pub prelude: Vec<ReplayFile>,
+    /// One session for the whole set, or a new one for each file.
+    pub one_session: bool,
+    /// Whether a sequence must stand where it stood even if its table is empty.
+    pub exact_sequences: bool,
+    /// Stand-ins for extensions, beside those that come with the tool.
+    pub stand_ins: Vec<StandIn>,
+}
+
+/// Is told how far a replay has come.
+pub trait Progress: Sync {
+    /// `side` is doing `what`: `done` steps of `total`.
+    fn step(&self, _side: &str, _what: &str, _done: usize, _total: usize) {}
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {}
+
+/// Everything that was seen of a database after a replay.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Snapshot {
+    /// The version of PostgreSQL, as `17.5`.
+    pub postgres: String,
+    /// The schema dump as `pg_dump` wrote it, without its random tokens and version lines.
+    #[serde(skip)]
+    pub dump: String,
+    /// The entries of the dump's table of contents, in its order.
+    pub entries: Vec<Entry>,
+    /// What of the dump doesn't stand under a header that the judge can read: a reason not to trust the comparison.
+    pub unread: Vec<String>,
+    /// What `pg_dump` leaves out: roles, memberships, settings of roles and of the database, versions of extensions,
+    /// whether materialized views are populated. Roles and memberships come as SQL that makes them.
+    pub globals: Vec<Entry>,
+    /// All rows of all tables that aren't the system's or an extension's, empty ones too.
+    pub rows: Vec<TableRows>,
+    /// Where the sequences stand.
+    pub sequences: Vec<SequencePosition>,
+    /// How many rows each statement of each file touched; `None` where that isn't known or isn't its purpose.
+    pub touched: Vec<Vec<Option<u64>>>,
+    /// Functions named by the set for which a stand-in computes something else.
+    pub stand_ins: Vec<StandInCall>,
+    /// What it can't see in this database.
+    pub not_compared: Vec<String>,
+    /// What was out of the ordinary while replaying.
+    pub notes: Vec<String>,
+    /// How long it took from the start of the database.
+    pub seconds: f64,
+}
+
+/// One entry of the dump's table of contents, or one thing of its kind that `pg_dump` leaves out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// The kind as `pg_dump` calls it: `TABLE`, `FK CONSTRAINT`, `ACL` ….
+    pub kind: String,
+    /// The schema, or `-`.
+    pub schema: String,
+    /// The name as the table of contents has it: functions with arguments, constraints with their table.
+    pub name: String,
+    /// The owner, or `-`, or nothing.
+    pub owner: String,
+    /// The SQL, without header comment and settings.
+    pub text: String,
+}
+
+/// The rows of one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TableRows {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub table: String,
+    /// `r` table, `p` partitioned table, `m` materialized view, as in `pg_class.relkind`.
+    pub kind: char,
+    /// Names and types of its columns.
+    pub columns: Vec<(String, String)>,
+    /// Places of the primary key's columns in `columns`; empty without a primary key.
+    pub key: Vec<usize>,
+    /// The values as PostgreSQL writes them, sorted by the primary key if there is one, else by all columns.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// Where a sequence stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SequencePosition {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// The last value, or the one to start with if it was never called.
+    pub last_value: Option<i64>,
+    /// Whether the last value was given out.
+    pub is_called: bool,
+    /// The table that owns it, as `(schema, name)`.
+    pub owned_by: Option<(String, String)>,
+}
+
+/// A statement that PostgreSQL refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ReplayFailure {
+    /// The file.
+    pub file: String,
+    /// The line that PostgreSQL complains about; else the first line of the statement that isn't a comment.
+    pub line: usize,
+    /// Which file of the set (or of the prelude), from 0.
+    pub file_index: usize,
+    /// Which statement of the file, from 0. One past the last means that the COMMIT failed.
+    pub statement_index: usize,
+    /// PostgreSQL's message.
+    pub message: String,
+    /// Its SQLSTATE.
+    pub sqlstate: String,
+    /// Its detail.
+    pub detail: Option<String>,
+    /// Its hint, or ours where we know better.
+    pub hint: Option<String>,
+    /// Whether the file is one of the prelude's.
+    pub in_prelude: bool,
+}
+
+/// Why there is no snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplayError {
+    /// PostgreSQL refused a statement.
+    Failed(Box<ReplayFailure>),
+    /// The scratch database couldn't do its part.
+    Unable(crate::Error),
+}
+
+impl From<crate::Error> for ReplayError {
+    fn from(error: crate::Error) -> Self {
+        ReplayError::Unable(error)
+    }
+}
+
+impl fmt::Display for ReplayFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.message)?;
+        if !self.sqlstate.is_empty() {
+            write!(f, " (SQLSTATE {})", self.sqlstate)?;
+        }
+        self.detail.as_ref().map_or(Ok(()), |detail| write!(f, "\ndetail: {detail}"))?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\nhint: {hint}"))
+    }
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReplayError::Failed(failure) => failure.fmt(f),
+            ReplayError::Unable(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReplayError {}

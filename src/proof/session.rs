@@ -1,0 +1,152 @@
+//! One connection to a scratch database, blocking on the outside.
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition};
+use sqlx::{ConnectOptions, Connection, Executor, Row};
+use tokio::runtime::Runtime;
+
+use crate::{Error, Result};
+
+/// A row as PostgreSQL writes it.
+pub(super) type TextRow = Vec<Option<String>>;
+
+/// A connection with the small runtime that drives it.
+pub(super) struct Session {
+    runtime: Runtime,
+    url: String,
+    connection: Option<PgConnection>,
+}
+
+/// What PostgreSQL said when it refused a statement; or that it said nothing any more.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Refusal {
+    /// Empty if the connection broke.
+    pub sqlstate: String,
+    pub message: String,
+    pub detail: Option<String>,
+    pub hint: Option<String>,
+    /// The character that it complains about, from 1.
+    pub position: Option<usize>,
+}
+
+impl Session {
+    /// Connects.
+    pub fn open(url: String) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Error::new(format!("can't start a runtime for the scratch database: {e}")))?;
+        let mut session = Session { runtime, url, connection: None };
+        session.connect()?;
+        Ok(session)
+    }
+
+    fn connect(&mut self) -> Result<()> {
+        let unable = |e: sqlx::Error| Error::new(format!("can't connect to the scratch database: {e}"));
+        let options: PgConnectOptions = self.url.parse().map_err(unable)?;
+        let options = options.disable_statement_logging().statement_cache_capacity(0);
+        let connection = self.runtime.block_on(options.connect()).map_err(unable)?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Leaves, so that another client can come.
+    pub fn close(&mut self) -> Result<()> {
+        match self.connection.take() {
+            Some(connection) => self
+                .runtime
+                .block_on(connection.close())
+                .map_err(|e| Error::new(format!("can't close the connection to the scratch database: {e}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Leaves and comes back, as a migration tool does between two runs.
+    pub fn reopen(&mut self) -> Result<()> {
+        self.close()?;
+        self.connect()
+    }
+
+    /// Runs SQL and says how many rows it touched.
+    pub fn run(&mut self, sql: &str) -> Result<u64, Refusal> {
+        let connection = self.connection.as_mut().ok_or_else(Refusal::gone)?;
+        let done = self.runtime.block_on(connection.execute(sqlx::raw_sql(sql)))?;
+        Ok(done.rows_affected())
+    }
+
+    /// Runs `COPY ... FROM stdin` with its data.
+    pub fn copy_in(&mut self, sql: &str, data: &str) -> Result<u64, Refusal> {
+        let connection = self.connection.as_mut().ok_or_else(Refusal::gone)?;
+        self.runtime.block_on(async {
+            let mut copy = connection.copy_in_raw(sql).await?;
+            copy.send(data.as_bytes()).await?;
+            Ok(copy.finish().await?)
+        })
+    }
+
+    /// Asks the database about itself; trouble here is no fault of the set.
+    pub fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>> {
+        let unable = |why: String| Error::new(format!("can't look into the scratch database: {why}"));
+        let connection = self.connection.as_mut().ok_or_else(|| unable("the connection is gone".into()))?;
+        let rows =
+            self.runtime.block_on(connection.fetch_all(sqlx::raw_sql(sql))).map_err(|e| unable(e.to_string()))?;
+        let cell = |row: &sqlx::postgres::PgRow, i: usize| -> Result<Option<String>> {
+            let value = row.try_get_raw(i).map_err(|e| unable(e.to_string()))?;
+            if sqlx::ValueRef::is_null(&value) {
+                return Ok(None);
+            }
+            value.as_str().map(|text| Some(text.to_string())).map_err(|e| unable(e.to_string()))
+        };
+        rows.iter().map(|row| (0..row.len()).map(|i| cell(row, i)).collect()).collect()
+    }
+
+    /// As [`Session::run`], for SQL of ours.
+    pub fn must_run(&mut self, sql: &str) -> Result<()> {
+        self.run(sql).map(drop).map_err(|refusal| {
+            Error::new(format!(
+                "the scratch database refused {}: {}",
+                sql.lines().next().unwrap_or(""),
+                refusal.message
+            ))
+        })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // An open connection would keep the server from stopping.
+        let _ = self.close();
+    }
+}
+
+impl Refusal {
+    fn gone() -> Self {
+        Refusal { message: "the connection is gone".into(), ..Refusal::default() }
+    }
+
+    /// Whether the statement only asks to be run outside a transaction block.
+    pub fn wants_no_transaction(&self) -> bool {
+        matches!(self.sqlstate.as_str(), "25001" | "55P04")
+            || ["transaction block", "pipeline", "from a function or procedure"]
+                .iter()
+                .any(|w| self.message.contains("cannot") && self.message.contains(w))
+    }
+}
+
+impl From<sqlx::Error> for Refusal {
+    fn from(error: sqlx::Error) -> Self {
+        let Some(said) = error.as_database_error().and_then(|e| e.try_downcast_ref::<PgDatabaseError>()) else {
+            return Refusal { message: error.to_string(), ..Refusal::default() };
+        };
+        let position = match said.position() {
+            Some(PgErrorPosition::Original(position)) => Some(position),
+            _ => None,
+        };
+        Refusal {
+            sqlstate: said.code().to_string(),
+            message: said.message().to_string(),
+            detail: said.detail().map(ToString::to_string),
+            hint: said.hint().map(ToString::to_string),
+            position,
+        }
+    }
+}

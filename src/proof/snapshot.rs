@@ -1,0 +1,99 @@
+//! Looks at everything in a scratch database after a replay.
+
+use super::session::Session;
+use super::{SequencePosition, Snapshot, entries, globals, rows};
+use crate::Result;
+use crate::scratch::Scratch;
+
+/// How much to look at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Want {
+    /// All.
+    Everything,
+    /// Rows, for a second replay that only has to say which of them differ.
+    Rows,
+}
+
+/// How values are written, whatever the history has set. The empty search_path makes PostgreSQL qualify all names.
+const PLAIN: &str = "SET search_path = ''; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
+    SET bytea_output = 'hex'; SET extra_float_digits = 1; SET xmloption = 'content'; SET row_security = off;
+    SET statement_timeout = 0; SET lock_timeout = 0; SET transaction_timeout = 0; SET default_transaction_read_only = off;
+    SET standard_conforming_strings = on; SET quote_all_identifiers = off; SET lc_monetary = 'C'";
+
+/// How many tables or sequences one query asks about.
+pub(super) const BATCH: usize = 200;
+
+/// Takes the snapshot. It closes the session when it needs the database for `pg_dump`.
+pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, want: Want) -> Result<Snapshot> {
+    session.must_run("DISCARD ALL")?;
+    session.must_run(PLAIN)?;
+    let mut snapshot = Snapshot { rows: rows::read(session)?, ..Snapshot::default() };
+    if want == Want::Rows {
+        return Ok(snapshot);
+    }
+    snapshot.postgres = one(session, "SELECT split_part(current_setting('server_version'), ' ', 1)")?;
+    snapshot.sequences = sequences(session)?;
+    snapshot.globals = globals::read(session)?;
+    snapshot.not_compared = not_compared(session)?;
+    session.close()?;
+    snapshot.dump = entries::without_tokens(&scratch.dump()?);
+    let split = entries::split(&snapshot.dump);
+    snapshot.entries = split.entries;
+    snapshot.unread = split.unread;
+    Ok(snapshot)
+}
+
+fn one(session: &mut Session, sql: &str) -> Result<String> {
+    let rows = session.rows(sql)?;
+    Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
+}
+
+/// Where all sequences stand that aren't an extension's.
+fn sequences(session: &mut Session) -> Result<Vec<SequencePosition>> {
+    let found = session.rows(
+        "SELECT n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), tn.nspname, t.relname
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+            AND d.refclassid = 'pg_class'::regclass
+        LEFT JOIN pg_class t ON t.oid = d.refobjid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
+        WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND (n.oid >= 16384 OR n.nspname = 'public')
+            AND NOT EXISTS (SELECT FROM pg_depend e
+                WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+        ORDER BY 1, 2",
+    )?;
+    let mut positions = Vec::with_capacity(found.len());
+    for batch in found.chunks(BATCH) {
+        let asks: Vec<String> = batch
+            .iter()
+            .enumerate()
+            .map(|(i, row)| format!("SELECT {i}, last_value, is_called FROM {}", row[2].as_deref().unwrap_or_default()))
+            .collect();
+        for answer in session.rows(&format!("{} ORDER BY 1", asks.join(" UNION ALL ")))? {
+            let index = answer[0].as_deref().and_then(|i| i.parse::<usize>().ok());
+            let Some(row) = index.and_then(|i| batch.get(i)) else { continue };
+            positions.push(SequencePosition {
+                schema: row[0].clone().unwrap_or_default(),
+                name: row[1].clone().unwrap_or_default(),
+                last_value: answer[1].as_deref().and_then(|value| value.parse().ok()),
+                is_called: answer[2].as_deref() == Some("t"),
+                owned_by: row[3].clone().zip(row[4].clone()),
+            });
+        }
+    }
+    Ok(positions)
+}
+
+/// What the judge can't see in this database, as phrases.
+fn not_compared(session: &mut Session) -> Result<Vec<String>> {
+    let rows = session.rows(
+        "SELECT format('rows of foreign table %I.%I', n.nspname, c.relname)
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'f'
+        UNION ALL SELECT format('rows of table %I.%I, which belongs to an extension', n.nspname, c.relname)
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
+        WHERE c.relkind IN ('r', 'p', 'm')
+        UNION ALL SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVING count(*) > 0
+        ORDER BY 1",
+    )?;
+    Ok(rows.into_iter().flatten().flatten().collect())
+}

@@ -1,0 +1,222 @@
+//! Compares rows, telling apart what the sets say and what differs from one run to the next of the same set: times,
+//! random identifiers.
+//!
+//! A value of a column is volatile if a second replay of the history doesn't give it again. For the comparison each volatile
+//! value is replaced by a mark, so neither the order of rows nor the match of one row with another depends on it.
+//! The marks of long random values (identifiers, not times) are told apart by where the value stands: two rows that share
+//! one, such as a parent and its child, must share one on the other side too.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+
+use super::TableRows;
+use super::session::TextRow;
+
+/// The rows of one side, with marks in place of volatile values.
+#[derive(Debug, Default)]
+pub(super) struct Marked {
+    /// Each table's rows, as `(schema, table)` → rows.
+    pub tables: HashMap<(String, String), Vec<MarkedRow>>,
+}
+
+/// A row with marks, and what it really holds.
+#[derive(Debug, Clone)]
+pub(super) struct MarkedRow {
+    /// Values and marks; equal for rows that count as equal.
+    pub cells: Vec<Cell>,
+    /// The place of the row in its table's rows.
+    pub index: usize,
+}
+
+/// A value, or a mark in its place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Cell {
+    /// NULL.
+    Null,
+    /// A value that each replay gives.
+    Value(String),
+    /// One that differs from run to run; the number tells apart those that stand in different places.
+    Volatile(u64),
+}
+
+/// The values of each column that both replays of the history gave.
+#[derive(Debug, Default)]
+pub(super) struct Stable {
+    columns: HashMap<(String, String, String), HashSet<String>>,
+    /// The columns that hold anything volatile.
+    volatile: HashSet<(String, String, String)>,
+}
+
+impl Stable {
+    /// Learns from two replays of the same set.
+    pub fn learn(once: &[TableRows], again: &[TableRows]) -> Self {
+        let mut stable = Stable::default();
+        let again: HashMap<(&str, &str), &TableRows> =
+            again.iter().map(|table| ((table.schema.as_str(), table.table.as_str()), table)).collect();
+        for table in once {
+            let Some(other) = again.get(&(table.schema.as_str(), table.table.as_str())) else { continue };
+            for (i, (name, _)) in table.columns.iter().enumerate() {
+                let key = (table.schema.clone(), table.table.clone(), name.clone());
+                let values = |rows: &[TextRow]| -> HashSet<String> {
+                    rows.iter().filter_map(|row| row.get(i).cloned().flatten()).collect()
+                };
+                let (one, two) = (values(&table.rows), values(&other.rows));
+                if one != two {
+                    stable.volatile.insert(key.clone());
+                }
+                stable.columns.insert(key, one.intersection(&two).cloned().collect());
+            }
+        }
+        stable
+    }
+
+    /// Whether a replay of the history may give another value here the next time.
+    fn is_volatile(&self, column: &(String, String, String), value: &str) -> bool {
+        self.volatile.contains(column) && self.columns.get(column).is_some_and(|values| !values.contains(value))
+    }
+
+    /// Puts marks in place of volatile values. `order` names the columns of each table that are compared.
+    pub fn mark(&self, tables: &[TableRows], order: &dyn Fn(&TableRows) -> Vec<usize>) -> Marked {
+        let mut marked = Marked::default();
+        let mut places: HashMap<&str, Vec<(usize, usize, usize)>> = HashMap::new();
+        let mut all: Vec<Vec<MarkedRow>> = Vec::with_capacity(tables.len());
+        for (t, table) in tables.iter().enumerate() {
+            let columns = order(table);
+            let keys: Vec<_> = columns
+                .iter()
+                .map(|&c| (table.schema.clone(), table.table.clone(), table.columns[c].0.clone()))
+                .collect();
+            let mut rows = Vec::with_capacity(table.rows.len());
+            for (index, row) in table.rows.iter().enumerate() {
+                let mut cells = Vec::with_capacity(columns.len());
+                for (place, (&c, key)) in columns.iter().zip(&keys).enumerate() {
+                    cells.push(match &row[c] {
+                        None => Cell::Null,
+                        Some(value) if self.is_volatile(key, value) => {
+                            if identifies(value) {
+                                places.entry(value).or_default().push((t, index, place));
+                            }
+                            Cell::Volatile(0)
+                        }
+                        Some(value) => Cell::Value(value.clone()),
+                    });
+                }
+                rows.push(MarkedRow { cells, index });
+            }
+            all.push(rows);
+        }
+        refine(tables, &mut all, &places);
+        for (table, rows) in tables.iter().zip(all) {
+            marked.tables.insert((table.schema.clone(), table.table.clone()), rows);
+        }
+        marked
+    }
+}
+
+/// Whether a value is long and random enough that two places hold it only by reference. Times aren't: statements of one
+/// transaction share them, and another set has other transactions.
+fn identifies(value: &str) -> bool {
+    let digits = value.bytes().take(4).filter(u8::is_ascii_digit).count();
+    let time = digits == 4 && value.as_bytes().get(4) == Some(&b'-') && value.as_bytes().get(7) == Some(&b'-');
+    value.len() >= 16 && !time
+}
+
+/// How often marks are told apart anew at most: a chain of references is followed this far.
+const ROUNDS: usize = 32;
+
+/// Gives each mark a number made of all the rows in which its value stands. Each round sees one reference further.
+fn refine(tables: &[TableRows], all: &mut [Vec<MarkedRow>], places: &HashMap<&str, Vec<(usize, usize, usize)>>) {
+    // A value that stands in one place only refers to nothing.
+    let shared: Vec<&Vec<(usize, usize, usize)>> = places.values().filter(|places| places.len() > 1).collect();
+    let mut told_apart = 0;
+    for _ in 0..ROUNDS {
+        let mut colours = Vec::with_capacity(shared.len());
+        for places in &shared {
+            let mut seen: Vec<u64> = places
+                .iter()
+                .map(|&(t, row, place)| hash(&(&tables[t].schema, &tables[t].table, place, &all[t][row].cells)))
+                .collect();
+            seen.sort_unstable();
+            colours.push(hash(&seen));
+        }
+        let distinct = colours.iter().collect::<HashSet<_>>().len();
+        for (places, colour) in shared.iter().zip(colours) {
+            for &(t, row, place) in places.iter() {
+                all[t][row].cells[place] = Cell::Volatile(colour);
+            }
+        }
+        // Two sides that refer alike stop in the same round, so their numbers can be compared.
+        if distinct == told_apart {
+            break;
+        }
+        told_apart = distinct;
+    }
+}
+
+/// The same in each run of the program, unlike a hash map's own.
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str, columns: &[&str], rows: &[&[&str]]) -> TableRows {
+        TableRows {
+            schema: "public".into(),
+            table: name.into(),
+            kind: 'r',
+            columns: columns.iter().map(|c| (c.to_string(), "text".to_string())).collect(),
+            key: Vec::new(),
+            rows: rows.iter().map(|row| row.iter().map(|cell| Some(cell.to_string())).collect()).collect(),
+        }
+    }
+
+    fn cells(marked: &Marked, name: &str) -> Vec<Vec<Cell>> {
+        let mut rows: Vec<_> =
+            marked.tables[&("public".to_string(), name.to_string())].iter().map(|row| row.cells.clone()).collect();
+        rows.sort();
+        rows
+    }
+
+    const A: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+    const B: &str = "bbbbbbbb-0000-4000-8000-000000000002";
+    const C: &str = "cccccccc-0000-4000-8000-000000000003";
+    const D: &str = "dddddddd-0000-4000-8000-000000000004";
+    const E: &str = "eeeeeeee-0000-4000-8000-000000000005";
+    const F: &str = "ffffffff-0000-4000-8000-000000000006";
+
+    fn family(one: &str, two: &str, child_of: &str) -> Vec<TableRows> {
+        vec![
+            table("parent", &["id", "name"], &[&[one, "one"], &[two, "two"]]),
+            table("child", &["parent", "name"], &[&[child_of, "kid"]]),
+        ]
+    }
+
+    #[test]
+    fn random_identifiers_are_equal_where_they_refer_to_the_same() {
+        let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
+        let (old, again) = (family(A, B, A), family(C, D, C));
+        let stable = Stable::learn(&old, &again);
+        let marked = stable.mark(&old, &all);
+        let same = stable.mark(&family(E, F, E), &all);
+        let other = stable.mark(&family(E, F, F), &all);
+        assert_eq!(cells(&marked, "child"), cells(&same, "child"));
+        assert_eq!(cells(&marked, "parent"), cells(&same, "parent"));
+        assert_ne!(cells(&marked, "child"), cells(&other, "child"));
+    }
+
+    #[test]
+    fn a_fixed_value_in_a_volatile_column_stays_a_value() {
+        let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
+        let rows = |now: &str, fixed: &str| vec![table("t", &["a", "at"], &[&["1", now], &["2", fixed]])];
+        let stable = Stable::learn(&rows("2026-01-01 10:00", "2020-01-01"), &rows("2026-01-01 11:00", "2020-01-01"));
+        let marked = cells(&stable.mark(&rows("2026-01-01 10:00", "2020-01-01"), &all), "t");
+        assert_eq!(marked, cells(&stable.mark(&rows("2026-01-01 12:00", "2020-01-01"), &all), "t"));
+        assert_ne!(marked, cells(&stable.mark(&rows("2026-01-01 12:00", "2021-01-01"), &all), "t"));
+    }
+}

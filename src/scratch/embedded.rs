@@ -1,0 +1,136 @@
+//! The embedded scratch database: PostgreSQL compiled into the program, one server per replay.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pglite_oxide::{PgDumpOptions, Pglite, PgliteServer};
+use tempfile::TempDir;
+
+use super::extensions::{self, StandIn};
+use super::{Needs, Scratch};
+use crate::{Error, Result};
+
+/// The only database of an instance.
+const DATABASE: &str = "template1";
+
+/// An embedded PostgreSQL with files of its own.
+pub struct Embedded {
+    // The order matters: the server stops before its folder goes.
+    server: Option<PgliteServer>,
+    folder: Option<TempDir>,
+}
+
+impl Embedded {
+    /// Starts an instance in a folder of its own, with the wanted extensions ready to be created, and none created.
+    ///
+    /// The builder's own way of naming extensions also creates them, in every new connection, so the archives are
+    /// unpacked here instead: it is for the history to create an extension, where and when it wants.
+    pub fn start(needs: &Needs) -> Result<Self> {
+        guarded("start the embedded PostgreSQL", || Self::start_unguarded(needs))
+    }
+
+    fn start_unguarded(needs: &Needs) -> Result<Self, String> {
+        let folder = tempfile::Builder::new().prefix("consolidate-").tempdir().map_err(text)?;
+        let outcome = pglite_oxide::install_into(folder.path()).map_err(chain)?;
+        let bundled = extensions::bundled(&needs.extensions);
+        if !bundled.is_empty() {
+            Pglite::preload_extensions(bundled.iter().copied()).map_err(chain)?;
+        }
+        for extension in &bundled {
+            let archive = pglite_oxide_assets::extension_archive(extension.sql_name())
+                .ok_or_else(|| format!("the archive of extension {} is missing", extension.sql_name()))?;
+            pglite_oxide::install_extension_bytes(&outcome.paths, archive).map_err(chain)?;
+        }
+        let own = extensions::shipped();
+        for stand_in in own.iter().chain(&needs.stand_ins) {
+            let archive = archive(stand_in).map_err(text)?;
+            pglite_oxide::install_extension_bytes(&outcome.paths, &archive).map_err(chain)?;
+        }
+        let server = PgliteServer::builder()
+            .path(folder.path())
+            // The crate sets `public` alone; this is PostgreSQL's own default.
+            .postgres_config("search_path", "\"$user\", public")
+            .relaxed_durability(true)
+            .start()
+            .map_err(chain)?;
+        Ok(Embedded { server: Some(server), folder: Some(folder) })
+    }
+
+    fn close(&mut self) -> Result<()> {
+        let stopped = match self.server.take() {
+            Some(server) => guarded("stop the embedded PostgreSQL", || server.shutdown().map_err(chain)),
+            None => Ok(()),
+        };
+        let removed = match self.folder.take() {
+            Some(folder) => folder.close().map_err(|e| Error::new(format!("can't remove a scratch folder: {e}"))),
+            None => Ok(()),
+        };
+        stopped.and(removed)
+    }
+}
+
+impl Scratch for Embedded {
+    fn url(&self) -> String {
+        self.server.as_ref().map(PgliteServer::database_url).unwrap_or_default()
+    }
+
+    fn dump(&self) -> Result<String> {
+        guarded("dump the embedded PostgreSQL", || {
+            let server = self.server.as_ref().ok_or("it has stopped")?;
+            // The crate's networking takes the runtime that it finds around it.
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+            let runtime = runtime.map_err(text)?;
+            let _inside = runtime.enter();
+            let options = PgDumpOptions::new().arg("--schema-only").database(DATABASE);
+            server.dump_sql(options).map_err(chain)
+        })
+    }
+
+    fn stop(mut self: Box<Self>) -> Result<()> {
+        self.close()
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        // A replay that failed has a better error to tell.
+        let _ = self.close();
+    }
+}
+
+/// The tar archive that the crate takes as an extension.
+fn archive(stand_in: &StandIn) -> std::io::Result<Vec<u8>> {
+    let folder = "share/postgresql/extension";
+    let control = format!("{folder}/{}.control", stand_in.name);
+    let script = format!("{folder}/{}--{}.sql", stand_in.name, stand_in.version);
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, content) in [(control, stand_in.control()), (script, stand_in.sql.clone())] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        builder.append_data(&mut header, path, content.as_bytes())?;
+    }
+    builder.into_inner()
+}
+
+/// Runs something of the crate, whose errors and panics both become errors of ours.
+fn guarded<T>(what: &str, work: impl FnOnce() -> Result<T, String>) -> Result<T> {
+    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panic_text(&*panic)));
+    outcome.map_err(|why| Error::new(format!("can't {what}: {why}")))
+}
+
+/// What a panic said.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let said =
+        panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    said.map_or_else(|| "it panicked".to_string(), |said| format!("it panicked: {said}"))
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// All layers of an error of the crate in one line.
+fn chain(error: impl std::fmt::Display) -> String {
+    format!("{error:#}")
+}
