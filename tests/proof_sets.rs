@@ -206,3 +206,25 @@ fn types_of_its_own_and_odd_names_come_through() {
     let odd = snapshot.entries.iter().find(|e| e.kind == "TABLE" && e.schema == "Odd one").expect("its entry is there");
     assert_eq!(odd.name, "T.x; Type: TABLE");
 }
+
+#[test]
+fn a_session_given_away_comes_back() {
+    let sql = [
+        "CREATE ROLE a; CREATE ROLE b; CREATE TABLE t (); GRANT SELECT ON t TO a WITH GRANT OPTION;
+        SET SESSION AUTHORIZATION a; GRANT SELECT ON t TO b; RESET SESSION AUTHORIZATION; CREATE SCHEMA s1; SET SESSION AUTHORIZATION a",
+        "CREATE SCHEMA s2; CREATE TABLE v (s varchar CHECK (s IN ('x', 'y')))",
+    ];
+    let late = "CREATE SCHEMA s2; CREATE TABLE v (s varchar);
+        ALTER TABLE v ADD CHECK ((s)::text = ANY ((ARRAY['x'::character varying, 'y'::character varying])::text[]))";
+    let verdict = judge(&sql, &[sql[0], late]);
+    assert_eq!(verdict.kind, VerdictKind::Identical, "{:#?}", verdict.comparison);
+    assert!(verdict.comparison.notes.is_empty(), "{:?}", verdict.comparison.notes);
+}
+
+#[test]
+fn a_broken_database_is_an_error_and_leaves_nothing() {
+    let sql = "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'begin return f(); end';\nSELECT f()";
+    let error = proof::replay("old", &set(&[sql]), &Settings::default(), &Silent).expect_err("it must fail");
+    let text = error.to_string();
+    assert!(text.starts_with("1.sql:2: ") || text.contains("stack depth"), "{text}");
+}

@@ -2,11 +2,16 @@
 
 mod arrange;
 mod group;
+mod lower;
+mod prove;
 mod set;
+mod stated;
 mod text;
 mod unit;
 
 pub use group::{FileName, Grouping};
+pub use lower::Lowered;
+pub use prove::{Proven, Rungs, Unproven, prove, replay_files, set_files};
 pub use set::{NewFile, NewSet, NewStatement, render};
 pub use unit::Owner;
 

@@ -7,7 +7,7 @@ use super::{Entry, ReplayError, Settings, Snapshot, entries, replay};
 use crate::scratch::{self, Needs, extensions};
 use crate::{Error, Result};
 
-use super::session::Session;
+use super::session::{OWN_AUTHORIZATION, Session};
 
 /// The entries of both dumps after a reload, or why there are none.
 pub(super) fn both(
@@ -38,10 +38,27 @@ fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {
         }
     }
     session
-        .run(&snapshot.dump)
+        .run(&with_own_authorization(&snapshot.dump))
         .map_err(|refusal| Error::new(format!("PostgreSQL refused its own dump: {}", refusal.message)))?;
     session.close()?;
     let dump = entries::without_tokens(&scratch.dump()?);
     scratch.stop()?;
     Ok(entries::split(&dump).entries)
+}
+
+/// A dump that gives the session back in the way that the embedded PostgreSQL understands.
+fn with_own_authorization(dump: &str) -> String {
+    let mut quotes = entries::Quotes::default();
+    let mut out = String::with_capacity(dump.len());
+    for line in dump.lines() {
+        if quotes.outside() && line == "RESET SESSION AUTHORIZATION;" {
+            out.push_str(OWN_AUTHORIZATION);
+            out.push(';');
+        } else {
+            out.push_str(line);
+        }
+        out.push('\n');
+        quotes.read(line);
+    }
+    out
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use regex::Regex;
 
-use super::session::{Refusal, Session};
+use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
 use super::{Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot};
 use crate::scratch::{self, Needs, embedded::panic_text, extensions};
@@ -136,7 +136,7 @@ impl Run {
             self.session.reopen()?;
             self.placed = true;
         } else {
-            self.session.must_run("DISCARD ALL")?;
+            self.session.forget()?;
         }
         if self.placed {
             self.session.must_run(KEPT_SEARCH_PATH)?;
@@ -203,6 +203,9 @@ impl Run {
             Some(data) => self.session.copy_in(&statement.text, data).map(Some),
             None => {
                 let rows = self.session.run(&statement.text)?;
+                if gives_back_session(&statement.text) {
+                    self.session.run(OWN_AUTHORIZATION)?;
+                }
                 Ok(counts_rows(&statement.text).then_some(rows))
             }
         }
@@ -212,7 +215,8 @@ impl Run {
         let line = line_of(file, at, &refusal);
         if refusal.sqlstate.is_empty() {
             let error = Error::new(format!("the scratch database broke off: {}", refusal.message));
-            return error.at(At::new(&file.name, line)).into();
+            let hint = "the statement may be more than the embedded PostgreSQL can take";
+            return error.at(At::new(&file.name, line)).hint(hint).into();
         }
         if let Some(extension) = missing_extension(&refusal) {
             let error = Error::new(format!("the scratch database has no extension {extension}"));
@@ -254,6 +258,14 @@ fn transaction_word(text: &str) -> Option<Word> {
         "prepare" => (words.next()? == "transaction").then_some(Word::Closes),
         _ => None,
     }
+}
+
+/// Whether a statement gives the session back to who logged in.
+fn gives_back_session(text: &str) -> bool {
+    let words = words(text).take(5).collect::<Vec<_>>().join(" ");
+    let begins = ["reset session authorization", "reset session_authorization", "discard all"];
+    let is = ["set session authorization default", "set session session authorization default"];
+    begins.iter().any(|begin| words.starts_with(begin)) || is.contains(&words.as_str())
 }
 
 /// Whether a statement changes what later connections find, such as a role's search_path.

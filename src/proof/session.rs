@@ -9,6 +9,11 @@ use crate::{Error, Result};
 /// A row as PostgreSQL writes it.
 pub(super) type TextRow = Vec<Option<String>>;
 
+/// Makes the session its owner's again. The embedded PostgreSQL doesn't know who logged in, so there RESET and DEFAULT leave
+/// the session with whom it was last given to.
+pub(super) const OWN_AUTHORIZATION: &str =
+    "SELECT pg_catalog.set_config('session_authorization', rolname, false) FROM pg_catalog.pg_roles WHERE oid = 10";
+
 /// A connection with the small runtime that drives it.
 pub(super) struct Session {
     runtime: Runtime,
@@ -64,6 +69,12 @@ impl Session {
     pub fn reopen(&mut self) -> Result<()> {
         self.close()?;
         self.connect()
+    }
+
+    /// Forgets all that was set in the session, as a new connection does, but at no cost.
+    pub fn forget(&mut self) -> Result<()> {
+        self.must_run("DISCARD ALL")?;
+        self.must_run(OWN_AUTHORIZATION)
     }
 
     /// Runs SQL and says how many rows it touched.

@@ -25,7 +25,7 @@ pub(super) const BATCH: usize = 200;
 
 /// Takes the snapshot. It closes the session when it needs the database for `pg_dump`.
 pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, want: Want) -> Result<Snapshot> {
-    session.must_run("DISCARD ALL")?;
+    session.forget()?;
     session.must_run(PLAIN)?;
     let mut snapshot = Snapshot { rows: rows::read(session)?, ..Snapshot::default() };
     if want == Want::Rows {

@@ -128,7 +128,7 @@ fn diff(old: &str, new: &str, style: Style) -> Vec<String> {
             lines.push(match change.tag() {
                 ChangeTag::Delete => style.red(&format!("    - {line}")),
                 ChangeTag::Insert => style.green(&format!("    + {line}")),
-                ChangeTag::Equal => format!("      {line}"),
+                ChangeTag::Equal => format!("      {line}").trim_end().to_string(),
             });
         }
     }

@@ -49,6 +49,8 @@ impl Embedded {
             .path(folder.path())
             // The crate sets `public` alone; this is PostgreSQL's own default.
             .postgres_config("search_path", "\"$user\", public")
+            // A long history in one transaction locks thousands of objects.
+            .postgres_config("max_locks_per_transaction", "1024")
             .relaxed_durability(true)
             .start()
             .map_err(chain)?;

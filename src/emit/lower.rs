@@ -1,0 +1,311 @@
+//! One step down: what the proof found different, or PostgreSQL refused, is written a rung lower.
+
+use super::stated::{Key, insert, key_of, keys, owners, set_sequence, statements};
+use super::{Choices, Extra, Owner};
+use crate::proof::{Change, Difference, Snapshot};
+use crate::replay::Model;
+use crate::schema::{Body, Kind, ObjectId};
+use std::collections::{HashMap, HashSet};
+
+/// Why an object stands below rung 2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lowered {
+    /// The object, in words.
+    pub object: String,
+    /// What made it step down.
+    pub why: String,
+}
+
+/// Steps objects down by what the replayed history shows.
+pub struct Lowering<'a> {
+    model: &'a Model,
+    old: &'a Snapshot,
+    owners: HashMap<Key, Vec<ObjectId>>,
+    positions: HashMap<Key, usize>,
+    tried_rows: HashSet<(String, String)>,
+    /// What stepped down, and why.
+    pub lowered: Vec<Lowered>,
+}
+
+impl<'a> Lowering<'a> {
+    /// Prepares the ways between the model and the replayed history.
+    pub fn new(model: &'a Model, old: &'a Snapshot) -> Self {
+        let positions = old.entries.iter().enumerate().map(|(i, e)| (key_of(e), i)).collect();
+        Lowering {
+            model,
+            old,
+            owners: owners(&model.schema),
+            positions,
+            tried_rows: HashSet::new(),
+            lowered: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, id: ObjectId, why: &str) {
+        let schema = &self.model.schema;
+        let object = format!("{} {}", schema.objects[id].kind.word(), schema.display(id));
+        self.lowered.push(Lowered { object, why: why.to_string() });
+    }
+
+    /// PostgreSQL refused a statement of the new set. False if nothing more can be done for its owner.
+    pub fn refused(&mut self, choices: &mut Choices, owner: Owner, message: &str) -> bool {
+        let Owner::Object(id) = owner else { return false };
+        self.step_down(choices, id, message)
+    }
+
+    /// The proof found a difference. False if nothing more can be done about it.
+    pub fn differs(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
+        match difference.kind.as_str() {
+            "ROWS" => return self.state_rows(choices, &difference.schema, &difference.name),
+            "SEQUENCE POSITION" => return self.state_sequence(choices, &difference.schema, &difference.name),
+            "ACL" => return self.state_acl(choices, difference),
+            "DEFAULT ACL" => return self.state_default_acl(choices),
+            _ => {}
+        }
+        let key = (difference.kind.clone(), difference.schema.clone(), difference.name.clone());
+        let ids = self.owners.get(&key).cloned().unwrap_or_default();
+        let why = match difference.change {
+            Change::Added => "the replayed history doesn't have it",
+            Change::Removed => "the folded form left it out",
+            Change::Changed => "the folded form came out different",
+        };
+        if ids.is_empty() {
+            return difference.change == Change::Removed && self.add_extra(choices, &key);
+        }
+        let mut progress = false;
+        for id in ids {
+            let unit = self.model.schema.unit_of(id);
+            if difference.change == Change::Added && unit == id && !choices.left_out.contains(&id) {
+                choices.left_out.insert(id);
+                self.note(id, why);
+                progress = true;
+            } else if difference.change == Change::Removed && unit != id && choices.stated.contains_key(&unit) {
+                progress |= self.add_extra(choices, &key);
+            } else {
+                progress |= self.step_down(choices, unit, why);
+            }
+        }
+        progress
+    }
+
+    fn step_down(&mut self, choices: &mut Choices, id: ObjectId, why: &str) -> bool {
+        if choices.stated.contains_key(&id) || choices.left_out.contains(&id) {
+            return false;
+        }
+        let schema = &self.model.schema;
+        let object = &schema.objects[id];
+        match object.kind {
+            Kind::Opaque | Kind::DefaultPrivileges => {
+                choices.left_out.insert(id);
+            }
+            Kind::Rows => {
+                let Body::Rows { targets, .. } = &object.body else { return false };
+                let names: Vec<(String, String)> =
+                    targets.iter().map(|t| (schema.objects[*t].schema.clone(), schema.objects[*t].name.clone())).collect();
+                choices.left_out.insert(id);
+                for (place, name) in names {
+                    self.state_rows(choices, &place, &name);
+                }
+            }
+            Kind::Setting => {
+                choices.left_out.insert(id);
+                if let Some(parent) = object.parent {
+                    let unit = schema.unit_of(parent);
+                    self.step_down(choices, unit, why);
+                }
+            }
+            Kind::Grant => {
+                choices.left_out.insert(id);
+                for key in keys(schema, id) {
+                    self.add_extra(choices, &key);
+                }
+            }
+            _ => return self.state(choices, id, why),
+        }
+        self.note(id, why);
+        true
+    }
+
+    /// The object as PostgreSQL states it, with all that the dump states apart from it but the model keeps inside.
+    fn state(&mut self, choices: &mut Choices, id: ObjectId, why: &str) -> bool {
+        let schema = &self.model.schema;
+        let mut members = vec![id];
+        let mut inside: Vec<ObjectId> = schema
+            .live()
+            .filter(|o| *o != id && !schema.is_unit(*o) && !choices.split.contains(o) && schema.unit_of(*o) == id)
+            .collect();
+        inside.retain(|o| {
+            let foreign = matches!(&schema.objects[*o].body, Body::Constraint(c) if c.suffix == "fkey");
+            if foreign {
+                choices.split.insert(*o);
+            }
+            !foreign
+        });
+        members.extend(inside);
+        // Settings show in the entry itself, those that pg_dump states apart are stated with it.
+        for child in schema.children(id) {
+            if schema.objects[child].kind == Kind::Setting {
+                choices.left_out.insert(child);
+                members.push(child);
+            }
+        }
+        let mut positions: Vec<usize> =
+            members.iter().flat_map(|m| keys(schema, *m)).filter_map(|k| self.positions.get(&k).copied()).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        let texts: Vec<String> = positions.iter().flat_map(|p| statements(&self.old.entries[*p])).collect();
+        if texts.is_empty() {
+            choices.left_out.insert(id);
+        } else {
+            choices.stated.insert(id, texts);
+        }
+        self.note(id, why);
+        true
+    }
+
+    fn add_extra(&mut self, choices: &mut Choices, key: &Key) -> bool {
+        let entry = self.positions.get(key).map(|p| (*p, &self.old.entries[*p]));
+        let global = self.old.globals.iter().enumerate().find(|(_, e)| key_of(e) == *key);
+        let Some((position, entry)) = entry.or(global) else { return false };
+        let text = statements(entry).join(";\n");
+        self.push_extra(choices, Extra {
+            kind: entry.kind.clone(),
+            schema: entry.schema.clone(),
+            name: entry.name.clone(),
+            text,
+            position,
+        })
+    }
+
+    fn push_extra(&mut self, choices: &mut Choices, extra: Extra) -> bool {
+        let same = |e: &Extra| e.kind == extra.kind && e.schema == extra.schema && e.name == extra.name;
+        if extra.text.is_empty() || choices.extras.iter().any(same) {
+            return false;
+        }
+        let object = format!("{} {}.{}", extra.kind.to_lowercase(), extra.schema, extra.name);
+        self.lowered.push(Lowered { object, why: "only the replayed history shows it".into() });
+        choices.extras.push(extra);
+        true
+    }
+
+    /// The rows of a table from the replayed history, in place of the statements that brought them.
+    fn state_rows(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {
+        if !self.tried_rows.insert((place.to_string(), name.to_string())) {
+            return false;
+        }
+        let schema = &self.model.schema;
+        let table = schema.live().find(|id| {
+            let o = &schema.objects[*id];
+            o.kind == Kind::Table && o.schema == place && o.name == name
+        });
+        let writers: Vec<ObjectId> = schema
+            .live()
+            .filter(|id| match &schema.objects[*id].body {
+                Body::Rows { targets, .. } => table.is_some_and(|t| targets.contains(&t)),
+                _ => false,
+            })
+            .collect();
+        let mut others = Vec::new();
+        for id in writers {
+            choices.left_out.insert(id);
+            if let Body::Rows { targets, .. } = &schema.objects[id].body {
+                others.extend(targets.iter().filter(|t| Some(**t) != table).copied());
+            }
+        }
+        let has_triggers = table.is_some_and(|t| {
+            schema.children(t).iter().any(|c| schema.objects[*c].kind == Kind::Trigger)
+        });
+        if let Some(rows) = self.old.rows.iter().find(|r| r.schema == place && r.table == name) {
+            let text = insert(rows, self.old, has_triggers).join(";\n");
+            let position = self.old.entries.len() + table.map_or(0, |t| self.depth(t, 0));
+            let extra =
+                Extra { kind: "TABLE DATA".into(), schema: place.into(), name: name.into(), text, position };
+            self.push_extra(choices, extra);
+        }
+        for other in others {
+            let (s, n) = (schema.objects[other].schema.clone(), schema.objects[other].name.clone());
+            self.state_rows(choices, &s, &n);
+        }
+        true
+    }
+
+    /// How many tables a table's foreign keys lead through: rows come in that order.
+    fn depth(&self, table: ObjectId, level: usize) -> usize {
+        if level > 50 {
+            return level;
+        }
+        let schema = &self.model.schema;
+        schema
+            .children(table)
+            .into_iter()
+            .filter(|c| matches!(&schema.objects[*c].body, Body::Constraint(c) if c.suffix == "fkey"))
+            .flat_map(|c| schema.objects[c].needs.iter().map(|n| n.on).collect::<Vec<_>>())
+            .filter(|on| *on != table && schema.objects[*on].kind == Kind::Table)
+            .map(|on| 1 + self.depth(on, level + 1))
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn state_sequence(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {
+        let position = self.old.sequences.iter().find(|s| s.schema == place && s.name == name);
+        let Some(text) = position.and_then(set_sequence) else { return false };
+        let position = usize::MAX - 2;
+        self.push_extra(choices, Extra {
+            kind: "SEQUENCE SET".into(),
+            schema: place.into(),
+            name: name.into(),
+            text,
+            position,
+        })
+    }
+
+    /// Privileges are stated object by object: all grants that reach this one give way, and what they gave elsewhere is
+    /// stated too.
+    fn state_acl(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
+        let key = ("ACL".to_string(), difference.schema.clone(), difference.name.clone());
+        let mut progress = false;
+        for id in self.owners.get(&key).cloned().unwrap_or_default() {
+            progress |= self.step_down(choices, id, "privileges came out different");
+        }
+        if difference.change != Change::Added {
+            progress |= self.add_extra(choices, &key);
+        }
+        progress
+    }
+
+    fn state_default_acl(&mut self, choices: &mut Choices) -> bool {
+        let schema = &self.model.schema;
+        let ids: Vec<ObjectId> =
+            schema.live().filter(|id| schema.objects[*id].kind == Kind::DefaultPrivileges).collect();
+        let mut progress = false;
+        for id in ids {
+            progress |= self.step_down(choices, id, "default privileges came out different");
+        }
+        let entries: Vec<Key> = self.old.entries.iter().filter(|e| e.kind == "DEFAULT ACL").map(key_of).collect();
+        for key in entries {
+            progress |= self.add_extra(choices, &key);
+        }
+        progress
+    }
+
+    /// The last resort: everything as PostgreSQL states it, in the order of the dump.
+    pub fn state_everything(&mut self, choices: &mut Choices) {
+        *choices = Choices { left_out: self.model.schema.live().collect(), ..Choices::default() };
+        self.tried_rows.clear();
+        let keys: Vec<Key> = self.old.globals.iter().filter(|e| e.kind.starts_with("ROLE")).map(key_of).collect();
+        let entries: Vec<Key> = self.old.entries.iter().map(key_of).collect();
+        for key in keys.iter().chain(&entries) {
+            self.add_extra(choices, key);
+        }
+        let filled: Vec<(String, String)> = self
+            .old
+            .rows
+            .iter()
+            .filter(|r| !r.rows.is_empty() && r.kind == 'r')
+            .map(|r| (r.schema.clone(), r.table.clone()))
+            .collect();
+        for (schema, table) in filled {
+            self.state_rows(choices, &schema, &table);
+        }
+    }
+}

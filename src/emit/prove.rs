@@ -1,0 +1,213 @@
+//! The loop of emit: the highest rungs first, both sets replayed, what differs one rung down, until the proof holds.
+
+use super::lower::{Lowered, Lowering};
+use super::text::Texts;
+use super::{Choices, Grouping, NewSet, Owner, render};
+use crate::config::Config;
+use crate::history::{History, StatementId};
+use crate::proof::{
+    Progress, ReplayError, ReplayFile, ReplayStatement, Settings, Snapshot, Verdict, VerdictKind, replay, replay_both,
+};
+use crate::replay::Model;
+use crate::schema::Kind;
+use std::collections::HashSet;
+use std::time::Instant;
+
+/// How often a set is tried before everything is written as PostgreSQL states it.
+const ROUNDS: usize = 30;
+
+/// How many units stand on each rung.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Rungs {
+    /// The author's statement, untouched.
+    pub as_written: usize,
+    /// The author's statement with later changes worked in.
+    pub folded: usize,
+    /// As PostgreSQL states it.
+    pub as_stated: usize,
+    /// Its original statements in order.
+    pub as_happened: usize,
+}
+
+/// What came of proving a set.
+#[derive(Debug)]
+pub struct Proven {
+    /// The set.
+    pub set: NewSet,
+    /// The verdict on it.
+    pub verdict: Verdict,
+    /// How many units stand on each rung.
+    pub rungs: Rungs,
+    /// What stands below rung 2, and why.
+    pub lowered: Vec<Lowered>,
+    /// Statements that touched no row in the replay of the history.
+    pub backfills: Vec<StatementId>,
+    /// Statements kept since they can't be understood.
+    pub kept_opaque: usize,
+    /// How often a candidate was replayed.
+    pub rounds: usize,
+}
+
+/// Why no set was proven.
+#[derive(Debug)]
+pub enum Unproven {
+    /// The history can't be replayed, or a scratch database can't do its part.
+    History(ReplayError),
+    /// The candidate can't be.
+    Candidate(ReplayError),
+    /// The sets still differ.
+    Different(Box<Verdict>),
+}
+
+/// The history as the judge wants it.
+pub fn replay_files(history: &History) -> Vec<ReplayFile> {
+    history
+        .files
+        .iter()
+        .map(|file| ReplayFile {
+            name: file.name.clone(),
+            in_transaction: file.in_transaction,
+            statements: file
+                .statements
+                .clone()
+                .map(|id| ReplayStatement {
+                    line: history.statements[id].line,
+                    text: history.text(id).to_string(),
+                    copy_data: history.statements[id].piece.copy_data.clone().map(|r| file.text[r].to_string()),
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+/// A new set as the judge wants it.
+pub fn set_files(set: &NewSet) -> Vec<ReplayFile> {
+    set.files
+        .iter()
+        .map(|file| ReplayFile {
+            name: file.name.clone(),
+            in_transaction: true,
+            statements: file
+                .statements
+                .iter()
+                .map(|s| ReplayStatement { line: s.line, text: s.text.clone(), copy_data: s.copy_data.clone() })
+                .collect(),
+        })
+        .collect()
+}
+
+/// Finds the best set that is proven to be the same as the history.
+///
+/// # Errors
+/// When the history itself can't be replayed, or not even a set of what PostgreSQL states comes out the same.
+pub fn prove(
+    history: &History,
+    model: &Model,
+    config: &Config,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Proven, Unproven> {
+    let grouping = Grouping::new(config, history).map_err(|e| Unproven::History(ReplayError::Unable(e)))?;
+    let mut choices = Choices::default();
+    let old_files = replay_files(history);
+    let mut set = render(history, model, &grouping, &choices);
+    let begun = Instant::now();
+    let (old, first) = replay_both(&old_files, &set_files(&set), settings, progress);
+    let old = old.map_err(Unproven::History)?;
+    let mut lowering = Lowering::new(model, &old);
+    let backfills = leave_backfills(model, &old, history, &mut choices);
+    let mut candidate = if backfills.is_empty() {
+        first
+    } else {
+        set = render(history, model, &grouping, &choices);
+        replay("new", &set_files(&set), settings, progress)
+    };
+    let mut last_resort = false;
+    for round in 1.. {
+        let progressed = match &candidate {
+            Err(ReplayError::Failed(failure)) if !failure.in_prelude => {
+                owner_at(&set, failure.file_index, failure.statement_index)
+                    .is_some_and(|owner| lowering.refused(&mut choices, owner, &failure.message))
+            }
+            Err(_) => false,
+            Ok(new) => {
+                let files = set_files(&set);
+                let verdict = Verdict::of((&old_files, &old), (&files, new), settings, progress, begun)
+                    .map_err(Unproven::History)?;
+                if verdict.kind == VerdictKind::Identical {
+                    let rungs = rungs(history, model, &choices, &set);
+                    let kept_opaque = kept_opaque(model, &choices);
+                    let lowered = lowering.lowered;
+                    return Ok(Proven { set, verdict, rungs, lowered, backfills, kept_opaque, rounds: round });
+                }
+                let mut any = false;
+                for difference in &verdict.comparison.differences {
+                    any |= lowering.differs(&mut choices, difference);
+                }
+                if !any && last_resort {
+                    return Err(Unproven::Different(Box::new(verdict)));
+                }
+                any
+            }
+        };
+        if !progressed || (round >= ROUNDS && !last_resort) {
+            if last_resort {
+                return Err(candidate.err().map_or_else(
+                    || Unproven::History(ReplayError::Unable(crate::Error::new("no set could be proven"))),
+                    Unproven::Candidate,
+                ));
+            }
+            last_resort = true;
+            lowering.state_everything(&mut choices);
+        }
+        set = render(history, model, &grouping, &choices);
+        candidate = replay("new", &set_files(&set), settings, progress);
+    }
+    unreachable!("the loop returns")
+}
+
+/// Statements that touched no row of a fresh database are left out.
+fn leave_backfills(model: &Model, old: &Snapshot, history: &History, choices: &mut Choices) -> Vec<StatementId> {
+    let mut idle = Vec::new();
+    for id in model.schema.live().filter(|id| model.schema.objects[*id].kind == Kind::Rows) {
+        let statement = model.schema.objects[id].source;
+        let file = history.statements[statement].file;
+        let place = statement - history.files[file].statements.start;
+        let touched = old.touched.get(file).and_then(|f| f.get(place)).copied().flatten();
+        // Inside a DO block one count stands for many statements.
+        if touched == Some(0) && !model.schema.objects[id].edited {
+            choices.left_out.insert(id);
+            idle.push(statement);
+        }
+    }
+    idle
+}
+
+/// Whose statement PostgreSQL refused. A failed COMMIT is the last statement's.
+fn owner_at(set: &NewSet, file: usize, statement: usize) -> Option<Owner> {
+    let statements = &set.files.get(file)?.statements;
+    statements.get(statement.min(statements.len().checked_sub(1)?))?.owner
+}
+
+fn rungs(history: &History, model: &Model, choices: &Choices, set: &NewSet) -> Rungs {
+    let texts = Texts { history, schema: &model.schema, split: &choices.split };
+    let mut seen = HashSet::new();
+    let mut rungs = Rungs::default();
+    for owner in set.files.iter().flat_map(|f| &f.statements).filter_map(|s| s.owner) {
+        if !seen.insert(owner) {
+            continue;
+        }
+        match owner {
+            Owner::Extra(_) => rungs.as_stated += 1,
+            Owner::Object(id) if choices.stated.contains_key(&id) => rungs.as_stated += 1,
+            Owner::Object(id) if texts.is_edited(id) => rungs.folded += 1,
+            Owner::Object(_) => rungs.as_written += 1,
+        }
+    }
+    rungs
+}
+
+fn kept_opaque(model: &Model, choices: &Choices) -> usize {
+    let schema = &model.schema;
+    schema.live().filter(|id| schema.objects[*id].kind == Kind::Opaque && !choices.left_out.contains(id)).count()
+}

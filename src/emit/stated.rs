@@ -1,0 +1,171 @@
+//! Between the model and the dump of the replayed history: which entries an object has there, and which object an entry
+//! belongs to; and statements made from entries and rows.
+
+use crate::proof::{Entry, SequencePosition, Snapshot, TableRows};
+use crate::schema::{Body, Kind, ObjectId, Schema};
+use crate::sql::names::quote;
+use std::collections::HashMap;
+
+/// The identity of an entry: kind, schema, name, as pg_dump's table of contents has them.
+pub type Key = (String, String, String);
+
+/// The identity of an entry.
+pub fn key_of(entry: &Entry) -> Key {
+    (entry.kind.clone(), entry.schema.clone(), entry.name.clone())
+}
+
+/// The entries that a live object may have in a dump. An object inside another has entries of its own too.
+pub fn keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
+    let object = &schema.objects[id];
+    let place = if object.schema.is_empty() { "-".to_string() } else { object.schema.clone() };
+    let key = |kind: &str, name: String| (kind.to_string(), place.clone(), name);
+    let on_parent = |name: &str| {
+        let parent = object.parent.map(|p| schema.objects[p].name.clone()).unwrap_or_default();
+        format!("{parent} {name}")
+    };
+    let name = object.name.clone();
+    match object.kind {
+        Kind::Table => vec![
+            key("TABLE", name.clone()),
+            key("ROW SECURITY", name.clone()),
+            key("TABLE ATTACH", name),
+        ],
+        Kind::Sequence => vec![key("SEQUENCE", name.clone()), key("SEQUENCE OWNED BY", name)],
+        Kind::Default => {
+            let column = object.parent.map(|c| (schema.objects[c].name.clone(), schema.objects[c].parent));
+            let table = column.as_ref().and_then(|c| c.1).map(|t| schema.objects[t].name.clone()).unwrap_or_default();
+            vec![key("DEFAULT", format!("{table} {}", column.map(|c| c.0).unwrap_or_default()))]
+        }
+        Kind::Constraint => ["CONSTRAINT", "FK CONSTRAINT", "CHECK CONSTRAINT"]
+            .iter()
+            .map(|kind| key(kind, on_parent(&object.name)))
+            .collect(),
+        Kind::Index => vec![key("INDEX", name.clone()), key("INDEX ATTACH", name)],
+        Kind::Trigger | Kind::Policy | Kind::Rule => vec![key(object.kind.toc(), on_parent(&object.name))],
+        Kind::Function | Kind::Procedure | Kind::Aggregate => {
+            let arguments = object.arguments.as_deref().unwrap_or("");
+            vec![key(object.kind.toc(), format!("{name}({arguments})"))]
+        }
+        Kind::Comment => object.parent.map(|p| vec![comment_key(schema, p)]).unwrap_or_default(),
+        Kind::Grant => acl_keys(schema, id),
+        Kind::Setting => setting_keys(schema, id),
+        Kind::Column | Kind::Rows | Kind::Opaque => Vec::new(),
+        Kind::Schema | Kind::Extension => vec![key(object.kind.toc(), name)],
+        _ => vec![key(object.kind.toc(), name)],
+    }
+}
+
+fn comment_key(schema: &Schema, target: ObjectId) -> Key {
+    let object = &schema.objects[target];
+    let parent = object.parent.map(|p| quote(&schema.objects[p].name)).unwrap_or_default();
+    let place = if object.schema.is_empty() { "-".to_string() } else { object.schema.clone() };
+    let tag = match object.kind {
+        Kind::Column => format!("COLUMN {parent}.{}", quote(&object.name)),
+        Kind::Constraint | Kind::Trigger | Kind::Policy | Kind::Rule => {
+            format!("{} {} ON {parent}", object.kind.toc(), quote(&object.name))
+        }
+        _ => match &object.arguments {
+            Some(arguments) => format!("{} {}({arguments})", object.kind.toc(), quote(&object.name)),
+            None => format!("{} {}", object.kind.toc(), quote(&object.name)),
+        },
+    };
+    ("COMMENT".into(), place, tag)
+}
+
+fn acl_keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
+    let Body::Grant(grant) = &schema.objects[id].body else { return Vec::new() };
+    let mut keys: Vec<Key> = Vec::new();
+    for atom in &grant.atoms {
+        let (kind, place, tag) = comment_key(schema, atom.target);
+        debug_assert_eq!(kind, "COMMENT");
+        // Views have their privileges listed as tables have.
+        let tag = tag.replacen("MATERIALIZED VIEW ", "TABLE ", 1).replacen("VIEW ", "TABLE ", 1);
+        keys.push(("ACL".into(), place.clone(), tag));
+        for column in atom.privileges.iter().flat_map(|p| &p.columns) {
+            let name = format!("COLUMN {}.{}", quote(&schema.objects[atom.target].name), quote(&schema.objects[*column].name));
+            keys.push(("ACL".into(), place.clone(), name));
+        }
+    }
+    keys
+}
+
+/// A setting shows in the entry of what it belongs to, unless pg_dump gives it one of its own.
+fn setting_keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
+    let object = &schema.objects[id];
+    let Some(parent) = object.parent else { return Vec::new() };
+    let (name, place) = (schema.objects[parent].name.clone(), schema.objects[parent].schema.clone());
+    match object.name.as_str() {
+        "row security" => vec![("ROW SECURITY".into(), place, name)],
+        "owned by" => vec![("SEQUENCE OWNED BY".into(), place, name)],
+        _ => Vec::new(),
+    }
+}
+
+/// Which live object each identity belongs to; what stands inside another leads to the object itself.
+pub fn owners(schema: &Schema) -> HashMap<Key, Vec<ObjectId>> {
+    let mut map: HashMap<Key, Vec<ObjectId>> = HashMap::new();
+    for id in schema.live() {
+        for key in keys(schema, id) {
+            map.entry(key).or_default().push(id);
+        }
+    }
+    map
+}
+
+/// The entry's statements that a scratch database or a production database should run: no owner that is the superuser.
+pub fn statements(entry: &Entry) -> Vec<String> {
+    crate::sql::split::split(&entry.text)
+        .into_iter()
+        .map(|p| entry.text[p.body].to_string())
+        .filter(|text| !is_default_owner(text) && !text.starts_with("SET default_"))
+        .collect()
+}
+
+fn is_default_owner(text: &str) -> bool {
+    text.starts_with("ALTER ") && text.trim_end().ends_with("OWNER TO postgres")
+}
+
+/// The rows of a table as one INSERT; triggers of the table's own are held off, since these rows are their results already.
+pub fn insert(rows: &TableRows, snapshot: &Snapshot, has_triggers: bool) -> Vec<String> {
+    let table = format!("{}.{}", quote(&rows.schema), quote(&rows.table));
+    let dump = snapshot.entries.iter().find(|e| e.kind == "TABLE" && e.schema == rows.schema && e.name == rows.table);
+    let generated = |column: &str| {
+        dump.is_some_and(|e| {
+            e.text.lines().any(|l| {
+                l.trim_start().starts_with(&format!("{} ", quote(column))) && l.contains(" GENERATED ALWAYS AS (")
+            })
+        })
+    };
+    let wanted: Vec<usize> = (0..rows.columns.len()).filter(|i| !generated(&rows.columns[*i].0)).collect();
+    if rows.rows.is_empty() || wanted.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<String> = wanted.iter().map(|i| quote(&rows.columns[*i].0)).collect();
+    let value = |row: &Vec<Option<String>>, i: usize| match &row[i] {
+        Some(text) if text.contains('\\') => format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
+        Some(text) => format!("'{}'", text.replace('\'', "''")),
+        None => "NULL".to_string(),
+    };
+    let lines: Vec<String> = rows
+        .rows
+        .iter()
+        .map(|row| format!("    ({})", wanted.iter().map(|i| value(row, *i)).collect::<Vec<_>>().join(", ")))
+        .collect();
+    let insert = format!(
+        "INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE VALUES\n{}",
+        names.join(", "),
+        lines.join(",\n")
+    );
+    if has_triggers {
+        let switch = |word: &str| format!("ALTER TABLE {table} {word} TRIGGER USER");
+        vec![switch("DISABLE"), insert, switch("ENABLE")]
+    } else {
+        vec![insert]
+    }
+}
+
+/// Sets a sequence where the history left it.
+pub fn set_sequence(position: &SequencePosition) -> Option<String> {
+    let name = format!("{}.{}", quote(&position.schema), quote(&position.name)).replace('\'', "''");
+    Some(format!("SELECT pg_catalog.setval('{name}', {}, {})", position.last_value?, position.is_called))
+}
