@@ -8,6 +8,8 @@ use crate::schema::ObjectId;
 pub struct Event {
     /// The statement.
     pub statement: StatementId,
+    /// Where in the statement, in bytes: the column of a CREATE TABLE, the command of an ALTER TABLE.
+    pub offset: usize,
     /// The object; a name that is dropped and made again is two objects.
     pub object: ObjectId,
     /// What it did.

@@ -40,6 +40,8 @@ pub struct Replay<'h> {
     pub(crate) current: StatementId,
     /// Its text; inside a DO block, the text of the inner statement.
     pub(crate) text: Cow<'h, str>,
+    /// The part of the statement under way: a column, a command, the statement inside a DO block; in bytes.
+    pub(crate) offset: usize,
     /// Whether the text is a part of a larger statement.
     pub(crate) is_inner: bool,
     /// Whether something ran whose effects can't be told: any table may have rows, any name may be taken.
@@ -60,6 +62,7 @@ pub fn replay(history: &History) -> Model {
         context_before_local: None,
         current: 0,
         text: Cow::Borrowed(""),
+        offset: 0,
         is_inner: false,
         opaque_writes: false,
         filled: HashSet::new(),
@@ -70,6 +73,7 @@ pub fn replay(history: &History) -> Model {
         for id in file.statements.clone() {
             replay.current = id;
             replay.text = Cow::Borrowed(history.text(id));
+            replay.offset = 0;
             replay.apply(&history.statements[id].node);
         }
         replay.end_of_transaction();
@@ -81,7 +85,7 @@ pub fn replay(history: &History) -> Model {
 impl Replay<'_> {
     /// Notes what the statement under way did to an object.
     pub(crate) fn event(&mut self, object: ObjectId, what: What) {
-        self.ledger.events.push(Event { statement: self.current, object, what });
+        self.ledger.events.push(Event { statement: self.current, offset: self.offset, object, what });
     }
 
     /// Notes what the statement under way is.
@@ -106,6 +110,7 @@ impl Replay<'_> {
             arguments: new.arguments,
             parent: new.parent,
             born: self.current,
+            born_offset: self.offset,
             source: self.current,
             died: None,
             body: new.body,
@@ -132,10 +137,11 @@ impl Replay<'_> {
         for piece in crate::sql::split::split(text) {
             let body = crate::sql::edit::dedent(&text[piece.body.clone()]);
             if let Ok(Some(node)) = crate::sql::parse::parse(&body) {
-                let was = (self.text.clone(), self.is_inner);
+                let was = (self.text.clone(), self.is_inner, self.offset);
+                self.offset = self.history.text(self.current).find(text[piece.body].trim()).unwrap_or(0);
                 (self.text, self.is_inner) = (Cow::Owned(body), true);
                 self.apply(&node);
-                (self.text, self.is_inner) = was;
+                (self.text, self.is_inner, self.offset) = was;
             }
         }
     }

@@ -90,6 +90,8 @@ pub struct Object {
     pub parent: Option<ObjectId>,
     /// The statement that made it.
     pub born: StatementId,
+    /// Where in that statement, in bytes.
+    pub born_offset: usize,
     /// The statement whose text it has now.
     pub source: StatementId,
     /// The statement that ended it.

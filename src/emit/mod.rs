@@ -8,6 +8,7 @@ mod set;
 mod stated;
 mod text;
 mod unit;
+pub mod write;
 
 pub use group::{FileName, Grouping};
 pub use lower::Lowered;

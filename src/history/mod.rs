@@ -84,6 +84,13 @@ impl History {
         At::new(&self.files[statement.file].name, statement.line)
     }
 
+    /// File and line of a part of a statement that begins at a byte of its text.
+    pub fn at_offset(&self, id: StatementId, offset: usize) -> At {
+        let statement = &self.statements[id];
+        let file = &self.files[statement.file];
+        At::new(&file.name, file.line_of((statement.piece.body.start + offset).min(statement.piece.body.end)))
+    }
+
     /// The number of lines of all files.
     pub fn lines(&self) -> usize {
         self.files.iter().map(|f| f.text.lines().count()).sum()

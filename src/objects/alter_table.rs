@@ -38,12 +38,15 @@ impl Replay<'_> {
             self.attach(target, Kind::Setting, &first_words(&self.text), Vec::new());
             return;
         }
+        let base = self.offset;
         for (node, segment) in statement.cmds.iter().zip(&segments) {
             let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { continue };
+            self.offset = base + if segments.len() > 1 { segment.start } else { 0 };
             if !self.lives_as_table(target) || !self.alter_one(target, command, segment) {
                 self.follow_up(target, &key(command), segment);
             }
         }
+        self.offset = base;
     }
 
     fn lives_as_table(&self, target: ObjectId) -> bool {

@@ -102,6 +102,7 @@ impl Replay<'_> {
         let statement = self.schema.objects[source].source;
         let object = &mut self.schema.objects[id];
         (object.born, object.source, object.edited) = (statement, statement, true);
+        object.born_offset = 0;
         self.defaults[rule].grants = Some(id);
     }
 }

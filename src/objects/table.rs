@@ -26,7 +26,9 @@ impl Replay<'_> {
         let needs = self.needs(&NodeEnum::CreateStmt(outer), None);
         let id = self.create(New { needs, ..New::in_schema(Kind::Table, place, Body::Table(Box::new(table))) });
         self.inherit(id, statement);
+        let base = self.offset;
         for (i, (node, (start, text))) in statement.table_elts.iter().zip(&texts).enumerate() {
+            self.offset = base + start;
             let object = match &node.node {
                 Some(NodeEnum::ColumnDef(column)) => Some(self.create_column(id, column, *start, text)),
                 Some(NodeEnum::Constraint(constraint)) => {
@@ -42,6 +44,7 @@ impl Replay<'_> {
                 table.elements[i].text = if object.is_none() { text.clone() } else { String::new() };
             }
         }
+        self.offset = base;
         self.default_grants(id);
     }
 

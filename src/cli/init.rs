@@ -1,0 +1,106 @@
+//! `consolidate init`.
+
+use super::{FINE, Outcome, print};
+use crate::error::Error;
+use crate::history;
+use crate::replay::replay;
+use crate::schema::Kind;
+use clap::Args;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+pub struct InitArgs {
+    /// The folder of the history [default: migrations.old, or migrations]
+    #[arg(long, value_name = "DIR")]
+    old: Option<PathBuf>,
+}
+
+/// Looks at the history and writes `consolidate.toml`, unless there is one.
+pub fn run(args: &InitArgs) -> Outcome {
+    let target = Path::new("consolidate.toml");
+    let found = [PathBuf::from("migrations.old"), PathBuf::from("migrations")];
+    let old = args.old.clone().or_else(|| found.into_iter().find(|p| p.is_dir()));
+    let old = old.ok_or_else(|| {
+        vec![Error::new("no folder migrations.old or migrations here").hint("name the folder of your migrations with --old")]
+    })?;
+    let history = history::read(&old)?;
+    let model = replay(&history);
+    let schema = &model.schema;
+    let tables: Vec<String> =
+        schema.live().filter(|id| schema.objects[*id].kind == Kind::Table).map(|id| schema.display(id)).collect();
+    let first = history.files.first().and_then(|f| f.version.clone()).unwrap_or_else(|| "0001".into());
+    let text = template(&old.display().to_string(), &first, &tables, &roles_taken_for_granted(&history, schema));
+    let mut file = std::fs::File::create_new(target).map_err(|e| {
+        vec![Error::new(format!("can't write consolidate.toml: {e}")).hint("an existing one is never replaced: move it away first")]
+    })?;
+    file.write_all(text.as_bytes()).map_err(|e| vec![Error::new(format!("can't write consolidate.toml: {e}"))])?;
+    print(&format!(
+        "consolidate.toml written: {} files, {} statements in {}, {} tables at the end\nnext: consolidate plan\n",
+        history.files.len(),
+        history.statements.len(),
+        old.display(),
+        tables.len()
+    ));
+    Ok(FINE)
+}
+
+/// Roles that statements name and no statement makes.
+fn roles_taken_for_granted(history: &history::History, schema: &crate::schema::Schema) -> Vec<String> {
+    let made: Vec<&str> =
+        schema.objects.iter().filter(|o| o.kind == Kind::Role).map(|o| o.name.as_str()).collect();
+    let mut roles: Vec<String> = history
+        .statements
+        .iter()
+        .flat_map(|s| crate::sql::walk::references(&s.node).roles)
+        .filter(|r| !r.is_empty() && r != "postgres" && !r.starts_with("pg_") && !made.contains(&r.as_str()))
+        .collect();
+    roles.sort();
+    roles.dedup();
+    roles
+}
+
+fn template(old: &str, first: &str, tables: &[String], roles: &[String]) -> String {
+    let prelude = if roles.is_empty() {
+        "# prelude = [\"prelude.sql\"]\n".to_string()
+    } else {
+        let create: String = roles.iter().map(|r| format!("#   CREATE ROLE {};\n", crate::sql::names::quote(r))).collect();
+        format!("# This history names roles that it doesn't make; put these lines into prelude.sql:\n{create}# prelude = [\"prelude.sql\"]\n")
+    };
+    let shown: String = tables.iter().take(60).map(|t| format!("#   {t}\n")).collect();
+    format!(
+        r#"# consolidate: how the history is read and the consolidated set is written.
+
+# The folder of the history, and that of the consolidated set.
+old = "{old}"
+new = "migrations"
+
+[scratch]
+# SQL that the history takes for granted (roles, schemas of a platform), run first on both sides of every proof.
+{prelude}
+# A sequence whose table is empty at the end may start afresh; true demands the same position.
+# exact_sequences = false
+
+[emit]
+# The version of the first file, when there are [[file]] rules; the others count up with as many digits.
+# first_version = "{first}"
+
+# The files of the new set, in order. The first rule that fits takes an object: by kinds, by names (patterns with * and ?),
+# or both. What belongs to a table (indexes, comments, grants, triggers, policies) follows it, unless a rule names its kind.
+# Without rules, each object goes to the file in which it was born.
+#
+# [[file]]
+# name = "initial_setup"
+# kinds = ["extension", "role", "type", "domain"]
+#
+# [[file]]
+# name = "core_tables"
+# names = ["users", "team*"]
+#
+# [[file]]
+# name = "the_rest"
+#
+# The tables that live at the end of this history:
+{shown}"#
+    )
+}

@@ -1,0 +1,57 @@
+//! `consolidate plan`.
+
+use super::project::Project;
+use super::{Common, FINE, FOUND, Format, Outcome, print, print_json, style};
+use crate::error::Error;
+use crate::history::History;
+use crate::plan::{FateKind, Plan, plan};
+use crate::replay::replay;
+use crate::report::plan as report;
+use clap::Args;
+
+#[derive(Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Exit with 1 if anything in the history is dead, superseded or without effect
+    #[arg(long)]
+    check: bool,
+    /// Say what becomes of one statement, and why
+    #[arg(long, value_name = "FILE:LINE")]
+    explain: Option<String>,
+}
+
+/// Plans and prints.
+pub fn run(args: &PlanArgs) -> Outcome {
+    let project = Project::open(&args.common)?;
+    let history = project.history()?;
+    let model = replay(&history);
+    let plan = plan(&history, &model, &project.config).map_err(|e| vec![e])?;
+    if let Some(place) = &args.explain {
+        explain(&history, &plan, place).map_err(|e| vec![e])?;
+        return Ok(FINE);
+    }
+    match args.common.format {
+        Format::Text => print(&report::text(&plan, &history, style())),
+        Format::Json => print_json(&report::json(&plan)),
+    }
+    let idle = |k: FateKind| matches!(k, FateKind::Dead | FateKind::Superseded | FateKind::Noop | FateKind::Backfill);
+    Ok(if args.check && plan.fates.iter().any(|f| idle(f.kind)) { FOUND } else { FINE })
+}
+
+/// The statement on a line, or the last one that begins above it.
+fn explain(history: &History, plan: &Plan, place: &str) -> Result<(), Error> {
+    let (file, line) = place
+        .rsplit_once(':')
+        .and_then(|(f, l)| l.parse::<usize>().ok().map(|l| (f, l)))
+        .ok_or_else(|| Error::new(format!("\"{place}\" isn't FILE:LINE")))?;
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let found = history.files.iter().find(|f| f.name == name || f.version.as_deref() == Some(name)).ok_or_else(|| {
+        Error::new(format!("no file {file} in {}", history.folder.display())).hint("give the file's name or its version")
+    })?;
+    let statement = found.statements.clone().rfind(|id| history.statements[*id].line <= line).ok_or_else(|| {
+        Error::new(format!("no statement at or above line {line} of {name}"))
+    })?;
+    print(&report::explain(history, statement, &plan.fates[statement], &plan.findings, style()));
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! From arguments and `consolidate.toml` to folders and settings.
+
+use super::Common;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::history::{self, History};
+use crate::proof::{ReplayFile, ReplayStatement, Settings};
+use std::path::{Path, PathBuf};
+
+/// A project, ready to use.
+pub struct Project {
+    /// Its configuration.
+    pub config: Config,
+    /// The folder of the history.
+    pub old: PathBuf,
+    /// The folder of the consolidated set.
+    pub new: PathBuf,
+    /// How to replay and compare.
+    pub settings: Settings,
+}
+
+impl Project {
+    /// Reads the configuration, and fills in what it doesn't say.
+    pub fn open(common: &Common) -> Result<Project, Vec<Error>> {
+        let default = Path::new("consolidate.toml");
+        let path = common.config.clone().or_else(|| default.exists().then(|| default.to_path_buf()));
+        let config = match &path {
+            Some(path) => Config::read(path).map_err(|e| vec![e])?,
+            None => Config::default(),
+        };
+        let base = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_path_buf();
+        let folder = |given: &Option<PathBuf>, set: &Option<PathBuf>, name: &str| {
+            given.clone().unwrap_or_else(|| base.join(set.clone().unwrap_or_else(|| PathBuf::from(name))))
+        };
+        let new = folder(&common.new, &config.new, "migrations");
+        let aside = folder(&common.old, &config.old, "migrations.old");
+        let said = common.old.is_some() || config.old.is_some();
+        let old = if said || aside.exists() { aside } else { base.join("migrations") };
+        let mut files: Vec<PathBuf> = config.scratch.prelude.iter().map(|p| base.join(p)).collect();
+        files.extend(common.prelude.iter().cloned());
+        let prelude = files.iter().map(|f| prelude_file(f)).collect::<Result<Vec<_>>>().map_err(|e| vec![e])?;
+        let settings = Settings {
+            prelude,
+            // sqlx, golang-migrate and their like run all files in one session.
+            one_session: true,
+            exact_sequences: config.scratch.exact_sequences,
+            ..Settings::default()
+        };
+        Ok(Project { config, old, new, settings })
+    }
+
+    /// Reads the history.
+    pub fn history(&self) -> Result<History, Vec<Error>> {
+        history::read(&self.old)
+    }
+}
+
+fn prelude_file(path: &Path) -> Result<ReplayFile> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Error::new(format!("can't read the prelude {name}: {e}")).hint("see [scratch] in consolidate.toml"))?;
+    let statements = crate::sql::split::split(&text)
+        .into_iter()
+        .map(|piece| ReplayStatement {
+            line: text[..piece.body.start].matches('\n').count() + 1,
+            text: text[piece.body].to_string(),
+            copy_data: piece.copy_data.map(|r| text[r].to_string()),
+        })
+        .collect();
+    Ok(ReplayFile { name, in_transaction: false, statements })
+}

@@ -1,0 +1,75 @@
+//! `consolidate verify`.
+
+use super::progress::Bars;
+use super::project::Project;
+use super::{Common, FINE, FOUND, Format, Outcome, print, print_json, style};
+use crate::emit::replay_files;
+use crate::error::{At, Error};
+use crate::history;
+use crate::proof::{ReplayError, VerdictKind, verify};
+use crate::report::verdict;
+use clap::Args;
+
+#[derive(Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Replays both sets, compares, prints the verdict.
+pub fn run(args: &VerifyArgs) -> Outcome {
+    let project = Project::open(&args.common)?;
+    if project.old == project.new {
+        return Err(vec![
+            Error::new(format!("history and consolidated set are both {}", project.old.display()))
+                .hint("name them with --old and --new; by default they are migrations.old/ and migrations/"),
+        ]);
+    }
+    let (old, new) = match (project.history(), history::read(&project.new)) {
+        (Ok(old), Ok(new)) => (old, new),
+        (old, new) => {
+            let mut errors = old.err().unwrap_or_default();
+            errors.extend(new.err().unwrap_or_default());
+            return Err(errors);
+        }
+    };
+    let bars = Bars::new();
+    let result = verify(&replay_files(&old), &replay_files(&new), &project.settings, &bars);
+    drop(bars);
+    let verdict = result.map_err(|(side, error)| {
+        let folder = if side == "old" { &project.old } else { &project.new };
+        vec![could_not_replay(folder, error)]
+    })?;
+    match args.common.format {
+        Format::Text => print(&verdict::text(&verdict, style())),
+        Format::Json => print_json(&verdict::json(&verdict)),
+    }
+    Ok(if verdict.kind == VerdictKind::Identical { FINE } else { FOUND })
+}
+
+/// A replay that failed, as an error with its place and a hint.
+pub fn could_not_replay(folder: &std::path::Path, error: ReplayError) -> Error {
+    match error {
+        ReplayError::Unable(error) => error,
+        ReplayError::Failed(failure) => {
+            let file = if failure.in_prelude { failure.file.clone() } else { folder.join(&failure.file).display().to_string() };
+            let mut message = failure.message.clone();
+            if let Some(detail) = &failure.detail {
+                message.push_str(&format!(" ({detail})"));
+            }
+            let hint = failure.hint.clone().unwrap_or_else(|| hint_for(&failure.sqlstate).to_string());
+            Error::new(message).at(At::new(file, failure.line)).hint(hint)
+        }
+    }
+}
+
+/// What to do next, by PostgreSQL's SQLSTATE.
+fn hint_for(sqlstate: &str) -> &'static str {
+    match sqlstate {
+        "42704" | "28000" => "what the history takes for granted (roles, types) goes into a prelude: [scratch] prelude, or --prelude FILE",
+        "42P01" | "3F000" | "42883" => {
+            "if something outside the migrations makes it, create it in a prelude: [scratch] prelude, or --prelude FILE"
+        }
+        _ => "the set must replay on an empty database before it can be consolidated",
+    }
+}

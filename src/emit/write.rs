@@ -1,0 +1,184 @@
+//! Writes a proven set: all of it or nothing, and never over a file that this program didn't write.
+//!
+//! A manifest in the folder names the files that were written and a sum of each, so that a file changed by hand since is
+//! known. Migration tools pass over it, since its name begins with a dot.
+
+use super::NewSet;
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const MANIFEST: &str = ".consolidate";
+
+/// Whether the set may be written here, before any work is done.
+///
+/// # Errors
+/// When the folder can't be written to, or holds files of others.
+pub fn check(folder: &Path, force: bool) -> Result<()> {
+    let parent = parent_of(folder);
+    if !parent.is_dir() {
+        return Err(Error::new(format!("the folder {} doesn't exist", parent.display()))
+            .hint("make it first, or name another with --new"));
+    }
+    if folder.exists() && !folder.is_dir() {
+        return Err(Error::new(format!("{} is not a folder", folder.display())).hint("name another with --new"));
+    }
+    for place in [&parent, folder] {
+        if fs::metadata(place).is_ok_and(|m| m.permissions().readonly()) {
+            return Err(Error::new(format!("the folder {} is read-only", place.display()))
+                .hint("allow writing to it, or name another with --new"));
+        }
+    }
+    if force || !folder.is_dir() {
+        return Ok(());
+    }
+    let known = manifest(folder);
+    let mut strangers = Vec::new();
+    for name in sql_files(folder)? {
+        let text = fs::read(folder.join(&name)).unwrap_or_default();
+        if known.get(&name) != Some(&sum(&text)) {
+            strangers.push(name);
+        }
+    }
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    let shown = strangers.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    let more = if strangers.len() > 5 { format!(" and {} more", strangers.len() - 5) } else { String::new() };
+    Err(Error::new(format!("{} holds files that consolidate didn't write, or that were changed since: {shown}{more}", folder.display()))
+        .hint("move them away, name another folder with --new, or replace them with --force"))
+}
+
+/// Writes the set and gives the names of files that are new or changed; none if the folder held just this set.
+///
+/// # Errors
+/// When something can't be written; the folder is then as it was.
+pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Vec<String>> {
+    check(folder, force)?;
+    let present = if folder.is_dir() { sql_files(folder)? } else { Vec::new() };
+    let changed: Vec<String> = set
+        .files
+        .iter()
+        .filter(|f| fs::read_to_string(folder.join(&f.name)).ok().as_ref() != Some(&f.text))
+        .map(|f| f.name.clone())
+        .collect();
+    let stale = present.iter().any(|name| !set.files.iter().any(|f| f.name == *name));
+    if changed.is_empty() && !stale && folder.join(MANIFEST).exists() {
+        return Ok(Vec::new());
+    }
+    let parent = parent_of(folder);
+    let fail = |what: &str, e: std::io::Error| Error::new(format!("can't {what}: {e}; nothing was changed"));
+    let fresh = tempfile::Builder::new()
+        .prefix(".consolidate-new-")
+        .tempdir_in(&parent)
+        .map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
+    fill(fresh.path(), folder, set).map_err(|e| fail("write the new set", e))?;
+    swap(fresh, folder).map_err(|e| fail("put the new set in place", e))?;
+    Ok(changed)
+}
+
+/// The new folder: the set, its manifest, and what else the old folder held (a README, say).
+fn fill(fresh: &Path, folder: &Path, set: &NewSet) -> std::io::Result<()> {
+    if folder.is_dir() {
+        fs::set_permissions(fresh, fs::metadata(folder)?.permissions())?;
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let is_sql = name.to_string_lossy().ends_with(".sql") && entry.path().is_file();
+            if !is_sql && name.to_string_lossy() != MANIFEST {
+                copy(&entry.path(), &fresh.join(name))?;
+            }
+        }
+    } else {
+        allow_reading(fresh)?;
+    }
+    let mut lines = String::from("# written by consolidate: the files of the set and their sums\n");
+    for file in &set.files {
+        fs::write(fresh.join(&file.name), &file.text)?;
+        lines.push_str(&format!("{} {}\n", sum(file.text.as_bytes()), file.name));
+    }
+    fs::write(fresh.join(MANIFEST), lines)
+}
+
+/// A temporary folder is the owner's alone; migrations are for everybody who may read the project.
+#[cfg(unix)]
+fn allow_reading(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn allow_reading(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !from.is_dir() {
+        return fs::copy(from, to).map(|_| ());
+    }
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        copy(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// Two renames; if the second fails, the first is taken back.
+fn swap(fresh: tempfile::TempDir, folder: &Path) -> std::io::Result<()> {
+    let aside = folder.with_file_name(format!(
+        ".consolidate-old-{}-{}",
+        folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+        std::process::id()
+    ));
+    let existed = folder.exists();
+    if existed {
+        fs::rename(folder, &aside)?;
+    }
+    let path = fresh.keep();
+    if let Err(error) = fs::rename(&path, folder) {
+        if existed {
+            fs::rename(&aside, folder)?;
+        }
+        let _ = fs::remove_dir_all(&path);
+        return Err(error);
+    }
+    if existed {
+        let _ = fs::remove_dir_all(&aside);
+    }
+    Ok(())
+}
+
+fn parent_of(folder: &Path) -> PathBuf {
+    match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn sql_files(folder: &Path) -> Result<Vec<String>> {
+    let entries = fs::read_dir(folder).map_err(|e| Error::new(format!("can't read {}: {e}", folder.display())))?;
+    let mut names: Vec<String> = entries
+        .filter_map(|e| e.ok())
+        .filter(|e| e.path().is_file())
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .filter(|n| n.ends_with(".sql"))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+fn manifest(folder: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
+    text.lines()
+        .filter(|l| !l.starts_with('#'))
+        .filter_map(|l| l.split_once(' ').map(|(sum, name)| (name.to_string(), sum.to_string())))
+        .collect()
+}
+
+/// FNV-1a: enough to see that a file was changed by hand.
+fn sum(bytes: &[u8]) -> String {
+    let sum = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |s, b| (s ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+    format!("{sum:016x}")
+}

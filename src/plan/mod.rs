@@ -1,0 +1,188 @@
+//! What a history says, without a database: what is dead, folded, superseded, kept, and why; the fate of every statement.
+
+mod dead;
+mod fates;
+mod folded;
+mod noise;
+mod rows;
+mod superseded;
+mod warnings;
+
+pub use fates::{Fate, FateKind};
+
+use crate::config::Config;
+use crate::emit::{Choices, Grouping, render};
+use crate::error::{At, Result};
+use crate::history::{History, StatementId};
+use crate::ledger::Event;
+use crate::replay::Model;
+use crate::schema::{Kind, ObjectId};
+use serde::Serialize;
+
+/// One thing that the plan has to say about one object or statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The rule that found it.
+    pub rule: Rule,
+    /// The kind of object, in PostgreSQL's words.
+    pub kind: String,
+    /// The object.
+    pub object: String,
+    /// Where it was born: made, added, changed, inserted.
+    pub born: At,
+    /// Where it died: dropped, replaced, emptied.
+    pub died: Option<At>,
+    /// Why, or along with what.
+    pub note: String,
+}
+
+/// The rules, in the order in which a report shows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// Created, then dropped.
+    Dead,
+    /// Worked into another statement.
+    Folded,
+    /// Written again later.
+    Superseded,
+    /// Rows that don't survive.
+    DeadRows,
+    /// Changes of rows that a fresh database doesn't have.
+    Backfill,
+    /// Does nothing.
+    Noop,
+    /// Speaks to the session only.
+    Session,
+    /// Kept as written because not understood.
+    Opaque,
+}
+
+impl Rule {
+    /// All rules.
+    pub const ALL: &'static [Rule] = &[
+        Rule::Dead,
+        Rule::Folded,
+        Rule::Superseded,
+        Rule::DeadRows,
+        Rule::Backfill,
+        Rule::Noop,
+        Rule::Session,
+        Rule::Opaque,
+    ];
+}
+
+/// Files, statements and lines of a set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Size {
+    /// Its files.
+    pub files: usize,
+    /// Its statements.
+    pub statements: usize,
+    /// Its lines.
+    pub lines: usize,
+}
+
+/// A warning: where, and what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// Where.
+    pub at: At,
+    /// What.
+    pub message: String,
+}
+
+/// The plan of a history.
+#[derive(Debug)]
+pub struct Plan {
+    /// The findings, by rule and then in the order of the history.
+    pub findings: Vec<Finding>,
+    /// The fate of every statement, in the order of the history.
+    pub fates: Vec<Fate>,
+    /// Warnings.
+    pub warnings: Vec<Warning>,
+    /// The size of the history.
+    pub before: Size,
+    /// The size of the new set, before any proof.
+    pub after: Size,
+}
+
+/// Makes the plan of a history.
+///
+/// # Errors
+/// When the configuration's rules can't be read.
+pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
+    let cx = Cx { history, model };
+    let mut findings = Vec::new();
+    findings.extend(dead::find(&cx));
+    findings.extend(folded::find(&cx));
+    findings.extend(superseded::find(&cx));
+    findings.extend(rows::find(&cx));
+    findings.extend(noise::find(&cx));
+    findings.sort_by_key(|f| f.rule);
+    let grouping = Grouping::new(config, history)?;
+    let set = render(history, model, &grouping, &Choices::default());
+    Ok(Plan {
+        findings,
+        fates: fates::fates(&cx),
+        warnings: warnings::find(&cx),
+        before: Size {
+            files: history.files.len(),
+            statements: history.statements.len(),
+            lines: history.lines(),
+        },
+        after: Size { files: set.files.len(), statements: set.statements(), lines: set.lines() },
+    })
+}
+
+/// What every rule looks at.
+pub(crate) struct Cx<'a> {
+    pub history: &'a History,
+    pub model: &'a Model,
+}
+
+impl Cx<'_> {
+    /// A finding about an object.
+    fn about(&self, rule: Rule, id: ObjectId, born: At, died: Option<At>, note: String) -> Finding {
+        let object = &self.model.schema.objects[id];
+        Finding {
+            rule,
+            kind: object.kind.word().to_string(),
+            object: self.model.schema.display(id),
+            born,
+            died,
+            note,
+        }
+    }
+
+    /// Where an object was born.
+    fn birth(&self, id: ObjectId) -> At {
+        let object = &self.model.schema.objects[id];
+        self.history.at_offset(object.born, object.born_offset)
+    }
+
+    /// Where an event took place.
+    fn place(&self, event: &Event) -> At {
+        self.history.at_offset(event.statement, event.offset)
+    }
+
+    /// A finding about a statement as such.
+    fn statement(&self, rule: Rule, id: StatementId, note: &str) -> Finding {
+        Finding {
+            rule,
+            kind: "statement".into(),
+            object: crate::replay::first_words(self.history.text(id), 6),
+            born: self.history.at(id),
+            died: None,
+            note: note.to_string(),
+        }
+    }
+
+    /// Whether a report speaks of the object: not of an index that only serves a constraint, nor of a default apart from
+    /// its column.
+    fn is_told(&self, id: ObjectId) -> bool {
+        let object = &self.model.schema.objects[id];
+        let serves = object.kind == Kind::Index && matches!(object.body, crate::schema::Body::Inside);
+        !serves && object.kind != Kind::Default && object.schema != "pg_temp"
+    }
+}

@@ -1,0 +1,98 @@
+//! What asks for a look: a version used twice, a file that only undoes another, a password in the history.
+
+use super::{Cx, Warning};
+use crate::error::At;
+use crate::ledger::{Mark, What};
+use crate::schema::Kind;
+use crate::sql::lex::{TokenKind, lex_code};
+use std::collections::HashSet;
+
+/// All warnings.
+pub fn find(cx: &Cx) -> Vec<Warning> {
+    let mut warnings = shared_versions(cx);
+    warnings.extend(rollbacks(cx));
+    warnings.extend(passwords(cx));
+    warnings
+}
+
+fn shared_versions(cx: &Cx) -> Vec<Warning> {
+    let files = &cx.history.files;
+    let warn = |group: &Vec<usize>| {
+        let names: Vec<&str> = group.iter().map(|i| files[*i].name.as_str()).collect();
+        let version = files[group[0]].version.as_deref().unwrap_or_default();
+        Warning {
+            at: At::new(&files[*group.last().unwrap_or(&0)].name, 1),
+            message: format!("version {version} is used by {} files: {}", names.len(), names.join(", ")),
+        }
+    };
+    cx.history.shared_versions.iter().map(warn).collect()
+}
+
+/// A file whose every statement ends what one earlier file made, and that ends all of it, is that file's rollback.
+fn rollbacks(cx: &Cx) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let schema = &cx.model.schema;
+    let file_of = |statement: usize| cx.history.statements[statement].file;
+    let idle: HashSet<usize> = cx
+        .model
+        .ledger
+        .marks
+        .iter()
+        .filter(|(_, m)| matches!(m, Mark::Session(_) | Mark::Noop(_) | Mark::Backfill(_)))
+        .map(|(s, _)| *s)
+        .collect();
+    for (number, file) in cx.history.files.iter().enumerate().skip(1) {
+        let events: Vec<_> =
+            cx.model.ledger.events.iter().filter(|e| file_of(e.statement) == number).collect();
+        let only_ends = !events.is_empty() && events.iter().all(|e| matches!(e.what, What::Died(_)));
+        let all_end = file.statements.clone().all(|s| idle.contains(&s) || events.iter().any(|e| e.statement == s));
+        if !only_ends || !all_end {
+            continue;
+        }
+        let made: HashSet<usize> = events.iter().map(|e| file_of(schema.objects[e.object].born)).collect();
+        let [other] = made.iter().copied().collect::<Vec<_>>()[..] else { continue };
+        let survives = schema.live().any(|id| file_of(schema.objects[id].born) == other && schema.is_unit(id));
+        if !survives && other < number {
+            let undone = &cx.history.files[other].name;
+            let message = format!("only undoes {undone}: is it a rollback script that lies among the migrations?");
+            warnings.push(Warning { at: At::new(&file.name, 1), message });
+        }
+    }
+    warnings
+}
+
+/// A password in plain text, as PostgreSQL's grammar has it: `PASSWORD 'text'` after CREATE or ALTER ROLE or USER.
+fn passwords(cx: &Cx) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for id in 0..cx.history.statements.len() {
+        let text = cx.history.text(id);
+        if !text.to_ascii_lowercase().contains("password") {
+            continue;
+        }
+        let makes_role = cx.model.ledger.events.iter().any(|e| {
+            let object = &cx.model.schema.objects[e.object];
+            let of_role = |o: usize| cx.model.schema.objects[o].kind == Kind::Role;
+            e.statement == id && (object.kind == Kind::Role || object.parent.is_some_and(of_role))
+        });
+        if (makes_role || has_role_words(text)) && has_password(text) {
+            let message = "a password stands in the history, and will stand in the new set".to_string();
+            warnings.push(Warning { at: cx.history.at(id), message });
+        }
+    }
+    warnings
+}
+
+fn has_role_words(text: &str) -> bool {
+    let words: Vec<String> = text.split_ascii_whitespace().map(str::to_ascii_lowercase).collect();
+    words.windows(2).any(|w| (w[0] == "create" || w[0] == "alter") && (w[1] == "role" || w[1] == "user"))
+}
+
+/// `PASSWORD` followed by a literal, at any depth of dollar quotes.
+fn has_password(text: &str) -> bool {
+    let tokens = lex_code(text);
+    tokens.windows(2).any(|w| w[0].is(text, "password") && w[1].kind == TokenKind::Literal)
+        || tokens
+            .iter()
+            .filter(|t| t.kind == TokenKind::Literal && t.text(text).starts_with('$'))
+            .any(|t| has_password(t.text(text).trim_matches('$')))
+}

@@ -1,0 +1,98 @@
+//! What came of an emit, as text and as JSON.
+
+use super::style::Style;
+use crate::emit::Proven;
+use crate::history::History;
+use serde_json::{Value, json};
+
+/// What an emit did with the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// These files are new or changed.
+    Files(Vec<String>),
+    /// The folder held just this set already.
+    Unchanged,
+    /// Nothing was asked to be written.
+    Nothing,
+}
+
+/// An emit for people.
+pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str, style: Style) -> String {
+    let verdict = &proven.verdict;
+    let compared = &verdict.comparison.compared;
+    let mut out = format!(
+        "{}: {} objects, {} rows in {} tables, {} sequences compared on PostgreSQL {} ({:.1} s)\n",
+        style.green("identical"),
+        compared.objects,
+        compared.rows,
+        compared.tables,
+        compared.sequences,
+        verdict.postgres,
+        verdict.seconds,
+    );
+    out.push_str(&format!(
+        "  files       {:>5} → {}\n  statements  {:>5} → {}\n  lines       {:>5} → {}\n",
+        history.files.len(),
+        proven.set.files.len(),
+        history.statements.len(),
+        proven.set.statements(),
+        history.lines(),
+        proven.set.lines(),
+    ));
+    let r = &proven.rungs;
+    out.push_str(&format!(
+        "  objects     {} as written, {} folded, {} as PostgreSQL states them\n",
+        r.as_written, r.folded, r.as_stated
+    ));
+    for lowered in &proven.lowered {
+        out.push_str(&format!("    {} {}: {}\n", style.yellow("stated:"), lowered.object, lowered.why));
+    }
+    for statement in &proven.backfills {
+        out.push_str(&format!("    {} {} touched no row\n", style.dim("left out:"), history.at(*statement)));
+    }
+    for call in &verdict.stand_ins {
+        out.push_str(&format!(
+            "  {} {} of {} computes something else than the original\n",
+            style.yellow("stand-in:"),
+            call.function,
+            call.extension
+        ));
+    }
+    for note in &verdict.comparison.notes {
+        out.push_str(&format!("  {} {note}\n", style.dim("note:")));
+    }
+    match written {
+        Written::Files(names) => {
+            out.push_str(&format!("written to {folder}:\n"));
+            names.iter().for_each(|n| out.push_str(&format!("  {n}\n")));
+        }
+        Written::Unchanged => out.push_str(&format!("{folder} holds this set already: nothing changed\n")),
+        Written::Nothing => out.push_str("nothing was written (--dry-run)\n"),
+    }
+    out
+}
+
+/// An emit as data.
+pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
+    let written = match written {
+        Written::Files(names) => names.clone(),
+        Written::Unchanged | Written::Nothing => Vec::new(),
+    };
+    let lowered: Vec<Value> =
+        proven.lowered.iter().map(|l| json!({ "object": l.object, "why": l.why })).collect();
+    json!({
+        "verdict": proven.verdict.kind,
+        "files": { "history": history.files.len(), "set": proven.set.files.len() },
+        "statements": { "history": history.statements.len(), "set": proven.set.statements() },
+        "lines": { "history": history.lines(), "set": proven.set.lines() },
+        "rungs": proven.rungs,
+        "lowered": lowered,
+        "backfills": proven.backfills.iter().map(|s| history.at(*s)).collect::<Vec<_>>(),
+        "kept_opaque": proven.kept_opaque,
+        "written": written,
+        "rounds": proven.rounds,
+        "postgres": proven.verdict.postgres,
+        "seconds": proven.verdict.seconds,
+        "peak_mb": proven.verdict.peak_mb,
+    })
+}

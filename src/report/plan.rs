@@ -1,0 +1,250 @@
+//! The plan as text of at most 100 columns, and as JSON.
+
+use super::style::Style;
+use crate::error::At;
+use crate::history::History;
+use crate::plan::{Fate, FateKind, Finding, Plan, Rule};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The widest line of a report.
+const COLUMNS: u16 = 100;
+
+/// The plan for people.
+pub fn text(plan: &Plan, history: &History, style: Style) -> String {
+    let labels = Labels::new(history);
+    let mut out = String::new();
+    for warning in &plan.warnings {
+        out.push_str(&wrap(&format!("{} {}: {}", style.yellow("warning:"), warning.at, warning.message)));
+    }
+    if !plan.warnings.is_empty() {
+        out.push('\n');
+    }
+    for rule in Rule::ALL {
+        let findings: Vec<&Finding> = plan.findings.iter().filter(|f| f.rule == *rule).collect();
+        if findings.is_empty() {
+            continue;
+        }
+        let (title, about) = heading(*rule);
+        out.push_str(&format!("{} ({})  {}\n", style.bold(title), findings.len(), style.dim(about)));
+        out.push_str(&group(&findings, *rule, &labels));
+        out.push('\n');
+    }
+    out.push_str(&totals(plan, style));
+    out.push_str(&labels.legend(style));
+    out
+}
+
+/// The title of a rule's group, and what it is about.
+fn heading(rule: Rule) -> (&'static str, &'static str) {
+    match rule {
+        Rule::Dead => ("Created, then dropped", "nothing of these is in the new set"),
+        Rule::Folded => ("Folded", "worked into the statement that makes the object"),
+        Rule::Superseded => ("Superseded", "written again later; only the last version stays"),
+        Rule::DeadRows => ("Rows that don't survive", "inserted, then truncated, deleted or dropped"),
+        Rule::Backfill => ("Backfills", "a fresh database has no such rows to change"),
+        Rule::Noop => ("Without effect", "what they make is there, what they drop isn't"),
+        Rule::Session => ("Session", "locks, settings, checks: nothing stays of them"),
+        Rule::Opaque => ("Kept as written", "not understood, so not touched"),
+    }
+}
+
+/// A table: the object, its places, and a note where the rule has one. What went along with another stands indented under
+/// it and says so by that.
+fn group(findings: &[&Finding], rule: Rule, labels: &Labels) -> String {
+    let has_died = findings.iter().any(|f| f.died.is_some());
+    let has_note = rule != Rule::Dead;
+    let (born, died) = match rule {
+        Rule::Dead => ("born", "dropped"),
+        Rule::Superseded => ("was", "replaced"),
+        Rule::DeadRows => ("inserted", "gone"),
+        _ => ("at", ""),
+    };
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS);
+    let mut header = vec!["", born];
+    header.extend(has_died.then_some(died));
+    header.extend(has_note.then_some(""));
+    table.set_header(header);
+    let mut root = "";
+    // Where everything is in public, saying so on every line only takes room.
+    let one_schema = findings.iter().all(|f| f.object.matches('.').count() == 0 || f.object.contains("public."));
+    for finding in findings {
+        let along = finding.note.starts_with("with ") && rule == Rule::Dead;
+        if !along {
+            root = &finding.object;
+        }
+        let name = name(finding, along.then_some(root));
+        let mut row = vec![if one_schema { name.replace("public.", "") } else { name }, labels.place(&finding.born)];
+        row.extend(has_died.then(|| finding.died.as_ref().map_or_else(String::new, |d| labels.place(d))));
+        row.extend(has_note.then(|| finding.note.clone()));
+        table.add_row(row);
+    }
+    let places = findings.iter().flat_map(|f| [Some(&f.born), f.died.as_ref()]).flatten();
+    let place = places.map(|p| labels.place(p).chars().count()).max().unwrap_or(0) as u16 + 1;
+    let place = place.clamp(8, 30);
+    let left = COLUMNS - place * (1 + u16::from(has_died));
+    let note = if has_note { (left / 2).min(40) } else { 0 };
+    let mut widths = vec![left - note, place];
+    widths.extend(has_died.then_some(place));
+    widths.extend(has_note.then_some(note));
+    table.set_constraints(widths.into_iter().map(|w| ColumnConstraint::Absolute(Width::Fixed(w))));
+    table.lines().map(|l| format!("{}\n", l.trim_end())).collect()
+}
+
+/// What a line is about; under another object, only what sets it apart from that.
+fn name(finding: &Finding, under: Option<&str>) -> String {
+    let own = matches!(finding.kind.as_str(), "grant" | "default privileges" | "statement");
+    match under {
+        None if own => finding.object.clone(),
+        None => format!("{} {}", finding.kind, finding.object),
+        Some(root) => {
+            let object = finding.object.strip_prefix(root).map_or(finding.object.as_str(), |r| r.trim_start_matches('.'));
+            let object = object.replace(&format!(" {root}."), " ");
+            // A mark rather than spaces: the table would take spaces away where it breaks a line.
+            if own { format!("- {object}") } else { format!("- {} {object}", finding.kind) }
+        }
+    }
+}
+
+fn totals(plan: &Plan, style: Style) -> String {
+    let mut counts: BTreeMap<FateKind, usize> = BTreeMap::new();
+    for fate in &plan.fates {
+        *counts.entry(fate.kind).or_default() += 1;
+    }
+    let mut out = format!("{}\n", style.bold("Fates of the statements"));
+    let sum: Vec<String> = FateKind::ALL
+        .iter()
+        .filter_map(|k| counts.get(k).map(|n| format!("{n} {}", fate_word(*k))))
+        .collect();
+    out.push_str(&wrap(&format!("  {} = {}", sum.join(" + "), plan.fates.len())));
+    out.push('\n');
+    out.push_str(&format!("{}                 before     after\n", style.bold("Totals")));
+    for (word, before, after) in [
+        ("files", plan.before.files, plan.after.files),
+        ("statements", plan.before.statements, plan.after.statements),
+        ("lines", plan.before.lines, plan.after.lines),
+    ] {
+        out.push_str(&format!("  {word:<16} {before:>10} {after:>9}\n"));
+    }
+    out.push_str(&format!("  {}\n", style.dim("after: before any proof; `consolidate emit` proves it")));
+    out
+}
+
+/// The word for a kind of fate.
+pub fn fate_word(kind: FateKind) -> &'static str {
+    match kind {
+        FateKind::Kept => "kept",
+        FateKind::Folded => "folded",
+        FateKind::Superseded => "superseded",
+        FateKind::Dead => "dead",
+        FateKind::Backfill => "backfill",
+        FateKind::Session => "session",
+        FateKind::Noop => "without effect",
+        FateKind::Opaque => "opaque",
+    }
+}
+
+/// One statement's fate for people.
+pub fn explain(history: &History, statement: usize, fate: &Fate, findings: &[Finding], style: Style) -> String {
+    let at = history.at(statement);
+    let mut out = format!("{}  {}\n", style.bold(&at.to_string()), crate::replay::first_words(history.text(statement), 10));
+    out.push_str(&format!("{}: {}\n", fate_word(fate.kind), fate.why));
+    for finding in findings.iter().filter(|f| f.born == at || f.died.as_ref() == Some(&at)) {
+        let died = finding.died.as_ref().map_or_else(String::new, |d| format!(" → {d}"));
+        let note = if finding.note.is_empty() { String::new() } else { format!("  ({})", finding.note) };
+        out.push_str(&format!("  {} {}  {}{died}{note}\n", finding.kind, finding.object, finding.born));
+    }
+    out
+}
+
+/// The plan as data. Its shape is described in GUIDE.md and grows without renaming.
+pub fn json(plan: &Plan) -> Value {
+    let mut fates: serde_json::Map<String, Value> = serde_json::Map::new();
+    for kind in FateKind::ALL {
+        let count = plan.fates.iter().filter(|f| f.kind == *kind).count();
+        fates.insert(serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default(), json!(count));
+    }
+    json!({
+        "totals": {
+            "files": { "before": plan.before.files, "after": plan.after.files },
+            "statements": { "before": plan.before.statements, "after": plan.after.statements },
+            "lines": { "before": plan.before.lines, "after": plan.after.lines },
+        },
+        "fates": fates,
+        "findings": plan.findings,
+        "warnings": plan.warnings,
+    })
+}
+
+/// Breaks a paragraph at spaces; what follows is indented.
+fn wrap(text: &str) -> String {
+    let mut out = String::new();
+    let mut width = 0;
+    for (i, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if width + length + 1 > COLUMNS as usize && width > 4 {
+            out.push_str("\n    ");
+            width = 4;
+        } else if i > 0 {
+            out.push(' ');
+            width += 1;
+        }
+        out.push_str(word);
+        width += length;
+    }
+    out.push('\n');
+    out
+}
+
+/// How a report names files: as they are, or, where that would be too wide, by as much of the beginning as tells them apart.
+struct Labels {
+    short: Vec<(String, String)>,
+}
+
+impl Labels {
+    fn new(history: &History) -> Labels {
+        let names: Vec<&str> = history.files.iter().map(|f| f.name.as_str()).collect();
+        let wide = names.iter().any(|n| n.len() > 22);
+        let short = names
+            .iter()
+            .map(|name| {
+                let label = if wide { Self::shorten(name, &names) } else { name.to_string() };
+                (name.to_string(), label)
+            })
+            .collect();
+        Labels { short }
+    }
+
+    fn shorten(name: &str, all: &[&str]) -> String {
+        let ends = name.match_indices(['_', '.']).map(|(i, _)| i);
+        for end in ends {
+            let prefix = &name[..end];
+            let alike = |n: &&&str| n.strip_prefix(prefix).is_some_and(|r| r.starts_with(['_', '.']));
+            if all.iter().filter(alike).count() == 1 {
+                return prefix.to_string();
+            }
+        }
+        name.to_string()
+    }
+
+    fn label<'a>(&'a self, file: &'a str) -> &'a str {
+        self.short.iter().find(|(n, _)| n == file).map_or(file, |(_, l)| l)
+    }
+
+    fn place(&self, at: &At) -> String {
+        format!("{}:{}", self.label(&at.file), at.line)
+    }
+
+    fn legend(&self, style: Style) -> String {
+        if self.short.iter().all(|(name, label)| name == label) {
+            return String::new();
+        }
+        let mut out = format!("\n{}\n", style.bold("Files"));
+        for (name, label) in &self.short {
+            out.push_str(&format!("  {label}  {}\n", style.dim(name)));
+        }
+        out
+    }
+}
