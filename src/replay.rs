@@ -68,6 +68,7 @@ pub fn replay(history: &History) -> Model {
         filled: HashSet::new(),
         defaults: Vec::new(),
     };
+    replay.add_what_is_there();
     for (index, file) in history.files.iter().enumerate() {
         debug_assert!(file.statements.clone().all(|id| history.statements[id].file == index));
         for id in file.statements.clone() {
@@ -83,6 +84,28 @@ pub fn replay(history: &History) -> Model {
 }
 
 impl Replay<'_> {
+    /// What every new database has: the schema public and the language plpgsql. They have no statement to write.
+    fn add_what_is_there(&mut self) {
+        for (kind, name) in [(Kind::Schema, "public"), (Kind::Extension, "plpgsql")] {
+            self.schema.add(Object {
+                kind,
+                schema: String::new(),
+                name: name.into(),
+                arguments: None,
+                parent: None,
+                born: 0,
+                born_offset: 0,
+                source: 0,
+                died: None,
+                body: Body::Inside,
+                edited: false,
+                context: self.context.clone(),
+                needs: Vec::new(),
+                inherits: Vec::new(),
+            });
+        }
+    }
+
     /// Notes what the statement under way did to an object.
     pub(crate) fn event(&mut self, object: ObjectId, what: What) {
         self.ledger.events.push(Event { statement: self.current, offset: self.offset, object, what });

@@ -2,7 +2,7 @@
 
 use super::stated::{Key, insert, key_of, keys, owners, set_sequence, statements};
 use super::{Choices, Extra, Owner};
-use crate::proof::{Change, Difference, Snapshot};
+use crate::proof::{Change, Difference, ReplayError, Snapshot};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
 use std::collections::{HashMap, HashSet};
@@ -23,13 +23,19 @@ pub struct Lowering<'a> {
     owners: HashMap<Key, Vec<ObjectId>>,
     positions: HashMap<Key, usize>,
     tried_rows: HashSet<(String, String)>,
+    tried_positions: HashSet<(String, String)>,
+    waited: HashSet<(String, String)>,
+    again: &'a dyn Fn() -> Result<Snapshot, ReplayError>,
+    second: Option<Snapshot>,
     /// What stepped down, and why.
     pub lowered: Vec<Lowered>,
 }
 
 impl<'a> Lowering<'a> {
     /// Prepares the ways between the model and the replayed history.
-    pub fn new(model: &'a Model, old: &'a Snapshot) -> Self {
+    /// `again` replays the history once more; it is called only where rows must be stated, to learn which of their values
+    /// differ from run to run.
+    pub fn new(model: &'a Model, old: &'a Snapshot, again: &'a dyn Fn() -> Result<Snapshot, ReplayError>) -> Self {
         let positions = old.entries.iter().enumerate().map(|(i, e)| (key_of(e), i)).collect();
         Lowering {
             model,
@@ -37,6 +43,10 @@ impl<'a> Lowering<'a> {
             owners: owners(&model.schema),
             positions,
             tried_rows: HashSet::new(),
+            tried_positions: HashSet::new(),
+            waited: HashSet::new(),
+            again,
+            second: None,
             lowered: Vec::new(),
         }
     }
@@ -56,7 +66,10 @@ impl<'a> Lowering<'a> {
     /// The proof found a difference. False if nothing more can be done about it.
     pub fn differs(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
         match difference.kind.as_str() {
-            "ROWS" => return self.state_rows(choices, &difference.schema, &difference.name),
+            "ROWS" => {
+                let (place, name) = (&difference.schema, &difference.name);
+                return self.position_first(choices, place, name) || self.state_rows(choices, place, name);
+            }
             "SEQUENCE POSITION" => return self.state_sequence(choices, &difference.schema, &difference.name),
             "ACL" => return self.state_acl(choices, difference),
             "DEFAULT ACL" => return self.state_default_acl(choices),
@@ -188,23 +201,60 @@ impl<'a> Lowering<'a> {
         true
     }
 
+    fn table(&self, place: &str, name: &str) -> Option<ObjectId> {
+        let schema = &self.model.schema;
+        schema.live().find(|id| {
+            let o = &schema.objects[*id];
+            o.kind == Kind::Table && o.schema == place && o.name == name
+        })
+    }
+
+    /// The live objects that bring or change a table's rows, in the author's order.
+    fn writers(&self, table: ObjectId) -> Vec<ObjectId> {
+        let schema = &self.model.schema;
+        schema
+            .live()
+            .filter(|id| match &schema.objects[*id].body {
+                Body::Rows { targets, .. } => targets.contains(&table),
+                _ => false,
+            })
+            .collect()
+    }
+
+    /// Rows that died used up numbers of a sequence, so that those that live have higher ones: the author's INSERT gives
+    /// the same rows once the sequence stands where it stood.
+    fn position_first(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {
+        if !self.tried_positions.insert((place.to_string(), name.to_string())) {
+            return false;
+        }
+        let schema = &self.model.schema;
+        let Some(table) = self.table(place, name) else { return false };
+        let writer = self.writers(table).into_iter().find(|w| !choices.left_out.contains(w));
+        let rows = self.old.rows.iter().find(|r| r.schema == place && r.table == name);
+        let (Some(writer), Some(rows)) = (writer, rows) else { return false };
+        for column in schema.columns(table) {
+            let owned = schema.children(column);
+            let Some(sequence) = owned.iter().find(|c| schema.objects[**c].kind == Kind::Sequence) else { continue };
+            let at = rows.columns.iter().position(|(n, _)| *n == schema.objects[column].name);
+            let numbers = at.map(|i| rows.rows.iter().filter_map(|r| r[i].as_ref()?.parse::<i64>().ok()).min());
+            if let Some(first) = numbers.flatten().filter(|first| *first > 1) {
+                let name = schema.reference(*sequence, &schema.objects[writer].context).replace('\'', "''");
+                let text = format!("SELECT setval('{name}', {})", first - 1);
+                choices.before.entry(writer).or_default().push(text);
+                return true;
+            }
+        }
+        false
+    }
+
     /// The rows of a table from the replayed history, in place of the statements that brought them.
     fn state_rows(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {
         if !self.tried_rows.insert((place.to_string(), name.to_string())) {
             return false;
         }
         let schema = &self.model.schema;
-        let table = schema.live().find(|id| {
-            let o = &schema.objects[*id];
-            o.kind == Kind::Table && o.schema == place && o.name == name
-        });
-        let writers: Vec<ObjectId> = schema
-            .live()
-            .filter(|id| match &schema.objects[*id].body {
-                Body::Rows { targets, .. } => table.is_some_and(|t| targets.contains(&t)),
-                _ => false,
-            })
-            .collect();
+        let table = self.table(place, name);
+        let writers = table.map(|t| self.writers(t)).unwrap_or_default();
         let mut others = Vec::new();
         for id in writers {
             choices.left_out.insert(id);
@@ -216,7 +266,11 @@ impl<'a> Lowering<'a> {
             schema.children(t).iter().any(|c| schema.objects[*c].kind == Kind::Trigger)
         });
         if let Some(rows) = self.old.rows.iter().find(|r| r.schema == place && r.table == name) {
-            let text = insert(rows, self.old, has_triggers).join(";\n");
+            if self.second.is_none() && !rows.rows.is_empty() {
+                self.second = (self.again)().ok();
+            }
+            let twin = self.second.as_ref().and_then(|s| s.rows.iter().find(|r| r.schema == place && r.table == name));
+            let text = insert(rows, twin, self.old, has_triggers).join(";\n");
             let position = self.old.entries.len() + table.map_or(0, |t| self.depth(t, 0));
             let extra =
                 Extra { kind: "TABLE DATA".into(), schema: place.into(), name: name.into(), text, position };
@@ -248,6 +302,13 @@ impl<'a> Lowering<'a> {
 
     fn state_sequence(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {
         let position = self.old.sequences.iter().find(|s| s.schema == place && s.name == name);
+        // The rows of its table were just given another start: what comes of that is seen first.
+        if let Some(owner) = position.and_then(|p| p.owned_by.as_ref())
+            && self.tried_positions.contains(owner)
+            && self.waited.insert((place.to_string(), name.to_string()))
+        {
+            return false;
+        }
         let Some(text) = position.and_then(set_sequence) else { return false };
         let position = usize::MAX - 2;
         self.push_extra(choices, Extra {

@@ -28,6 +28,8 @@ pub struct Choices {
     pub left_out: HashSet<ObjectId>,
     /// What the replayed history has and the model doesn't know.
     pub extras: Vec<Extra>,
+    /// Statements that must come right before an object's own: where a sequence stands when rows come.
+    pub before: HashMap<ObjectId, Vec<String>>,
     /// Foreign keys that are written after their tables.
     pub split: HashSet<ObjectId>,
 }

@@ -114,7 +114,8 @@ pub fn prove(
     let begun = Instant::now();
     let (old, first) = replay_both(&old_files, &set_files(&set), settings, progress);
     let old = old.map_err(Unproven::History)?;
-    let mut lowering = Lowering::new(model, &old);
+    let again = || replay("old again", &old_files, settings, progress);
+    let mut lowering = Lowering::new(model, &old, &again);
     let backfills = leave_backfills(model, &old, history, &mut choices);
     let mut candidate = if backfills.is_empty() {
         first
@@ -200,7 +201,7 @@ fn rungs(history: &History, model: &Model, choices: &Choices, set: &NewSet) -> R
         match owner {
             Owner::Extra(_) => rungs.as_stated += 1,
             Owner::Object(id) if choices.stated.contains_key(&id) => rungs.as_stated += 1,
-            Owner::Object(id) if texts.is_edited(id) => rungs.folded += 1,
+            Owner::Object(id) if texts.is_edited(id) || choices.before.contains_key(&id) => rungs.folded += 1,
             Owner::Object(_) => rungs.as_written += 1,
         }
     }

@@ -138,6 +138,9 @@ impl<'a> Writer<'a> {
             self.out.push_str(block);
         }
         let trail = if implied { "" } else { self.trail(source) };
+        for text in self.choices.before.get(&id).cloned().unwrap_or_default() {
+            self.statement(&text, None, owner, "");
+        }
         let copy_data = self.copy_data(id, source);
         for text in self.texts.statements(id) {
             self.statement(&text, copy_data.clone(), owner, trail);

@@ -126,30 +126,37 @@ fn is_default_owner(text: &str) -> bool {
 }
 
 /// The rows of a table as one INSERT; triggers of the table's own are held off, since these rows are their results already.
-pub fn insert(rows: &TableRows, snapshot: &Snapshot, has_triggers: bool) -> Vec<String> {
+/// `twin` has the rows of a second replay: values that differ there are left to the column's default, or written as the
+/// expression that gives such values.
+pub fn insert(rows: &TableRows, twin: Option<&TableRows>, snapshot: &Snapshot, has_triggers: bool) -> Vec<String> {
     let table = format!("{}.{}", quote(&rows.schema), quote(&rows.table));
     let dump = snapshot.entries.iter().find(|e| e.kind == "TABLE" && e.schema == rows.schema && e.name == rows.table);
-    let generated = |column: &str| {
-        dump.is_some_and(|e| {
-            e.text.lines().any(|l| {
-                l.trim_start().starts_with(&format!("{} ", quote(column))) && l.contains(" GENERATED ALWAYS AS (")
-            })
-        })
+    let line_of = |column: &str| {
+        let begins = format!("{} ", quote(column));
+        dump.and_then(|e| e.text.lines().map(str::trim_start).find(|l| l.starts_with(&begins))).unwrap_or("")
     };
-    let wanted: Vec<usize> = (0..rows.columns.len()).filter(|i| !generated(&rows.columns[*i].0)).collect();
+    let volatile = volatile_cells(rows, twin);
+    let all_volatile = |i: usize| !rows.rows.is_empty() && volatile.iter().all(|row| row[i]);
+    let wanted: Vec<usize> = (0..rows.columns.len())
+        .filter(|i| {
+            let line = line_of(&rows.columns[*i].0);
+            !line.contains(" GENERATED ALWAYS AS (") && !(all_volatile(*i) && line.contains(" DEFAULT "))
+        })
+        .collect();
     if rows.rows.is_empty() || wanted.is_empty() {
         return Vec::new();
     }
     let names: Vec<String> = wanted.iter().map(|i| quote(&rows.columns[*i].0)).collect();
-    let value = |row: &Vec<Option<String>>, i: usize| match &row[i] {
-        Some(text) if text.contains('\\') => format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
-        Some(text) => format!("'{}'", text.replace('\'', "''")),
-        None => "NULL".to_string(),
+    let value = |n: usize, i: usize| match (&rows.rows[n][i], expression(&rows.columns[i].1)) {
+        (Some(_), Some(expression)) if volatile[n][i] => expression.to_string(),
+        (Some(text), _) if text.contains('\\') => {
+            format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+        }
+        (Some(text), _) => format!("'{}'", text.replace('\'', "''")),
+        (None, _) => "NULL".to_string(),
     };
-    let lines: Vec<String> = rows
-        .rows
-        .iter()
-        .map(|row| format!("    ({})", wanted.iter().map(|i| value(row, *i)).collect::<Vec<_>>().join(", ")))
+    let lines: Vec<String> = (0..rows.rows.len())
+        .map(|n| format!("    ({})", wanted.iter().map(|i| value(n, *i)).collect::<Vec<_>>().join(", ")))
         .collect();
     let insert = format!(
         "INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE VALUES\n{}",
@@ -161,6 +168,39 @@ pub fn insert(rows: &TableRows, snapshot: &Snapshot, has_triggers: bool) -> Vec<
         vec![switch("DISABLE"), insert, switch("ENABLE")]
     } else {
         vec![insert]
+    }
+}
+
+/// Which cells differ from run to run. Rows are matched in the order of those columns that hold the same values in both.
+fn volatile_cells(rows: &TableRows, twin: Option<&TableRows>) -> Vec<Vec<bool>> {
+    let none = || rows.rows.iter().map(|r| vec![false; r.len()]).collect();
+    let Some(twin) = twin.filter(|t| t.rows.len() == rows.rows.len() && t.columns == rows.columns) else { return none() };
+    let column = |of: &TableRows, i: usize| {
+        let mut values: Vec<Option<String>> = of.rows.iter().map(|r| r[i].clone()).collect();
+        values.sort();
+        values
+    };
+    let stable: Vec<usize> = (0..rows.columns.len()).filter(|i| column(rows, *i) == column(twin, *i)).collect();
+    let order = |of: &TableRows| {
+        let mut order: Vec<usize> = (0..of.rows.len()).collect();
+        order.sort_by_key(|n| stable.iter().map(|i| of.rows[*n][*i].clone()).collect::<Vec<_>>());
+        order
+    };
+    let mut cells: Vec<Vec<bool>> = none();
+    for (a, b) in order(rows).into_iter().zip(order(twin)) {
+        for (i, cell) in cells[a].iter_mut().enumerate() {
+            *cell = rows.rows[a][i] != twin.rows[b][i];
+        }
+    }
+    cells
+}
+
+/// What gives a value of a type that differs from run to run.
+fn expression(type_name: &str) -> Option<&'static str> {
+    match type_name {
+        t if t.starts_with("timestamp") || t == "date" || t.starts_with("time") => Some("now()"),
+        "uuid" => Some("gen_random_uuid()"),
+        _ => None,
     }
 }
 

@@ -190,11 +190,14 @@ impl Texts<'_> {
         }
         let table = object.parent.unwrap_or(id);
         let name = self.schema.reference(table, &object.context);
-        let text = match &constraint.prefix {
-            Some(prefix) => format!("{prefix} {}", constraint.text),
-            None => format!("CONSTRAINT {} {}", quote(&object.name), constraint.text),
+        // In a column's definition the column needs no naming; in an ALTER TABLE it does.
+        let columns = constraint.columns.iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
+        let text = match (constraint.place, constraint.suffix) {
+            (crate::objects::Place::InColumn, "fkey") => format!("FOREIGN KEY ({columns}) {}", constraint.text),
+            _ => constraint.text.clone(),
         };
-        format!("ALTER TABLE {name} ADD {text}")
+        let prefix = constraint.prefix.clone().unwrap_or_else(|| format!("CONSTRAINT {}", quote(&object.name)));
+        format!("ALTER TABLE {name} ADD {prefix} {text}")
     }
 
     /// `ON ALL ... IN SCHEMA` still reaches just what it reached.

@@ -76,7 +76,9 @@ pub fn fates(cx: &Cx) -> Vec<Fate> {
         match &event.what {
             What::Born if lives => {
                 let unit = schema.unit_of(event.object);
-                offer(event.statement, 2, FateKind::Folded, describe(cx, unit));
+                let rewritten = unit == event.object && schema.objects[unit].source != event.statement;
+                let kind = if rewritten { FateKind::Superseded } else { FateKind::Folded };
+                offer(event.statement, if rewritten { 3 } else { 2 }, kind, describe(cx, unit));
             }
             What::Folded(note) if lives => {
                 offer(event.statement, 2, FateKind::Folded, format!("{note}: {told}"));
