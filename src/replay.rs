@@ -155,6 +155,16 @@ impl Replay<'_> {
         self.create(New { needs, ..New::global(Kind::Opaque, name, Body::Text(text)) });
     }
 
+    /// Opaque statements that may have made a column which the model doesn't know.
+    pub(crate) fn needs_of_unknown_columns(&self, table: ObjectId, columns: &[String]) -> Vec<Need> {
+        let known = |c: &String| c.is_empty() || self.schema.column(table, c).is_some();
+        if !self.opaque_writes || columns.iter().all(known) {
+            return Vec::new();
+        }
+        let opaque = self.schema.live().filter(|id| self.schema.objects[*id].kind == Kind::Opaque);
+        opaque.map(|on| Need { on, strength: Strength::Order }).collect()
+    }
+
     /// Runs the statements of `text` as if they stood in the place of the statement under way.
     pub(crate) fn apply_inner(&mut self, text: &str) {
         for piece in crate::sql::split::split(text) {
@@ -227,7 +237,8 @@ impl New {
 
 /// The first words of a statement, for a name that people recognise.
 pub(crate) fn first_words(text: &str, count: usize) -> String {
-    let words: Vec<&str> = text.split_whitespace().take(count).collect();
-    let name = words.join(" ");
-    name.chars().take(60).collect()
+    let all: Vec<&str> = text.split_whitespace().take(count + 1).collect();
+    let name = all[..all.len().min(count)].join(" ");
+    let cut: String = name.chars().take(60).collect();
+    if all.len() > count || cut.len() < name.len() { format!("{cut}…") } else { cut }
 }

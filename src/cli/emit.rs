@@ -18,9 +18,20 @@ pub struct EmitArgs {
     /// Prove and report, but write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Replace files in the target folder that this program didn't write, or that were changed since
+    /// Replace or remove .sql files in the target folder that this program didn't write, or that were changed since
     #[arg(long)]
     force: bool,
+}
+
+/// Nothing is written that isn't proven: says so, and what stands in the way.
+fn refuse(what: &str, blocked: &[String]) -> u8 {
+    let mut errors: Vec<Error> = blocked.iter().map(Error::new).collect();
+    errors.push(
+        Error::new(format!("no set could be proven identical, so nothing was written; {what}"))
+            .hint("this is a limit of consolidate: please report the history, or the smallest part of it that shows this"),
+    );
+    super::complain(&errors);
+    FOUND
 }
 
 /// Proves, then writes.
@@ -44,25 +55,24 @@ pub fn run(args: &EmitArgs) -> Outcome {
     drop(bars);
     let proven = match result {
         Ok(proven) => proven,
-        Err(Unproven::History(error)) => return Err(vec![could_not_replay(&project.old, error)]),
-        Err(Unproven::Candidate(error)) => {
-            let error = could_not_replay(std::path::Path::new(""), error);
-            super::complain(&[Error::new(format!("no set could be proven; nothing was written: {error}"))
-                .hint("please report this history: the set must always be right, or refused")]);
-            return Ok(FOUND);
+        Err(Unproven::History(error)) => return Err(vec![could_not_replay(&project.old, false, error)]),
+        Err(Unproven::Candidate(error, blocked)) => {
+            let error = could_not_replay(std::path::Path::new(""), false, error);
+            return Ok(refuse(&format!("the last one tried failed at {error}"), &blocked));
         }
-        Err(Unproven::Different(found)) => {
-            print(&verdict::text(&found, style()));
-            super::complain(&[Error::new("no set could be proven identical; nothing was written")
-                .hint("please report this history: the set must always be right, or refused")]);
-            return Ok(FOUND);
+        Err(Unproven::Different(found, blocked)) => {
+            match args.common.format {
+                Format::Text => print(&verdict::text(&found, style())),
+                Format::Json => print_json(&verdict::json(&found)),
+            }
+            return Ok(refuse("the best one found differs as shown", &blocked));
         }
     };
     let written = if args.dry_run {
         Written::Nothing
     } else {
-        let names = write::write(&project.new, &proven.set, args.force).map_err(|e| vec![e])?;
-        if names.is_empty() { Written::Unchanged } else { Written::Files(names) }
+        let changes = write::write(&project.new, &proven.set, args.force).map_err(|e| vec![e])?;
+        if changes.is_empty() { Written::Unchanged } else { Written::Files(changes) }
     };
     match args.common.format {
         Format::Text => {

@@ -30,17 +30,20 @@ pub fn run(args: &InitArgs) -> Outcome {
     let tables: Vec<String> =
         schema.live().filter(|id| schema.objects[*id].kind == Kind::Table).map(|id| schema.display(id)).collect();
     let first = history.files.first().and_then(|f| f.version.clone()).unwrap_or_else(|| "0001".into());
-    let text = template(&old.display().to_string(), &first, &tables, &roles_taken_for_granted(&history, schema));
+    // Once the history is moved aside, that is where it is.
+    let aside = if old == Path::new("migrations") { "migrations.old".to_string() } else { old.display().to_string() };
+    let text = template(&aside, &first, &tables, &roles_taken_for_granted(&history, schema));
     let mut file = std::fs::File::create_new(target).map_err(|e| {
         vec![Error::new(format!("can't write consolidate.toml: {e}")).hint("an existing one is never replaced: move it away first")]
     })?;
     file.write_all(text.as_bytes()).map_err(|e| vec![Error::new(format!("can't write consolidate.toml: {e}"))])?;
     print(&format!(
-        "consolidate.toml written: {} files, {} statements in {}, {} tables at the end\nnext: consolidate plan\n",
+        "consolidate.toml written: {} files, {} statements in {}, {} tables at the end\nnext: {}consolidate plan\n",
         history.files.len(),
         history.statements.len(),
         old.display(),
-        tables.len()
+        tables.len(),
+        if old == Path::new("migrations") { "git mv migrations migrations.old, then " } else { "" }
     ));
     Ok(FINE)
 }

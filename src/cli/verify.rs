@@ -38,7 +38,7 @@ pub fn run(args: &VerifyArgs) -> Outcome {
     drop(bars);
     let verdict = result.map_err(|(side, error)| {
         let folder = if side == "old" { &project.old } else { &project.new };
-        vec![could_not_replay(folder, error)]
+        vec![could_not_replay(folder, side == "new", error)]
     })?;
     match args.common.format {
         Format::Text => print(&verdict::text(&verdict, style())),
@@ -48,24 +48,32 @@ pub fn run(args: &VerifyArgs) -> Outcome {
 }
 
 /// A replay that failed, as an error with its place and a hint.
-pub fn could_not_replay(folder: &std::path::Path, error: ReplayError) -> Error {
+pub fn could_not_replay(folder: &std::path::Path, is_set: bool, error: ReplayError) -> Error {
     match error {
-        ReplayError::Unable(error) => error,
+        ReplayError::Unable(mut error) => {
+            if let Some(at) = &mut error.at
+                && folder.join(&at.file).exists()
+            {
+                at.file = folder.join(&at.file).display().to_string();
+            }
+            error
+        }
         ReplayError::Failed(failure) => {
             let file = if failure.in_prelude { failure.file.clone() } else { folder.join(&failure.file).display().to_string() };
             let mut message = failure.message.clone();
             if let Some(detail) = &failure.detail {
                 message.push_str(&format!(" ({detail})"));
             }
-            let hint = failure.hint.clone().unwrap_or_else(|| hint_for(&failure.sqlstate).to_string());
+            let hint = failure.hint.clone().unwrap_or_else(|| hint_for(&failure.sqlstate, is_set).to_string());
             Error::new(message).at(At::new(file, failure.line)).hint(hint)
         }
     }
 }
 
 /// What to do next, by PostgreSQL's SQLSTATE.
-fn hint_for(sqlstate: &str) -> &'static str {
+fn hint_for(sqlstate: &str, is_set: bool) -> &'static str {
     match sqlstate {
+        _ if is_set => "the consolidated set must replay on an empty database; `consolidate emit` writes it anew",
         "42704" | "28000" => "what the history takes for granted (roles, types) goes into a prelude: [scratch] prelude, or --prelude FILE",
         "42P01" | "3F000" | "42883" => {
             "if something outside the migrations makes it, create it in a prelude: [scratch] prelude, or --prelude FILE"

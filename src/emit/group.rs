@@ -6,7 +6,7 @@ use crate::config::{Config, FileRule};
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::replay::Model;
-use crate::schema::{Kind, ObjectId};
+use crate::schema::{Kind, Namespace, ObjectId};
 use globset::{Glob, GlobMatcher};
 
 /// The files of a new set, before it is known which of them stay empty.
@@ -99,13 +99,17 @@ impl Grouping {
 /// A rule that names the kind takes an object by its own name; else what belongs to a table follows it.
 fn by_rule(rules: &[Rule], model: &Model, id: ObjectId) -> Option<usize> {
     let object = &model.schema.objects[id];
-    let by_kind = rules.iter().position(|r| !r.kinds.is_empty() && r.fits(Some(object.kind), false, &object.schema, &object.name));
+    // Grants and opaque statements have no name of their own; rows have their table's.
+    let nameless = object.kind.namespace() == Namespace::None && object.kind != Kind::Rows;
+    let name = if nameless { "" } else { object.name.as_str() };
+    let by_kind =
+        rules.iter().position(|r| !r.kinds.is_empty() && r.fits(Some(object.kind), false, &object.schema, name));
     if by_kind.is_some() {
         return by_kind;
     }
     match object.parent {
         Some(parent) => by_rule(rules, model, parent),
-        None => rules.iter().position(|r| r.kinds.is_empty() && r.fits(None, true, &object.schema, &object.name)).or_else(|| {
+        None => rules.iter().position(|r| r.kinds.is_empty() && !nameless && r.fits(None, true, &object.schema, name)).or_else(|| {
             // Rows, grants and opaque statements go where most of what they name goes: the last of their needs.
             object.needs.iter().filter(|n| n.on != id).filter_map(|n| by_rule(rules, model, n.on)).max()
         }),

@@ -5,6 +5,7 @@ use super::{Choices, Extra, Owner};
 use crate::proof::{Change, Difference, ReplayError, Snapshot};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
+use crate::sql::names::quote;
 use std::collections::{HashMap, HashSet};
 
 /// Why an object stands below rung 2.
@@ -24,11 +25,14 @@ pub struct Lowering<'a> {
     positions: HashMap<Key, usize>,
     tried_rows: HashSet<(String, String)>,
     tried_positions: HashSet<(String, String)>,
+    positioned: HashSet<(String, String)>,
     waited: HashSet<(String, String)>,
     again: &'a dyn Fn() -> Result<Snapshot, ReplayError>,
     second: Option<Snapshot>,
     /// What stepped down, and why.
     pub lowered: Vec<Lowered>,
+    /// What can't be written in any way that is right.
+    pub blocked: Vec<String>,
 }
 
 impl<'a> Lowering<'a> {
@@ -44,10 +48,12 @@ impl<'a> Lowering<'a> {
             positions,
             tried_rows: HashSet::new(),
             tried_positions: HashSet::new(),
+            positioned: HashSet::new(),
             waited: HashSet::new(),
             again,
             second: None,
             lowered: Vec::new(),
+            blocked: Vec::new(),
         }
     }
 
@@ -73,6 +79,7 @@ impl<'a> Lowering<'a> {
             "SEQUENCE POSITION" => return self.state_sequence(choices, &difference.schema, &difference.name),
             "ACL" => return self.state_acl(choices, difference),
             "DEFAULT ACL" => return self.state_default_acl(choices),
+            "MATERIALIZED VIEW DATA" => return self.state_population(choices, difference),
             _ => {}
         }
         let key = (difference.kind.clone(), difference.schema.clone(), difference.name.clone());
@@ -82,6 +89,9 @@ impl<'a> Lowering<'a> {
             Change::Removed => "the folded form left it out",
             Change::Changed => "the folded form came out different",
         };
+        if ids.is_empty() && difference.change == Change::Added {
+            return self.leave_out_namesake(choices, difference);
+        }
         if ids.is_empty() {
             return difference.change == Change::Removed && self.add_extra(choices, &key);
         }
@@ -99,6 +109,24 @@ impl<'a> Lowering<'a> {
             }
         }
         progress
+    }
+
+    /// A routine that came out under other argument types than the replayed history has: the model's one gives way.
+    fn leave_out_namesake(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
+        let name = difference.name.split('(').next().unwrap_or_default();
+        let schema = &self.model.schema;
+        let namesake = schema.live().find(|id| {
+            let o = &schema.objects[*id];
+            matches!(o.kind, Kind::Function | Kind::Procedure | Kind::Aggregate)
+                && o.schema == difference.schema
+                && o.name == name
+                && !choices.left_out.contains(id)
+                && !keys(schema, *id).iter().any(|k| self.positions.contains_key(k))
+        });
+        let Some(id) = namesake else { return false };
+        choices.left_out.insert(id);
+        self.note(id, "the replayed history has it with other argument types");
+        true
     }
 
     fn step_down(&mut self, choices: &mut Choices, id: ObjectId, why: &str) -> bool {
@@ -241,6 +269,7 @@ impl<'a> Lowering<'a> {
                 let name = schema.reference(*sequence, &schema.objects[writer].context).replace('\'', "''");
                 let text = format!("SELECT setval('{name}', {})", first - 1);
                 choices.before.entry(writer).or_default().push(text);
+                self.positioned.insert((place.to_string(), rows.table.clone()));
                 return true;
             }
         }
@@ -270,7 +299,13 @@ impl<'a> Lowering<'a> {
                 self.second = (self.again)().ok();
             }
             let twin = self.second.as_ref().and_then(|s| s.rows.iter().find(|r| r.schema == place && r.table == name));
-            let text = insert(rows, twin, self.old, has_triggers).join(";\n");
+            let text = match insert(rows, twin, self.old, has_triggers) {
+                Ok(statements) => statements.join(";\n"),
+                Err(why) => {
+                    self.blocked.push(why);
+                    return false;
+                }
+            };
             let position = self.old.entries.len() + table.map_or(0, |t| self.depth(t, 0));
             let extra =
                 Extra { kind: "TABLE DATA".into(), schema: place.into(), name: name.into(), text, position };
@@ -304,7 +339,7 @@ impl<'a> Lowering<'a> {
         let position = self.old.sequences.iter().find(|s| s.schema == place && s.name == name);
         // The rows of its table were just given another start: what comes of that is seen first.
         if let Some(owner) = position.and_then(|p| p.owned_by.as_ref())
-            && self.tried_positions.contains(owner)
+            && self.positioned.contains(owner)
             && self.waited.insert((place.to_string(), name.to_string()))
         {
             return false;
@@ -318,6 +353,24 @@ impl<'a> Lowering<'a> {
             text,
             position,
         })
+    }
+
+    /// Whether a materialized view is populated: filled at the end, or stated, which leaves it empty.
+    fn state_population(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
+        let (place, name) = (&difference.schema, &difference.name);
+        if difference.old.as_deref() == Some("populated") {
+            let text = format!("REFRESH MATERIALIZED VIEW {}.{}", quote(place), quote(name));
+            return self.push_extra(choices, Extra {
+                kind: "MATERIALIZED VIEW DATA".into(),
+                schema: place.clone(),
+                name: name.clone(),
+                text,
+                position: usize::MAX - 3,
+            });
+        }
+        let key = ("MATERIALIZED VIEW".to_string(), place.clone(), name.clone());
+        let ids = self.owners.get(&key).cloned().unwrap_or_default();
+        ids.into_iter().fold(false, |any, id| self.step_down(choices, id, "it was left empty") || any)
     }
 
     /// Privileges are stated object by object: all grants that reach this one give way, and what they gave elsewhere is

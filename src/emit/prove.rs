@@ -53,10 +53,10 @@ pub struct Proven {
 pub enum Unproven {
     /// The history can't be replayed, or a scratch database can't do its part.
     History(ReplayError),
-    /// The candidate can't be.
-    Candidate(ReplayError),
-    /// The sets still differ.
-    Different(Box<Verdict>),
+    /// The candidate can't be, and what stands in the way.
+    Candidate(ReplayError, Vec<String>),
+    /// The sets still differ, and what stands in the way.
+    Different(Box<Verdict>, Vec<String>),
 }
 
 /// The history as the judge wants it.
@@ -146,7 +146,7 @@ pub fn prove(
                     any |= lowering.differs(&mut choices, difference);
                 }
                 if !any && last_resort {
-                    return Err(Unproven::Different(Box::new(verdict)));
+                    return Err(Unproven::Different(Box::new(verdict), lowering.blocked));
                 }
                 any
             }
@@ -155,7 +155,7 @@ pub fn prove(
             if last_resort {
                 return Err(candidate.err().map_or_else(
                     || Unproven::History(ReplayError::Unable(crate::Error::new("no set could be proven"))),
-                    Unproven::Candidate,
+                    |error| Unproven::Candidate(error, lowering.blocked),
                 ));
             }
             last_resort = true;

@@ -103,7 +103,8 @@ impl<'a> Writer<'a> {
         match owner {
             Owner::Object(id) => self.object(id),
             Owner::Extra(number) => {
-                self.switch(&Context::default());
+                let kind = self.choices.extras[number].kind.as_str();
+                self.switch(&stated_context(matches!(kind, "FUNCTION" | "PROCEDURE" | "AGGREGATE")));
                 self.last = None;
                 self.out.push('\n');
                 let text = self.choices.extras[number].text.clone();
@@ -119,7 +120,8 @@ impl<'a> Writer<'a> {
         let source = &self.history.statements[object.source];
         let owner = Some(Owner::Object(id));
         if let Some(stated) = self.choices.stated.get(&id) {
-            self.switch(&Context::default());
+            use crate::schema::Kind as K;
+            self.switch(&stated_context(matches!(object.kind, K::Function | K::Procedure | K::Aggregate)));
             self.out.push('\n');
             self.last = None;
             for statement in stated {
@@ -195,6 +197,9 @@ impl<'a> Writer<'a> {
                 open = true;
             }
         }
+        // Speaks to the migration tool about the old file; the new one runs in a transaction.
+        blocks.iter_mut().for_each(|b| *b = b.replace("-- no-transaction\n", ""));
+        blocks.retain(|b| !b.is_empty());
         let heads_file = source.piece.lead.start == 0 && !lead.starts_with('\n') && !blocks.is_empty();
         if heads_file && (open && blocks.len() > 1 || !open) && !is_banner(&blocks[0]) {
             blocks.remove(0);
@@ -260,6 +265,11 @@ impl<'a> Writer<'a> {
         self.switch(&Context::default());
         (self.out, self.statements)
     }
+}
+
+/// What PostgreSQL states is fully qualified; a function's body may speak of what comes later, as in a dump.
+fn stated_context(is_routine: bool) -> Context {
+    Context { unchecked_bodies: is_routine, ..Context::default() }
 }
 
 fn is_banner(block: &str) -> bool {

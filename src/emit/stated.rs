@@ -128,7 +128,16 @@ fn is_default_owner(text: &str) -> bool {
 /// The rows of a table as one INSERT; triggers of the table's own are held off, since these rows are their results already.
 /// `twin` has the rows of a second replay: values that differ there are left to the column's default, or written as the
 /// expression that gives such values.
-pub fn insert(rows: &TableRows, twin: Option<&TableRows>, snapshot: &Snapshot, has_triggers: bool) -> Vec<String> {
+///
+/// # Errors
+/// Says why, when a value differs from run to run and nothing is known that gives such values: to write down the one that
+/// came out here would give every new database the same.
+pub fn insert(
+    rows: &TableRows,
+    twin: Option<&TableRows>,
+    snapshot: &Snapshot,
+    has_triggers: bool,
+) -> Result<Vec<String>, String> {
     let table = format!("{}.{}", quote(&rows.schema), quote(&rows.table));
     let dump = snapshot.entries.iter().find(|e| e.kind == "TABLE" && e.schema == rows.schema && e.name == rows.table);
     let line_of = |column: &str| {
@@ -136,7 +145,8 @@ pub fn insert(rows: &TableRows, twin: Option<&TableRows>, snapshot: &Snapshot, h
         dump.and_then(|e| e.text.lines().map(str::trim_start).find(|l| l.starts_with(&begins))).unwrap_or("")
     };
     let volatile = volatile_cells(rows, twin);
-    let all_volatile = |i: usize| !rows.rows.is_empty() && volatile.iter().all(|row| row[i]);
+    let shared = |i: usize| rows.rows.iter().filter_map(|r| r[i].as_ref()).any(|v| is_shared(snapshot, rows, v));
+    let all_volatile = |i: usize| volatile.iter().all(|row| row[i]) && !shared(i);
     let wanted: Vec<usize> = (0..rows.columns.len())
         .filter(|i| {
             let line = line_of(&rows.columns[*i].0);
@@ -144,7 +154,17 @@ pub fn insert(rows: &TableRows, twin: Option<&TableRows>, snapshot: &Snapshot, h
         })
         .collect();
     if rows.rows.is_empty() || wanted.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
+    }
+    for i in &wanted {
+        let (name, type_name) = &rows.columns[*i];
+        let frozen = |n: usize| {
+            let value = rows.rows[n][*i].as_ref().filter(|_| volatile[n][*i]);
+            value.is_some_and(|v| expression(type_name).is_none() || is_shared(snapshot, rows, v))
+        };
+        if (0..rows.rows.len()).any(frozen) {
+            return Err(format!("{table}.{} differs from run to run, and no expression for it is known", quote(name)));
+        }
     }
     let names: Vec<String> = wanted.iter().map(|i| quote(&rows.columns[*i].0)).collect();
     let value = |n: usize, i: usize| match (&rows.rows[n][i], expression(&rows.columns[i].1)) {
@@ -165,10 +185,20 @@ pub fn insert(rows: &TableRows, twin: Option<&TableRows>, snapshot: &Snapshot, h
     );
     if has_triggers {
         let switch = |word: &str| format!("ALTER TABLE {table} {word} TRIGGER USER");
-        vec![switch("DISABLE"), insert, switch("ENABLE")]
+        Ok(vec![switch("DISABLE"), insert, switch("ENABLE")])
     } else {
-        vec![insert]
+        Ok(vec![insert])
     }
+}
+
+/// Whether another table has the same value: what a random key is referred to by must hold the same key.
+fn is_shared(snapshot: &Snapshot, rows: &TableRows, value: &str) -> bool {
+    value.len() >= 32
+        && snapshot
+            .rows
+            .iter()
+            .filter(|t| (&t.schema, &t.table) != (&rows.schema, &rows.table))
+            .any(|t| t.rows.iter().flatten().any(|v| v.as_deref() == Some(value)))
 }
 
 /// Which cells differ from run to run. Rows are matched in the order of those columns that hold the same values in both.

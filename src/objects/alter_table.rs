@@ -4,7 +4,7 @@ use super::element::{Element, Place, trail_after};
 use crate::ledger::{Mark, What};
 use crate::replay::Replay;
 use crate::replay::is_cascade;
-use crate::schema::{Body, Kind, ObjectId};
+use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::edit;
 use crate::sql::lex::{Token, lex_code};
 use crate::sql::names;
@@ -43,7 +43,11 @@ impl Replay<'_> {
             let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { continue };
             self.offset = base + if segments.len() > 1 { segment.start } else { 0 };
             if !self.lives_as_table(target) || !self.alter_one(target, command, segment) {
+                let named = self.named_children(target, &command.name);
                 self.follow_up(target, &key(command), segment);
+                if let Some(setting) = self.schema.child(target, Kind::Setting, &key(command)) {
+                    self.schema.add_needs(setting, named);
+                }
             }
         }
         self.offset = base;
@@ -51,6 +55,21 @@ impl Replay<'_> {
 
     fn lives_as_table(&self, target: ObjectId) -> bool {
         matches!(self.schema.objects[target].body, Body::Table(_))
+    }
+
+    /// The trigger, rule, constraint, index or column that a command names.
+    fn named_children(&self, target: ObjectId, name: &str) -> Vec<Need> {
+        [Kind::Trigger, Kind::Rule, Kind::Constraint, Kind::Index, Kind::Column]
+            .into_iter()
+            .filter_map(|kind| match kind {
+                Kind::Index => {
+                    let schema = Some(self.schema.objects[target].schema.clone());
+                    self.schema.relation(&names::Qualified { schema, name: name.to_string() }, &[])
+                }
+                _ => self.schema.child(target, kind, name),
+            })
+            .map(|on| Need { on, strength: Strength::Auto })
+            .collect()
     }
 
     /// Keeps a command as an ALTER of its own; one with the same key is superseded.
@@ -71,7 +90,7 @@ impl Replay<'_> {
             T::AtChangeOwner => {
                 let role = command.newowner.as_ref().map(names::role_spec).unwrap_or_default();
                 let on = self.schema.global(Kind::Role, &role);
-                let needs = on.map(|on| crate::schema::Need { on, strength: crate::schema::Strength::Normal });
+                let needs = on.map(|on| Need { on, strength: Strength::Normal });
                 self.attach_text(table, Kind::Setting, "owner", needs.into_iter().collect(), segment.alone.clone());
                 true
             }

@@ -35,6 +35,10 @@ impl Replay<'_> {
                 if own { Need { on: n.on, strength: Strength::Auto } } else { n }
             })
             .collect();
+        let needs: Vec<Need> = needs
+            .into_iter()
+            .chain(self.needs_of_unknown_columns(table, &crate::sql::walk::references(statement).plain_columns))
+            .collect();
         let mut text = self.text.to_string();
         if statement.concurrent {
             text = without_word(&text, "concurrently");

@@ -6,7 +6,7 @@ use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::names;
 use crate::sql::walk::{References, references};
 use pg_query::NodeEnum;
-use pg_query::protobuf::{CopyStmt, InsertStmt, RangeVar, TruncateStmt};
+use pg_query::protobuf::{CopyStmt, InsertStmt, RangeVar, TruncateStmt, WithClause};
 
 impl Replay<'_> {
     /// INSERT, UPDATE, DELETE, MERGE.
@@ -43,6 +43,12 @@ impl Replay<'_> {
             _ => {}
         }
         let found = references(node);
+        let mut targets = vec![table];
+        if let NodeEnum::InsertStmt(insert) = node
+            && let Some(with) = &insert.with_clause
+        {
+            targets.extend(self.written_in_with(with));
+        }
         let mut needs = self.row_needs(&found, table);
         for column in columns {
             if let Some(NodeEnum::ResTarget(target)) = &column.node
@@ -51,7 +57,23 @@ impl Replay<'_> {
                 needs.push(Need { on, strength: Strength::Order });
             }
         }
-        self.add_rows(vec![table], needs);
+        self.add_rows(targets, needs);
+    }
+
+    /// Tables that the statements of a WITH write to.
+    fn written_in_with(&self, with: &WithClause) -> Vec<ObjectId> {
+        let mut tables = Vec::new();
+        for node in &with.ctes {
+            let Some(NodeEnum::CommonTableExpr(cte)) = &node.node else { continue };
+            let relation = match cte.ctequery.as_ref().and_then(|q| q.node.as_ref()) {
+                Some(NodeEnum::InsertStmt(s)) => s.relation.as_ref(),
+                Some(NodeEnum::UpdateStmt(s)) => s.relation.as_ref(),
+                Some(NodeEnum::DeleteStmt(s)) => s.relation.as_ref(),
+                _ => None,
+            };
+            tables.extend(relation.and_then(|r| self.relation(r)));
+        }
+        tables
     }
 
     fn row_needs(&self, found: &References, table: ObjectId) -> Vec<Need> {

@@ -84,7 +84,10 @@ pub fn fates(cx: &Cx) -> Vec<Fate> {
                 offer(event.statement, 2, FateKind::Folded, format!("{note}: {told}"));
             }
             What::Superseded(old) if lives => offer(*old, 3, FateKind::Superseded, told),
-            What::Superseded(old) => offer(*old, 5, FateKind::Dead, told),
+            What::Superseded(old) => {
+                offer(*old, 5, FateKind::Dead, told.clone());
+                offer(event.statement, 5, FateKind::Dead, told);
+            }
             What::Born | What::Folded(_) | What::Died(_) => offer(event.statement, 5, FateKind::Dead, told),
         }
     }

@@ -119,12 +119,14 @@ pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
     findings.extend(superseded::find(&cx));
     findings.extend(rows::find(&cx));
     findings.extend(noise::find(&cx));
+    let fates = fates::fates(&cx);
+    findings.extend(silent(&cx, &fates, &findings));
     findings.sort_by_key(|f| f.rule);
     let grouping = Grouping::new(config, history)?;
     let set = render(history, model, &grouping, &Choices::default());
     Ok(Plan {
         findings,
-        fates: fates::fates(&cx),
+        fates,
         warnings: warnings::find(&cx),
         before: Size {
             files: history.files.len(),
@@ -133,6 +135,15 @@ pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
         },
         after: Size { files: set.files.len(), statements: set.statements(), lines: set.lines() },
     })
+}
+
+/// Statements that leave nothing and that no rule spoke of: none goes without a line.
+fn silent(cx: &Cx, fates: &[Fate], findings: &[Finding]) -> Vec<Finding> {
+    (0..fates.len())
+        .filter(|id| fates[*id].kind == FateKind::Noop)
+        .filter(|id| !findings.iter().any(|f| f.rule == Rule::Noop && f.born == cx.history.at(*id)))
+        .map(|id| cx.statement(Rule::Noop, id, &fates[id].why))
+        .collect()
 }
 
 /// What every rule looks at.

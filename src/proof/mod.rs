@@ -6,6 +6,7 @@ mod canonical;
 mod compare;
 mod entries;
 mod globals;
+mod guards;
 mod naming;
 mod replay;
 mod rows;

@@ -148,8 +148,17 @@ impl Run {
     fn file(&mut self, index: usize, file: &ReplayFile) -> Result<Vec<Option<u64>>, ReplayError> {
         self.sticky |= file.statements.iter().any(|statement| sets_for_later(&statement.text));
         let own_words = file.statements.iter().any(|statement| transaction_word(&statement.text).is_some());
-        let mut outcome = if file.in_transaction && !own_words { self.wrapped(file) } else { self.bare(file) };
-        if let (true, Err((at, refusal))) = (file.in_transaction && !own_words, &outcome)
+        let alone = file.statements.iter().find(|statement| runs_alone(&statement.text));
+        if let Some(statement) = alone.filter(|_| file.in_transaction) {
+            // Known beforehand: a rollback wouldn't give back the numbers that sequences gave out.
+            self.notes.push(format!(
+                "{}:{} can't run inside a transaction; the file was replayed outside of one",
+                file.name, statement.line
+            ));
+        }
+        let in_transaction = file.in_transaction && !own_words && alone.is_none();
+        let mut outcome = if in_transaction { self.wrapped(file) } else { self.bare(file) };
+        if let (true, Err((at, refusal))) = (in_transaction, &outcome)
             && refusal.wants_no_transaction()
         {
             let line = line_of(file, *at, refusal);
@@ -202,11 +211,34 @@ impl Run {
         match &statement.copy_data {
             Some(data) => self.session.copy_in(&statement.text, data).map(Some),
             None => {
-                let rows = self.session.run(&statement.text)?;
+                let Some(rows) = self.guarded(&statement.text)? else { return Ok(None) };
                 if gives_back_session(&statement.text) {
                     self.session.run(OWN_AUTHORIZATION)?;
                 }
                 Ok(counts_rows(&statement.text).then_some(rows))
+            }
+        }
+    }
+
+    /// Runs a statement; an error that one of its own idle handlers would catch takes back the statement and no more.
+    fn guarded(&mut self, sql: &str) -> Result<Option<u64>, Refusal> {
+        let Some((plain, states)) = super::guards::without_handlers(sql) else {
+            return self.session.run(sql).map(Some);
+        };
+        // Outside a transaction there is no savepoint, and none is needed.
+        let inside = self.session.run("SAVEPOINT consolidate_guard").is_ok();
+        match self.session.run(&plain) {
+            Err(refusal) if super::guards::catches(&states, &refusal.sqlstate) => {
+                if inside {
+                    self.session.run("ROLLBACK TO SAVEPOINT consolidate_guard")?;
+                }
+                Ok(None)
+            }
+            other => {
+                if inside && other.is_ok() {
+                    self.session.run("RELEASE SAVEPOINT consolidate_guard")?;
+                }
+                other.map(Some)
             }
         }
     }
@@ -220,7 +252,10 @@ impl Run {
         }
         if let Some(extension) = missing_extension(&refusal) {
             let error = Error::new(format!("the scratch database has no extension {extension}"));
-            let hint = format!("give a stand-in for {extension}, or replay on a PostgreSQL that has it");
+            let hint = format!(
+                "the embedded PostgreSQL can't load {extension}: leave the history as it is, or put what the migrations \
+                 use of it (types, functions) into a prelude and take the CREATE EXTENSION out of a copy of the history"
+            );
             return error.at(At::new(&file.name, line)).hint(hint).into();
         }
         ReplayError::Failed(Box::new(ReplayFailure {
@@ -231,10 +266,30 @@ impl Run {
             message: refusal.message,
             sqlstate: refusal.sqlstate,
             detail: refusal.detail,
-            hint: refusal.hint,
+            hint: refusal.hint.or_else(|| uncaught(&file.statements, at)),
             in_prelude: self.in_prelude,
         }))
     }
+}
+
+/// A hint where a full PostgreSQL might have caught the error.
+fn uncaught(statements: &[ReplayStatement], at: usize) -> Option<String> {
+    let text = statements.get(at)?.text.to_lowercase();
+    let catches = text.contains("exception") && text.contains("when") && text.trim_start().starts_with("do");
+    catches.then(|| {
+        "the embedded PostgreSQL can't catch errors inside a block, only follow handlers that do nothing; \
+         a full PostgreSQL may well run this statement"
+            .to_string()
+    })
+}
+
+/// Whether PostgreSQL refuses the statement inside a transaction block, whatever the database holds.
+fn runs_alone(sql: &str) -> bool {
+    static ALONE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let words = r"(?is)^\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(?:(?:create\s+(?:unique\s+)?|drop\s+|re)index\s+(?:\w+\s+)?concurrently\b|vacuum\b)";
+        Regex::new(words).ok()
+    });
+    ALONE.as_ref().is_some_and(|alone| alone.is_match(sql))
 }
 
 /// What a statement does to the transaction around it.

@@ -249,12 +249,24 @@ impl Replay<'_> {
         if kind == Kind::Schema {
             self.rename_schema(&from, to);
         }
+        if kind == Kind::Column {
+            self.rename_key_columns(id, &from, to);
+        }
         self.schema.change_name(id, |o| o.name = to.to_string());
         if kind == Kind::Constraint {
             self.rename_constraint(id, to);
         }
         self.folded(id, format!("renamed from {}", quote(&from)));
         self.touch_table_of(id);
+    }
+
+    /// A constraint keeps its name, so the columns that its automatic name would have now must be known.
+    fn rename_key_columns(&mut self, column: ObjectId, from: &str, to: &str) {
+        for (dependent, _) in self.schema.dependents(column) {
+            if let Body::Constraint(constraint) = &mut self.schema.objects[dependent].body {
+                constraint.columns.iter_mut().filter(|c| *c == from).for_each(|c| *c = to.to_string());
+            }
+        }
     }
 
     /// A constraint's index has the constraint's name; a name that was written is written anew.

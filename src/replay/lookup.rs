@@ -1,7 +1,8 @@
 //! From names to objects: as DROP, COMMENT, GRANT and ALTER name them, and as trees refer to them.
 
 use super::Replay;
-use crate::schema::{Kind, Need, ObjectId, Strength};
+use crate::objects::PieceKind;
+use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::names::{self, Qualified};
 use crate::sql::walk::{References, references};
 use pg_query::protobuf::{FunctionParameterMode, ObjectWithArgs, RangeVar, TypeName};
@@ -39,7 +40,27 @@ impl Replay<'_> {
     /// A type as signatures name it.
     pub(crate) fn type_text(&self, ty: &TypeName) -> String {
         let path = self.path();
+        if ty.pct_type
+            && let Some(found) = self.type_of_column(&names::strings(&ty.names))
+        {
+            return found;
+        }
         names::type_name(ty, &|name| self.schema.type_of(name, &path).map(|id| self.schema.objects[id].schema.clone()))
+    }
+
+    /// `table.column%TYPE` is looked up once, when the routine is made.
+    fn type_of_column(&self, parts: &[String]) -> Option<String> {
+        let (column, table) = parts.split_last()?;
+        let table = self.schema.relation(&names::qualified(table), &self.path())?;
+        let column = self.schema.column(table, column)?;
+        let Body::Column(body) = &self.schema.objects[column].body else { return None };
+        let text = &body.piece(PieceKind::Type)?.text;
+        let NodeEnum::SelectStmt(select) = Replay::reparse(&format!("SELECT NULL::{text}"))? else { return None };
+        let NodeEnum::ResTarget(target) = select.target_list.first()?.node.as_ref()? else { return None };
+        match target.val.as_ref()?.node.as_ref()? {
+            NodeEnum::TypeCast(cast) => cast.type_name.as_ref().map(|t| self.type_text(t)),
+            _ => None,
+        }
     }
 
     /// The argument types of a routine, as pg_dump lists them.
@@ -137,6 +158,17 @@ impl Replay<'_> {
         self.needs_of_references(&references(tree), own)
     }
 
+    /// Of overloads, those with just as many arguments, if there are any: defaults and VARIADIC allow for others.
+    fn by_argument_count(&self, overloads: Vec<ObjectId>, count: usize) -> Vec<ObjectId> {
+        let fits = |id: &ObjectId| {
+            let arguments = self.schema.objects[*id].arguments.as_deref().unwrap_or("");
+            let has = if arguments.is_empty() { 0 } else { arguments.split(", ").count() };
+            has == count
+        };
+        let fitting: Vec<ObjectId> = overloads.iter().copied().filter(fits).collect();
+        if fitting.is_empty() { overloads } else { fitting }
+    }
+
     /// See [`Replay::needs`].
     pub(crate) fn needs_of_references(&self, found: &References, own: Option<ObjectId>) -> Vec<Need> {
         let path = self.path();
@@ -157,8 +189,8 @@ impl Replay<'_> {
         for name in &found.types {
             push(self.schema.type_of(name, &path), Strength::Normal);
         }
-        for name in found.functions.iter() {
-            let overloads = self.schema.routines(name, &path);
+        for (name, arguments) in found.functions.iter().zip(&found.argument_counts) {
+            let overloads = self.by_argument_count(self.schema.routines(name, &path), *arguments);
             let strength = if overloads.len() == 1 { Strength::Normal } else { Strength::Order };
             overloads.into_iter().for_each(|id| push(Some(id), strength));
         }

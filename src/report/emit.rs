@@ -2,14 +2,15 @@
 
 use super::style::Style;
 use crate::emit::Proven;
+use crate::emit::write::Changes;
 use crate::history::History;
 use serde_json::{Value, json};
 
 /// What an emit did with the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// These files are new or changed.
-    Files(Vec<String>),
+    /// These files are new, changed or gone.
+    Files(Changes),
     /// The folder held just this set already.
     Unchanged,
     /// Nothing was asked to be written.
@@ -21,12 +22,12 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
     let verdict = &proven.verdict;
     let compared = &verdict.comparison.compared;
     let mut out = format!(
-        "{}: {} objects, {} rows in {} tables, {} sequences compared on PostgreSQL {} ({:.1} s)\n",
+        "{}: {}, {} in {}, {} compared on PostgreSQL {} ({:.1} s)\n",
         style.green("identical"),
-        compared.objects,
-        compared.rows,
-        compared.tables,
-        compared.sequences,
+        plural(compared.objects, "object"),
+        plural(compared.rows, "row"),
+        plural(compared.tables, "table"),
+        plural(compared.sequences, "sequence"),
         verdict.postgres,
         verdict.seconds,
     );
@@ -58,13 +59,20 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
             call.extension
         ));
     }
+    if verdict.comparison.volatile_cells > 0 {
+        let values = plural(verdict.comparison.volatile_cells, "value");
+        out.push_str(&format!("  {} compared by kind only: from run to run they differ\n", values));
+    }
     for note in &verdict.comparison.notes {
-        out.push_str(&format!("  {} {note}\n", style.dim("note:")));
+        out.push_str(&super::plan::wrap(&format!("  {} {note}", style.dim("note:"))));
     }
     match written {
-        Written::Files(names) => {
+        Written::Files(changes) => {
             out.push_str(&format!("written to {folder}:\n"));
-            names.iter().for_each(|n| out.push_str(&format!("  {n}\n")));
+            changes.written.iter().for_each(|n| out.push_str(&format!("  {n}\n")));
+            for name in &changes.removed {
+                out.push_str(&format!("  {} {name}: not part of this set\n", style.yellow("removed:")));
+            }
         }
         Written::Unchanged => out.push_str(&format!("{folder} holds this set already: nothing changed\n")),
         Written::Nothing => out.push_str("nothing was written (--dry-run)\n"),
@@ -72,11 +80,15 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
     out
 }
 
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
 /// An emit as data.
 pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
-    let written = match written {
-        Written::Files(names) => names.clone(),
-        Written::Unchanged | Written::Nothing => Vec::new(),
+    let changes = match written {
+        Written::Files(changes) => changes.clone(),
+        Written::Unchanged | Written::Nothing => Changes::default(),
     };
     let lowered: Vec<Value> =
         proven.lowered.iter().map(|l| json!({ "object": l.object, "why": l.why })).collect();
@@ -89,10 +101,14 @@ pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
         "lowered": lowered,
         "backfills": proven.backfills.iter().map(|s| history.at(*s)).collect::<Vec<_>>(),
         "kept_opaque": proven.kept_opaque,
-        "written": written,
+        "written": changes.written,
+        "removed": changes.removed,
         "rounds": proven.rounds,
         "postgres": proven.verdict.postgres,
-        "seconds": proven.verdict.seconds,
+        "volatile_values": proven.verdict.comparison.volatile_cells,
+        "stand_ins": proven.verdict.stand_ins,
+        "notes": proven.verdict.comparison.notes,
+        "seconds": (proven.verdict.seconds * 1000.0).round() / 1000.0,
         "peak_mb": proven.verdict.peak_mb,
     })
 }

@@ -100,7 +100,8 @@ fn name(finding: &Finding, under: Option<&str>) -> String {
         None if own => finding.object.clone(),
         None => format!("{} {}", finding.kind, finding.object),
         Some(root) => {
-            let object = finding.object.strip_prefix(root).map_or(finding.object.as_str(), |r| r.trim_start_matches('.'));
+            let dotted = finding.object.strip_prefix(root).and_then(|r| r.strip_prefix('.'));
+            let object = dotted.unwrap_or(finding.object.as_str());
             let object = object.replace(&format!(" {root}."), " ");
             // A mark rather than spaces: the table would take spaces away where it breaks a line.
             if own { format!("- {object}") } else { format!("- {} {object}", finding.kind) }
@@ -179,7 +180,7 @@ pub fn json(plan: &Plan) -> Value {
 }
 
 /// Breaks a paragraph at spaces; what follows is indented.
-fn wrap(text: &str) -> String {
+pub(super) fn wrap(text: &str) -> String {
     let mut out = String::new();
     let mut width = 0;
     for (i, word) in text.split(' ').enumerate() {

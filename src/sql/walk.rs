@@ -17,6 +17,8 @@ pub struct References {
     pub types: Vec<Qualified>,
     /// Functions that are called.
     pub functions: Vec<Qualified>,
+    /// With how many arguments each of them is called.
+    pub argument_counts: Vec<usize>,
     /// Columns: all parts, `*` for a star.
     pub columns: Vec<Vec<String>>,
     /// Columns that stand by name only: of an index, a key, an INSERT.
@@ -43,6 +45,8 @@ struct Walker {
     constants: Vec<String>,
     in_constant: bool,
     reads_names: bool,
+    /// The number of elements of the list that ended last.
+    elements: usize,
 }
 
 #[derive(Debug)]
@@ -67,6 +71,7 @@ struct Fields<'a> {
     relation: String,
     alias: String,
     names: Vec<String>,
+    arguments: usize,
     constants_before: usize,
 }
 
@@ -133,6 +138,11 @@ impl ser::SerializeStruct for Fields<'_> {
                 let columns = self.names_of(value)?;
                 self.walker.found.plain_columns.extend(columns);
             }
+            ("FuncCall", "args") => {
+                let counter = value.serialize(&mut *self.walker);
+                self.arguments = std::mem::take(&mut self.walker.elements);
+                counter?;
+            }
             ("AConst", _) => {
                 let was = std::mem::replace(&mut self.walker.in_constant, true);
                 value.serialize(&mut *self.walker)?;
@@ -162,6 +172,7 @@ impl ser::SerializeStruct for Fields<'_> {
                     self.constants_are_relations();
                 }
                 self.walker.found.functions.push(function);
+                self.walker.found.argument_counts.push(self.arguments);
             }
             "ColumnRef" if !names.is_empty() => self.walker.found.columns.push(names),
             "TypeCast" if self.walker.found.types.last().is_some_and(|t| t.name == "regclass") => {
@@ -175,7 +186,7 @@ impl ser::SerializeStruct for Fields<'_> {
 }
 
 /// A sequence or a variant: every part is visited.
-struct Parts<'a>(&'a mut Walker);
+struct Parts<'a>(&'a mut Walker, usize);
 
 macro_rules! visit_parts {
     ($($trait:ident :: $method:ident),*) => {$(
@@ -183,9 +194,11 @@ macro_rules! visit_parts {
             type Ok = ();
             type Error = Never;
             fn $method<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Never> {
+                self.1 += 1;
                 value.serialize(&mut *self.0)
             }
             fn end(self) -> Result<(), Never> {
+                self.0.elements = self.1;
                 Ok(())
             }
         }
@@ -278,19 +291,19 @@ impl<'a> ser::Serializer for &'a mut Walker {
         value.serialize(self)
     }
     fn serialize_seq(self, _: Option<usize>) -> Result<Parts<'a>, Never> {
-        Ok(Parts(self))
+        Ok(Parts(self, 0))
     }
     fn serialize_tuple(self, _: usize) -> Result<Parts<'a>, Never> {
-        Ok(Parts(self))
+        Ok(Parts(self, 0))
     }
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Parts<'a>, Never> {
-        Ok(Parts(self))
+        Ok(Parts(self, 0))
     }
     fn serialize_tuple_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<Parts<'a>, Never> {
-        Ok(Parts(self))
+        Ok(Parts(self, 0))
     }
     fn serialize_map(self, _: Option<usize>) -> Result<Parts<'a>, Never> {
-        Ok(Parts(self))
+        Ok(Parts(self, 0))
     }
     fn serialize_struct(self, name: &'static str, _: usize) -> Result<Fields<'a>, Never> {
         let constants_before = self.constants.len();
@@ -301,11 +314,12 @@ impl<'a> ser::Serializer for &'a mut Walker {
             relation: String::new(),
             alias: String::new(),
             names: Vec::new(),
+            arguments: 0,
             constants_before,
         })
     }
     fn serialize_struct_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<Parts<'a>, Never> {
-        Ok(Parts(self))
+        Ok(Parts(self, 0))
     }
 }
 

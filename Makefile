@@ -1,0 +1,41 @@
+# Everything is built with one profile (release) and the locked dependencies.
+
+CARGO ?= cargo
+TARGET_DIR = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+CONSOLIDATE = $(TARGET_DIR)/release/consolidate
+
+.PHONY: help build demo test lint bench
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@grep -E '^[a-z]+: .*##' Makefile | sed 's/^\([a-z]*\):.*## /  make \1|/' | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+build: ## Build the program (the first time takes some minutes)
+	$(CARGO) build --release --locked
+
+# The new set is written into a temporary folder, so that the checkout stays as it is.
+demo: build ## Run plan, emit and verify on the example of this repository
+	@set -e; \
+	work=$$(mktemp -d "$${TMPDIR:-/tmp}/consolidate-demo.XXXXXX"); \
+	trap 'rm -rf "$$work"' EXIT; \
+	trap 'exit 1' HUP INT TERM; \
+	cp -R consolidate.toml migrations.old "$$work/"; \
+	printf '\n== consolidate plan: what the history in migrations.old/ says\n\n'; \
+	$(CONSOLIDATE) plan; \
+	printf '\n== consolidate emit: write the new set (into a temporary folder), once it is proven\n\n'; \
+	$(CONSOLIDATE) emit --config "$$work/consolidate.toml"; \
+	printf '\n== diff: the set just written, against the one in migrations/\n\n'; \
+	diff -r "$$work/migrations" migrations; \
+	printf 'the same, byte for byte\n'; \
+	printf '\n== consolidate verify: migrations.old/ against migrations/\n\n'; \
+	$(CONSOLIDATE) verify
+
+test: ## Run all tests
+	$(CARGO) test --release --locked
+
+lint: ## Check formatting, and clippy without warnings
+	$(CARGO) fmt --check
+	$(CARGO) clippy --release --locked --all-targets -- -D warnings
+
+bench: ## Measure how long a plan takes
+	$(CARGO) bench --locked --bench plan

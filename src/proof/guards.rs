@@ -1,0 +1,88 @@
+//! What the embedded PostgreSQL can't do by itself: catch an error in `BEGIN ... EXCEPTION WHEN ... THEN ... END`.
+//!
+//! It is PostgreSQL compiled to WebAssembly, where every error leaves the statement (pglite-oxide 0.5.1,
+//! `pglite_wasix_bridge.c`). A DO whose handlers do nothing is followed from outside: PostgreSQL would have rolled the block
+//! back and gone on, and that is what happens here, if the error is one that a handler names.
+
+use regex::Regex;
+use std::sync::LazyLock;
+
+/// `DO $$ BEGIN ... EXCEPTION WHEN conditions THEN nothing; ... END $$`.
+static HANDLERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?is)^\s*do\s.*\$\s*(?:declare\s[^;]*;\s*)*begin\b.*?\b(exception(?:\s+when\s+[a-z_ ']+?\s+then(?:\s+null\s*;|\s+raise\s+(?:notice|info|debug|log|warning)[^;]*;)*)+)\s*end\b[^;]*;?\s*\$",
+    )
+    .ok()
+});
+
+static CONDITIONS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?is)\bwhen\s+([a-z_ ]+?)\s+then\b").ok());
+
+/// The statement without its idle handlers, and the SQLSTATEs that they would catch; `None` if it has no such handlers.
+/// They are taken out since the subtransaction that they open can't be left in an orderly way after an error.
+pub(super) fn without_handlers(sql: &str) -> Option<(String, Vec<&'static str>)> {
+    if !sql.get(..2).is_some_and(|w| w.eq_ignore_ascii_case("do")) {
+        return None;
+    }
+    let handlers = HANDLERS.as_ref()?.captures(sql)?.get(1)?;
+    let mut states = Vec::new();
+    for found in CONDITIONS.as_ref()?.captures_iter(handlers.as_str()) {
+        for condition in found.get(1)?.as_str().to_lowercase().split(" or ") {
+            states.push(sqlstate(condition.trim())?);
+        }
+    }
+    // As many lines as before, so that places in messages stay right.
+    let lines = "\n".repeat(handlers.as_str().matches('\n').count());
+    let plain = format!("{}{lines} {}", &sql[..handlers.start()], &sql[handlers.end()..]);
+    (!states.is_empty()).then_some((plain, states))
+}
+
+/// Whether an error of this SQLSTATE is among those caught. `OTHERS` catches all but what stops the statement itself.
+pub(super) fn catches(states: &[&str], sqlstate: &str) -> bool {
+    states.iter().any(|s| *s == sqlstate || (*s == "others" && !matches!(sqlstate, "57014" | "P0004" | "")))
+}
+
+/// Condition names as PostgreSQL's documentation lists them (appendix A).
+fn sqlstate(condition: &str) -> Option<&'static str> {
+    Some(match condition {
+        "others" => "others",
+        "duplicate_object" => "42710",
+        "duplicate_table" => "42P07",
+        "duplicate_column" => "42701",
+        "duplicate_schema" => "42P06",
+        "duplicate_function" => "42723",
+        "duplicate_database" => "42P04",
+        "undefined_object" => "42704",
+        "undefined_table" => "42P01",
+        "undefined_column" => "42703",
+        "undefined_function" => "42883",
+        "unique_violation" => "23505",
+        "invalid_schema_name" => "3F000",
+        "insufficient_privilege" => "42501",
+        "invalid_table_definition" => "42P16",
+        "dependent_objects_still_exist" => "2BP01",
+        "feature_not_supported" => "0A000",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_handlers_are_read() {
+        let sql = "DO $$ BEGIN\n CREATE TYPE a AS ENUM ('x');\nEXCEPTION\n WHEN duplicate_object OR duplicate_table THEN null;\nEND $$";
+        let (plain, states) = without_handlers(sql).unwrap();
+        assert_eq!(states, ["42710", "42P07"]);
+        assert_eq!(plain, "DO $$ BEGIN\n CREATE TYPE a AS ENUM ('x');\n\n \nEND $$");
+        let notice = "do $do$ begin perform 1/0; exception when others then raise notice 'x %', 1; end; $do$";
+        assert_eq!(without_handlers(notice).unwrap().1, ["others"]);
+    }
+
+    #[test]
+    fn handlers_that_do_something_are_not() {
+        assert_eq!(without_handlers("DO $$ BEGIN x; EXCEPTION WHEN others THEN DELETE FROM t; END $$"), None);
+        assert_eq!(without_handlers("DO $$ BEGIN x; END $$"), None);
+        assert_eq!(without_handlers("CREATE FUNCTION f() RETURNS void AS $$ BEGIN EXCEPTION WHEN others THEN NULL; END $$"), None);
+    }
+}

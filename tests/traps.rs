@@ -1,0 +1,188 @@
+//! Every folder of `fixtures/traps` is a small history that breaks naive tools. Each runs through plan, emit and verify on a
+//! real PostgreSQL (the embedded one).
+//!
+//! What must hold: the plan says what `plan.txt` says; every statement has one fate; the set that emit gives is identical
+//! by an independent replay, and has fewer statements than the history unless `longer.txt` says why not; consolidating it
+//! again gives it again. A folder with `refused.txt` must be refused, with those words.
+
+use consolidate::config::Config;
+use consolidate::emit::{NewSet, Unproven, prove, replay_files, set_files};
+use consolidate::history::{self, History};
+use consolidate::plan::{Finding, Rule, plan};
+use consolidate::proof::{Settings, Silent, VerdictKind, verify};
+use consolidate::replay::replay;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[test]
+fn every_trap_is_planned_consolidated_and_proven() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/traps");
+    let mut traps: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+    traps.retain(|p| p.join("migrations").is_dir());
+    traps.sort();
+    assert!(traps.len() >= 64, "only {} traps", traps.len());
+    let next = AtomicUsize::new(0);
+    let failures: Mutex<Vec<String>> = Mutex::default();
+    // Two at a time: each holds two databases already.
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(trap) = traps.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let name = trap.file_name().unwrap().to_string_lossy().into_owned();
+                    if let Err(why) = check(trap) {
+                        failures.lock().unwrap().push(format!("{name}: {why}"));
+                    }
+                }
+            });
+        }
+    });
+    let mut failures = failures.into_inner().unwrap();
+    failures.sort();
+    assert!(failures.is_empty(), "{} of {} traps:\n{}", failures.len(), traps.len(), failures.join("\n"));
+}
+
+fn check(trap: &Path) -> Result<(), String> {
+    let history = read(&trap.join("migrations"))?;
+    let model = replay(&history);
+    let config = Config::default();
+    let plan = plan(&history, &model, &config).map_err(|e| e.to_string())?;
+    if plan.fates.len() != history.statements.len() {
+        return Err("a statement has no fate".into());
+    }
+    let mut wrong = missing_findings(&history, &plan.findings, &trap.join("plan.txt"));
+    let settings = Settings { one_session: true, ..Settings::default() };
+    let proven = prove(&history, &model, &config, &settings, &Silent);
+    let refused = std::fs::read_to_string(trap.join("refused.txt")).ok();
+    let set = match (proven, refused) {
+        (Err(why), Some(words)) => {
+            let said = describe(&why);
+            if !said.contains(words.trim()) {
+                wrong.push(format!("refused, but not with \"{}\": {said}", words.trim()));
+            }
+            return if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n    ")) };
+        }
+        (Err(why), None) => return Err(format!("not proven: {}", describe(&why))),
+        (Ok(_), Some(_)) => return Err("should have been refused, and was not".into()),
+        (Ok(proven), None) => proven.set,
+    };
+    if set.statements() >= history.statements.len() && !trap.join("longer.txt").exists() {
+        wrong.push(format!("{} statements became {}", history.statements.len(), set.statements()));
+    }
+    judge(&history, &set, &settings).unwrap_or_else(|why| wrong.push(why));
+    again(&set, &settings).unwrap_or_else(|why| wrong.push(why));
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n    ")) }
+}
+
+fn read(folder: &Path) -> Result<History, String> {
+    history::read(folder).map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+fn describe(why: &Unproven) -> String {
+    match why {
+        Unproven::History(error) => format!("history: {error}"),
+        Unproven::Candidate(error, blocked) => format!("candidate: {error} {}", blocked.join("; ")),
+        Unproven::Different(verdict, blocked) => {
+            let differences: Vec<_> = verdict.comparison.differences.iter().map(|d| d.object.clone()).collect();
+            format!("different: {} {}", differences.join(", "), blocked.join("; "))
+        }
+    }
+}
+
+/// The judge by itself: both sets replayed anew.
+fn judge(history: &History, set: &NewSet, settings: &Settings) -> Result<(), String> {
+    let verdict = verify(&replay_files(history), &set_files(set), settings, &Silent)
+        .map_err(|(side, error)| format!("verify, {side}: {error}"))?;
+    if verdict.kind == VerdictKind::Identical {
+        return Ok(());
+    }
+    let objects: Vec<_> = verdict.comparison.differences.iter().map(|d| d.object.clone()).collect();
+    Err(format!("verify: {}", objects.join(", ")))
+}
+
+/// Consolidating the consolidated set gives the same set.
+fn again(set: &NewSet, settings: &Settings) -> Result<(), String> {
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    for file in &set.files {
+        std::fs::write(folder.path().join(&file.name), &file.text).map_err(|e| e.to_string())?;
+    }
+    if set.files.is_empty() {
+        return Ok(());
+    }
+    let history = read(folder.path())?;
+    let model = replay(&history);
+    let second = prove(&history, &model, &Config::default(), settings, &Silent)
+        .map_err(|why| format!("a second time: {}", describe(&why)))?;
+    let texts = |set: &NewSet| set.files.iter().map(|f| format!("== {}\n{}", f.name, f.text)).collect::<String>();
+    let (one, two) = (texts(set), texts(&second.set));
+    if one == two { Ok(()) } else { Err(format!("a second time gives another set:\n{one}\n--- then ---\n{two}")) }
+}
+
+/// The lines of `plan.txt` that no finding says.
+fn missing_findings(history: &History, findings: &[Finding], expected: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(expected).unwrap_or_default();
+    let mut missing = Vec::new();
+    for line in text.lines().filter(|l| !l.trim().is_empty()) {
+        let [rule, object, born, died] = line.split(' ').collect::<Vec<_>>()[..] else {
+            missing.push(format!("plan.txt: not four words: {line}"));
+            continue;
+        };
+        let says = |f: &&Finding| {
+            rule_name(f.rule) == rule
+                && same_statement(history, born, &f.born)
+                && (died == "-" || f.died.as_ref().is_some_and(|d| same_statement(history, died, d)))
+                && (is_about_statement(f.rule) || named(f) == object)
+        };
+        if !findings.iter().any(|f| says(&f)) {
+            let near: Vec<String> = findings
+                .iter()
+                .filter(|f| same_statement(history, born, &f.born) || named(f) == object)
+                .map(|f| format!("{} {} {} {:?}", rule_name(f.rule), named(f), f.born, f.died.as_ref().map(|d| d.to_string())))
+                .collect();
+            missing.push(format!("the plan doesn't say: {line}   (near: {})", near.join(" | ")));
+        }
+    }
+    missing
+}
+
+fn rule_name(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Dead => "dead",
+        Rule::Folded => "folded",
+        Rule::Superseded => "superseded",
+        Rule::DeadRows => "dead-rows",
+        Rule::Backfill => "backfill",
+        Rule::Noop => "noop",
+        Rule::Session => "session",
+        Rule::Opaque => "opaque",
+    }
+}
+
+/// These rules speak of a statement; its words are no identity.
+fn is_about_statement(rule: Rule) -> bool {
+    matches!(rule, Rule::DeadRows | Rule::Backfill | Rule::Noop | Rule::Session | Rule::Opaque)
+}
+
+/// `kind:identity`, without spaces, as `plan.txt` has it.
+fn named(finding: &Finding) -> String {
+    let plain = |text: &str| text.replace(", ", ",").replace(' ', "_").replace('"', "");
+    match finding.object.strip_prefix("on ") {
+        Some(target) => {
+            let (kind, name) = target.split_once(' ').unwrap_or((target, ""));
+            format!("comment:{kind}:{}", plain(name))
+        }
+        None => format!("{}:{}", plain(&finding.kind), plain(&finding.object)),
+    }
+}
+
+/// Whether a place is within the statement that begins at the expected one.
+fn same_statement(history: &History, expected: &str, at: &consolidate::At) -> bool {
+    let Some((file, line)) = expected.rsplit_once(':') else { return false };
+    let Ok(line) = line.parse::<usize>() else { return false };
+    if file != at.file {
+        return false;
+    }
+    let Some(file) = history.files.iter().find(|f| f.name == file) else { return false };
+    let begins = |l: usize| file.statements.clone().rfind(|id| history.statements[*id].line <= l);
+    begins(line) == begins(at.line)
+}
