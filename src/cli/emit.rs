@@ -26,7 +26,7 @@ pub struct EmitArgs {
 /// Proves, then writes.
 pub fn run(args: &EmitArgs) -> Outcome {
     let project = Project::open(&args.common)?;
-    if project.old == project.new && !args.dry_run {
+    if project.is_one_folder() && !args.dry_run {
         return Err(vec![
             Error::new(format!("the history is in {}, where the new set would go", project.old.display())).hint(
                 "move it aside first (git mv migrations migrations.old), name another folder with --new, \
