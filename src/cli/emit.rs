@@ -26,6 +26,7 @@ pub struct EmitArgs {
 /// Proves, then writes.
 pub fn run(args: &EmitArgs) -> Outcome {
     let project = Project::open(&args.common)?;
+    let history = project.history()?;
     if project.is_one_folder() && !args.dry_run {
         return Err(vec![
             Error::new(format!("the history is in {}, where the new set would go", project.old.display())).hint(
@@ -34,7 +35,6 @@ pub fn run(args: &EmitArgs) -> Outcome {
             ),
         ]);
     }
-    let history = project.history()?;
     if !args.dry_run {
         write::check(&project.new, args.force).map_err(|e| vec![e])?;
     }
