@@ -50,7 +50,13 @@ pub fn run(args: &VerifyArgs) -> Outcome {
 /// A replay that failed, as an error with its place and a hint.
 pub fn could_not_replay(folder: &std::path::Path, error: ReplayError) -> Error {
     match error {
-        ReplayError::Unable(error) => error,
+        ReplayError::Unable(mut error) => {
+            // Its file is one of the folder, or one of the prelude.
+            if let Some(at) = error.at.as_mut().filter(|at| folder.join(&at.file).is_file()) {
+                at.file = folder.join(&at.file).display().to_string();
+            }
+            error
+        }
         ReplayError::Failed(failure) => {
             let file = if failure.in_prelude { failure.file.clone() } else { folder.join(&failure.file).display().to_string() };
             let mut message = failure.message.clone();

@@ -118,10 +118,18 @@ pub fn read(folder: &Path) -> Result<History, Vec<Error>> {
                 Ok(text) => read_file(&mut history, entry, text, &mut errors),
                 Err(error) => errors.push(not_utf8(&entry.name, &error)),
             },
-            Err(error) => errors.push(Error::new(format!("{}: {error}", entry.name))),
+            Err(error) => errors.push(Error::new(format!("can't read it: {error}")).at(At::new(&entry.name, 1)).hint("allow reading it")),
         }
     }
-    if errors.is_empty() { Ok(history) } else { Err(errors) }
+    if errors.is_empty() { Ok(history) } else { Err(errors.into_iter().map(|e| in_folder(folder, e)).collect()) }
+}
+
+/// The same error with its file as the user would open it: old and new set often hold files of one name.
+fn in_folder(folder: &Path, mut error: Error) -> Error {
+    if let Some(at) = &mut error.at {
+        at.file = folder.join(&at.file).display().to_string();
+    }
+    error
 }
 
 fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Error {
@@ -172,7 +180,7 @@ fn parse_piece(file: &File, piece: &Piece) -> Result<Option<NodeEnum>, Error> {
         if body.contains("{{") || body.contains("${") || body.contains("<%") {
             wrong.hint("this looks like a template mark: render the file first, consolidate reads plain SQL")
         } else {
-            wrong
+            wrong.hint("PostgreSQL would refuse this too: correct it, or move the file out of the folder")
         }
     })
 }
