@@ -61,8 +61,8 @@ pub fn run(args: &EmitArgs) -> Outcome {
     let written = if args.dry_run {
         Written::Nothing
     } else {
-        let names = write::write(&project.new, &proven.set, args.force).map_err(|e| vec![e])?;
-        if names.is_empty() { Written::Unchanged } else { Written::Files(names) }
+        let changes = write::write(&project.new, &proven.set, args.force).map_err(|e| vec![e])?;
+        if changes == write::Changes::default() { Written::Unchanged } else { Written::Changed(changes) }
     };
     match args.common.format {
         Format::Text => {

@@ -50,22 +50,32 @@ pub fn check(folder: &Path, force: bool) -> Result<()> {
         .hint("move them away, name another folder with --new, or replace them with --force"))
 }
 
-/// Writes the set and gives the names of files that are new or changed; none if the folder held just this set.
+/// What a write changed in the folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Files that are new or changed.
+    pub written: Vec<String>,
+    /// Files that are gone: of an earlier set, or of others when forced.
+    pub removed: Vec<String>,
+}
+
+/// Writes the set and tells what that changed; nothing if the folder held just this set.
 ///
 /// # Errors
 /// When something can't be written; the folder is then as it was.
-pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Vec<String>> {
+pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
     check(folder, force)?;
     let present = if folder.is_dir() { sql_files(folder)? } else { Vec::new() };
-    let changed: Vec<String> = set
+    let written: Vec<String> = set
         .files
         .iter()
         .filter(|f| fs::read_to_string(folder.join(&f.name)).ok().as_ref() != Some(&f.text))
         .map(|f| f.name.clone())
         .collect();
-    let stale = present.iter().any(|name| !set.files.iter().any(|f| f.name == *name));
-    if changed.is_empty() && !stale && folder.join(MANIFEST).exists() {
-        return Ok(Vec::new());
+    let removed: Vec<String> =
+        present.into_iter().filter(|name| !set.files.iter().any(|f| f.name == *name)).collect();
+    if written.is_empty() && removed.is_empty() && folder.join(MANIFEST).exists() {
+        return Ok(Changes::default());
     }
     let parent = parent_of(folder);
     let fail = |what: &str, e: std::io::Error| Error::new(format!("can't {what}: {e}; nothing was changed"));
@@ -75,7 +85,7 @@ pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Vec<String>> {
         .map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
     fill(fresh.path(), folder, set).map_err(|e| fail("write the new set", e))?;
     swap(fresh, folder).map_err(|e| fail("put the new set in place", e))?;
-    Ok(changed)
+    Ok(Changes { written, removed })
 }
 
 /// The new folder: the set, its manifest, and what else the old folder held (a README, say).

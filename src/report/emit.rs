@@ -2,14 +2,15 @@
 
 use super::style::Style;
 use crate::emit::Proven;
+use crate::emit::write::Changes;
 use crate::history::History;
 use serde_json::{Value, json};
 
 /// What an emit did with the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// These files are new or changed.
-    Files(Vec<String>),
+    /// These files are new, changed or gone.
+    Changed(Changes),
     /// The folder held just this set already.
     Unchanged,
     /// Nothing was asked to be written.
@@ -62,9 +63,13 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
         out.push_str(&format!("  {} {note}\n", style.dim("note:")));
     }
     match written {
-        Written::Files(names) => {
-            out.push_str(&format!("written to {folder}:\n"));
-            names.iter().for_each(|n| out.push_str(&format!("  {n}\n")));
+        Written::Changed(Changes { written, removed }) => {
+            for (title, names) in [("written to", written), ("removed from", removed)] {
+                if !names.is_empty() {
+                    out.push_str(&format!("{title} {folder}:\n"));
+                    names.iter().for_each(|n| out.push_str(&format!("  {n}\n")));
+                }
+            }
         }
         Written::Unchanged => out.push_str(&format!("{folder} holds this set already: nothing changed\n")),
         Written::Nothing => out.push_str("nothing was written (--dry-run)\n"),
@@ -74,9 +79,9 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
 
 /// An emit as data.
 pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
-    let written = match written {
-        Written::Files(names) => names.clone(),
-        Written::Unchanged | Written::Nothing => Vec::new(),
+    let Changes { written, removed } = match written {
+        Written::Changed(changes) => changes.clone(),
+        Written::Unchanged | Written::Nothing => Changes::default(),
     };
     let lowered: Vec<Value> =
         proven.lowered.iter().map(|l| json!({ "object": l.object, "why": l.why })).collect();
@@ -90,6 +95,7 @@ pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
         "backfills": proven.backfills.iter().map(|s| history.at(*s)).collect::<Vec<_>>(),
         "kept_opaque": proven.kept_opaque,
         "written": written,
+        "removed": removed,
         "rounds": proven.rounds,
         "postgres": proven.verdict.postgres,
         "seconds": proven.verdict.seconds,
