@@ -66,7 +66,8 @@ impl File {
     /// Line and column of a byte, both from 1.
     fn place_of(&self, byte: usize) -> At {
         let line = self.line_of(byte);
-        let column = self.text[self.line_starts[line - 1]..byte].chars().count() + 1;
+        // A byte order mark is no character of the line: no editor counts it.
+        let column = self.text[self.line_starts[line - 1]..byte].chars().filter(|c| *c != '\u{feff}').count() + 1;
         At { file: self.name.clone(), line, column: Some(column) }
     }
 }
