@@ -62,7 +62,7 @@ pub fn run(args: &EmitArgs) -> Outcome {
         Written::Nothing
     } else {
         let changes = write::write(&project.new, &proven.set, args.force).map_err(|e| vec![e])?;
-        if changes == write::Changes::default() { Written::Unchanged } else { Written::Changed(changes) }
+        if changes.is_empty() { Written::Unchanged } else { Written::Files(changes) }
     };
     match args.common.format {
         Format::Text => {

@@ -51,8 +51,9 @@ pub fn run(args: &VerifyArgs) -> Outcome {
 pub fn could_not_replay(folder: &std::path::Path, error: ReplayError) -> Error {
     match error {
         ReplayError::Unable(mut error) => {
-            // Its file is one of the folder, or one of the prelude.
-            if let Some(at) = error.at.as_mut().filter(|at| folder.join(&at.file).is_file()) {
+            if let Some(at) = &mut error.at
+                && folder.join(&at.file).exists()
+            {
                 at.file = folder.join(&at.file).display().to_string();
             }
             error

@@ -50,16 +50,23 @@ pub fn check(folder: &Path, force: bool) -> Result<()> {
         .hint("move them away, name another folder with --new, or replace them with --force"))
 }
 
-/// What a write changed in the folder.
+/// What a write did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Files that are new or changed.
     pub written: Vec<String>,
-    /// Files that are gone: of an earlier set, or of others when forced.
+    /// Files of an earlier set that aren't part of this one.
     pub removed: Vec<String>,
 }
 
-/// Writes the set and tells what that changed; nothing if the folder held just this set.
+impl Changes {
+    /// Whether the folder held just this set already.
+    pub fn is_empty(&self) -> bool {
+        self.written.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// Writes the set, and says which files are new, changed or gone.
 ///
 /// # Errors
 /// When something can't be written; the folder is then as it was.
@@ -76,8 +83,9 @@ pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
         .collect();
     let removed: Vec<String> =
         present.into_iter().filter(|name| !set.files.iter().any(|f| f.name == *name)).collect();
-    if written.is_empty() && removed.is_empty() && folder.join(MANIFEST).exists() {
-        return Ok(Changes::default());
+    let changes = Changes { written, removed };
+    if changes.is_empty() && folder.join(MANIFEST).exists() {
+        return Ok(changes);
     }
     let parent = parent_of(folder);
     let fail = |what: &str, e: std::io::Error| Error::new(format!("can't {what}: {e}; nothing was changed"));
@@ -87,7 +95,7 @@ pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
         .map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
     fill(fresh.path(), folder, set).map_err(|e| fail("write the new set", e))?;
     swap(fresh, folder).map_err(|e| fail("put the new set in place", e))?;
-    Ok(Changes { written, removed })
+    Ok(changes)
 }
 
 /// The new folder: the set, its manifest, and what else the old folder held (a README, say).

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
     /// These files are new, changed or gone.
-    Changed(Changes),
+    Files(Changes),
     /// The folder held just this set already.
     Unchanged,
     /// Nothing was asked to be written.
@@ -63,12 +63,11 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
         out.push_str(&format!("  {} {note}\n", style.dim("note:")));
     }
     match written {
-        Written::Changed(Changes { written, removed }) => {
-            for (title, names) in [("written to", written), ("removed from", removed)] {
-                if !names.is_empty() {
-                    out.push_str(&format!("{title} {folder}:\n"));
-                    names.iter().for_each(|n| out.push_str(&format!("  {n}\n")));
-                }
+        Written::Files(changes) => {
+            out.push_str(&format!("written to {folder}:\n"));
+            changes.written.iter().for_each(|n| out.push_str(&format!("  {n}\n")));
+            for name in &changes.removed {
+                out.push_str(&format!("  {} {name}: not part of this set\n", style.yellow("removed:")));
             }
         }
         Written::Unchanged => out.push_str(&format!("{folder} holds this set already: nothing changed\n")),
@@ -79,8 +78,8 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
 
 /// An emit as data.
 pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
-    let Changes { written, removed } = match written {
-        Written::Changed(changes) => changes.clone(),
+    let changes = match written {
+        Written::Files(changes) => changes.clone(),
         Written::Unchanged | Written::Nothing => Changes::default(),
     };
     let lowered: Vec<Value> =
@@ -94,8 +93,8 @@ pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
         "lowered": lowered,
         "backfills": proven.backfills.iter().map(|s| history.at(*s)).collect::<Vec<_>>(),
         "kept_opaque": proven.kept_opaque,
-        "written": written,
-        "removed": removed,
+        "written": changes.written,
+        "removed": changes.removed,
         "rounds": proven.rounds,
         "postgres": proven.verdict.postgres,
         "seconds": proven.verdict.seconds,
