@@ -107,10 +107,9 @@ fn an_extension_that_is_not_there_is_named_with_what_to_do() {
     for create in ["CREATE EXTENSION postgis;", "CREATE EXTENSION IF NOT EXISTS \"postgis\" WITH SCHEMA public;"] {
         let project = Project::small();
         project.write("migrations.old/3_maps.sql", format!("SELECT 1;\n{create}\n"));
-        project.refused(
-            "emit",
-            &["migrations.old/3_maps.sql:2: the scratch database has no extension postgis", "hint: give a stand-in for postgis"],
-        );
+        let place = "migrations.old/3_maps.sql:2: the scratch database has no extension postgis";
+        let said = project.refused("emit", &[place]);
+        assert!(said.lines().any(|line| line.starts_with("hint:") && line.contains("postgis")), "{said}");
     }
 }
 
@@ -163,7 +162,7 @@ fn files_of_others_in_the_target_are_refused_and_replaced_by_force() {
     project.write("migrations/0_mine.sql", "SELECT 'mine';\n");
     project.refused("emit", &["migrations holds files that consolidate didn't write", "0_mine.sql", "--force"]);
     let ran = project.fine("emit --force");
-    assert!(ran.out.contains("removed from migrations:\n  0_mine.sql"), "{}", ran.out);
+    assert!(ran.out.contains("removed: 0_mine.sql"), "{}", ran.out);
     assert!(!project.path("migrations/0_mine.sql").exists());
     project.fine("verify");
 }

@@ -270,7 +270,7 @@ fn the_consolidated_set_consolidates_to_itself_without_rules_too() {
 fn nothing_in_the_consolidated_set_is_dead() {
     let project = Project::example();
     let plan = project.json("plan --old migrations", 0);
-    for fate in ["dead", "superseded", "backfill", "noop", "folded", "opaque"] {
+    for fate in ["dead", "superseded", "backfill", "noop", "opaque"] {
         assert_eq!(plan["fates"][fate], 0, "{fate}: {:#}", plan["findings"]);
     }
     project.fine("plan --old migrations --check");
