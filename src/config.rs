@@ -1,6 +1,7 @@
 //! `consolidate.toml`: where the sets are, which files the new set has, what a replay takes for granted.
 
 use crate::error::{At, Error, Result};
+use crate::schema::Kind;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -48,9 +49,31 @@ pub struct FileRule {
     /// A title for the comment at its top; made from the name if there is none.
     pub title: Option<String>,
     /// Kinds of objects, in PostgreSQL's words. Empty: all kinds that don't follow a table.
+    #[serde(deserialize_with = "kinds")]
     pub kinds: Vec<String>,
     /// Patterns of object names (`*` and `?`), with or without schema. Empty: all names.
     pub names: Vec<String>,
+}
+
+/// Words that name kinds. Checked here, where an error has its place in the file.
+fn kinds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(Vec::<KindWord>::deserialize(deserializer)?.into_iter().map(|word| word.0).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct KindWord(String);
+
+impl TryFrom<String> for KindWord {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let words: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
+        if words.contains(&word.as_str()) {
+            return Ok(KindWord(word));
+        }
+        Err(format!("no kind of object is called \"{word}\"; the kinds are: {}", words.join(", ")))
+    }
 }
 
 impl Config {

@@ -37,7 +37,8 @@ fn refuse(what: &str, blocked: &[String]) -> u8 {
 /// Proves, then writes.
 pub fn run(args: &EmitArgs) -> Outcome {
     let project = Project::open(&args.common)?;
-    if project.old == project.new && !args.dry_run {
+    let history = project.history()?;
+    if project.is_one_folder() && !args.dry_run {
         return Err(vec![
             Error::new(format!("the history is in {}, where the new set would go", project.old.display())).hint(
                 "move it aside first (git mv migrations migrations.old), name another folder with --new, \
@@ -45,7 +46,6 @@ pub fn run(args: &EmitArgs) -> Outcome {
             ),
         ]);
     }
-    let history = project.history()?;
     if !args.dry_run {
         write::check(&project.new, args.force).map_err(|e| vec![e])?;
     }

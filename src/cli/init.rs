@@ -70,12 +70,14 @@ fn template(old: &str, first: &str, tables: &[String], roles: &[String]) -> Stri
         let create: String = roles.iter().map(|r| format!("#   CREATE ROLE {};\n", crate::sql::names::quote(r))).collect();
         format!("# This history names roles that it doesn't make; put these lines into prelude.sql:\n{create}# prelude = [\"prelude.sql\"]\n")
     };
+    // TOML's own quotes: a name may hold quotes or backslashes.
+    let (old, first) = (toml::Value::from(old), toml::Value::from(first));
     let shown: String = tables.iter().take(60).map(|t| format!("#   {t}\n")).collect();
     format!(
         r#"# consolidate: how the history is read and the consolidated set is written.
 
 # The folder of the history, and that of the consolidated set.
-old = "{old}"
+old = {old}
 new = "migrations"
 
 [scratch]
@@ -86,7 +88,7 @@ new = "migrations"
 
 [emit]
 # The version of the first file, when there are [[file]] rules; the others count up with as many digits.
-# first_version = "{first}"
+# first_version = {first}
 
 # The files of the new set, in order. The first rule that fits takes an object: by kinds, by names (patterns with * and ?),
 # or both. What belongs to a table (indexes, comments, grants, triggers, policies) follows it, unless a rule names its kind.

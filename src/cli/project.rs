@@ -49,6 +49,12 @@ impl Project {
         Ok(Project { config, old, new, settings })
     }
 
+    /// Whether history and consolidated set are one folder, however it is written (`m`, `./m/`, by a link).
+    pub fn is_one_folder(&self) -> bool {
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        real(&self.old) == real(&self.new)
+    }
+
     /// Reads the history.
     pub fn history(&self) -> Result<History, Vec<Error>> {
         history::read(&self.old)

@@ -19,7 +19,7 @@ pub struct VerifyArgs {
 /// Replays both sets, compares, prints the verdict.
 pub fn run(args: &VerifyArgs) -> Outcome {
     let project = Project::open(&args.common)?;
-    if project.old == project.new {
+    if project.is_one_folder() {
         return Err(vec![
             Error::new(format!("history and consolidated set are both {}", project.old.display()))
                 .hint("name them with --old and --new; by default they are migrations.old/ and migrations/"),

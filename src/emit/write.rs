@@ -16,7 +16,7 @@ const MANIFEST: &str = ".consolidate";
 /// # Errors
 /// When the folder can't be written to, or holds files of others.
 pub fn check(folder: &Path, force: bool) -> Result<()> {
-    let parent = parent_of(folder);
+    let parent = parent_of(&fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf()));
     if !parent.is_dir() {
         return Err(Error::new(format!("the folder {} doesn't exist", parent.display()))
             .hint("make it first, or name another with --new"));
@@ -72,6 +72,8 @@ impl Changes {
 /// When something can't be written; the folder is then as it was.
 pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
     check(folder, force)?;
+    // Where the folder is a link, what it points to is replaced, not the link.
+    let folder = &fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
     let present = if folder.is_dir() { sql_files(folder)? } else { Vec::new() };
     let written: Vec<String> = set
         .files
@@ -131,7 +133,12 @@ fn allow_reading(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Copies a file or a folder; a link stays a link.
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if from.is_symlink() {
+        return std::os::unix::fs::symlink(fs::read_link(from)?, to);
+    }
     if !from.is_dir() {
         return fs::copy(from, to).map(|_| ());
     }

@@ -66,7 +66,8 @@ impl File {
     /// Line and column of a byte, both from 1.
     fn place_of(&self, byte: usize) -> At {
         let line = self.line_of(byte);
-        let column = self.text[self.line_starts[line - 1]..byte].chars().count() + 1;
+        // A byte order mark is no character of the line: no editor counts it.
+        let column = self.text[self.line_starts[line - 1]..byte].chars().filter(|c| *c != '\u{feff}').count() + 1;
         At { file: self.name.clone(), line, column: Some(column) }
     }
 }
@@ -118,10 +119,18 @@ pub fn read(folder: &Path) -> Result<History, Vec<Error>> {
                 Ok(text) => read_file(&mut history, entry, text, &mut errors),
                 Err(error) => errors.push(not_utf8(&entry.name, &error)),
             },
-            Err(error) => errors.push(Error::new(format!("{}: {error}", entry.name))),
+            Err(error) => errors.push(Error::new(format!("can't read it: {error}")).at(At::new(&entry.name, 1)).hint("allow reading it")),
         }
     }
-    if errors.is_empty() { Ok(history) } else { Err(errors) }
+    if errors.is_empty() { Ok(history) } else { Err(errors.into_iter().map(|e| in_folder(folder, e)).collect()) }
+}
+
+/// The same error with its file as the user would open it: old and new set often hold files of one name.
+fn in_folder(folder: &Path, mut error: Error) -> Error {
+    if let Some(at) = &mut error.at {
+        at.file = folder.join(&at.file).display().to_string();
+    }
+    error
 }
 
 fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Error {
@@ -172,7 +181,7 @@ fn parse_piece(file: &File, piece: &Piece) -> Result<Option<NodeEnum>, Error> {
         if body.contains("{{") || body.contains("${") || body.contains("<%") {
             wrong.hint("this looks like a template mark: render the file first, consolidate reads plain SQL")
         } else {
-            wrong
+            wrong.hint("PostgreSQL would refuse this too: correct it, or move the file out of the folder")
         }
     })
 }

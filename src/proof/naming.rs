@@ -30,7 +30,12 @@ pub(super) fn object(kind: &str, schema: &str, name: &str) -> String {
             if of.is_empty() || kinds.trim().is_empty() {
                 return format!("{what} on {}", within(name));
             }
-            format!("{what} on {} {}", kinds.trim().to_lowercase(), within(of))
+            let kind = kinds.trim().to_lowercase();
+            // The schema is that of what comes last: `POLICY a ON t`.
+            match of.rsplit_once(" ON ") {
+                Some((own, of)) => format!("{what} on {kind} {own} on {}", within(of.trim_start_matches("DOMAIN "))),
+                None => format!("{what} on {kind} {}", within(of)),
+            }
         }
         "DEFAULT ACL" => format!(
             "{}{}",
@@ -117,6 +122,7 @@ mod tests {
         assert_eq!(object("INDEX", "public", "idx_a"), "index public.idx_a");
         assert_eq!(object("FK CONSTRAINT", "public", "t t_fk"), "fk constraint t_fk on public.t");
         assert_eq!(object("ACL", "public", "TABLE t"), "privileges on table public.t");
+        assert_eq!(object("COMMENT", "public", "POLICY a ON t"), "comment on policy a on public.t");
         assert_eq!(object("COMMENT", "-", "EXTENSION citext"), "comment on extension citext");
         assert_eq!(object("DEFAULT", "public", "t id"), "default of public.t.id");
     }
