@@ -25,6 +25,10 @@ fn main() {
         let config = consolidate::config::Config::default();
         let _ = std::hint::black_box(consolidate::plan::plan(&history, &model, &config));
     });
+    let read = fastest(|| drop(std::hint::black_box(consolidate::history::read(&folder))));
+    let history = consolidate::history::read(&folder).expect("the history is readable");
+    let replay = fastest(|| drop(std::hint::black_box(consolidate::replay::replay(&history))));
+    println!("of the plan: read and parse {read:.2?}, replay in memory {replay:.2?}, findings and set the rest");
     let ratio = plan.as_secs_f64() / parse.as_secs_f64();
     println!("{}: parse {parse:.2?}, plan {plan:.2?}, ratio {ratio:.2}", folder.display());
     assert!(ratio <= 3.0, "plan takes {ratio:.2} times as long as parsing alone; at most 3 is promised");

@@ -81,6 +81,9 @@ struct Writer<'a> {
     out: String,
     statements: Vec<NewStatement>,
     context: Context,
+    /// The ends of lines up to the byte `counted`.
+    lines: usize,
+    counted: usize,
     /// The statement of the history that was written last, and its kind.
     last: Option<(usize, crate::schema::Kind)>,
 }
@@ -95,6 +98,8 @@ impl<'a> Writer<'a> {
             out: format!("-- {title}\n"),
             statements: Vec::new(),
             context: Context::default(),
+            lines: 0,
+            counted: 0,
             last: None,
         }
     }
@@ -244,7 +249,9 @@ impl<'a> Writer<'a> {
     }
 
     fn statement(&mut self, text: &str, copy_data: Option<String>, owner: Option<Owner>, trail: &str) {
-        let line = self.out.matches('\n').count() + 1;
+        self.lines += self.out[self.counted..].matches('\n').count();
+        self.counted = self.out.len();
+        let line = self.lines + 1;
         self.out.push_str(text);
         // A comment at the very end would swallow the semicolon.
         if ends_in_comment(text) {
