@@ -77,6 +77,10 @@ impl Grouping {
         units
             .iter()
             .map(|unit| match unit.owner {
+                // They come last of all, so that they don't change what the set itself makes, unless a rule names them.
+                Owner::Object(id) if model.schema.objects[id].kind == Kind::DefaultPrivileges => {
+                    rules.iter().position(|r| r.kinds.contains(&Kind::DefaultPrivileges)).unwrap_or(last)
+                }
                 Owner::Object(id) => by_rule(rules, model, id).unwrap_or(last),
                 Owner::Extra(n) => {
                     let extra = &choices.extras[n];
