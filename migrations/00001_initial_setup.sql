@@ -142,7 +142,3 @@ CREATE TYPE pack_environment_status_enum AS ENUM (
 );
 
 COMMENT ON TYPE pack_environment_status_enum IS 'State of a pack environment';
-
--- ... and the sequences of later tables
-ALTER DEFAULT PRIVILEGES IN SCHEMA public
-    GRANT USAGE, SELECT ON SEQUENCES TO svc_attune;

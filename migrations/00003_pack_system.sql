@@ -149,12 +149,6 @@ CREATE TABLE sensor (
     CONSTRAINT sensor_ref_format CHECK (ref ~ '^[^.]+\.[^.]+$')
 );
 
--- ============================================================================
--- FORWARD REFERENCES OF EARLIER MIGRATIONS
--- ============================================================================
-
-ALTER TABLE key ADD CONSTRAINT key_owner_sensor_fkey FOREIGN KEY (owner_sensor) REFERENCES sensor(id) ON DELETE CASCADE;
-
 CREATE INDEX idx_sensor_pack    ON sensor(pack);
 CREATE INDEX idx_sensor_runtime ON sensor(runtime);
 CREATE INDEX idx_sensor_trigger ON sensor(trigger);
@@ -174,6 +168,12 @@ COMMENT ON COLUMN sensor.poll_seconds IS 'Polling interval; NULL for sensors tha
 CREATE INDEX IF NOT EXISTS idx_sensor_is_adhoc ON sensor(is_adhoc) WHERE is_adhoc = true;
 
 COMMENT ON COLUMN sensor.is_adhoc IS 'Created by hand rather than installed with a pack';
+
+-- ============================================================================
+-- FORWARD REFERENCES OF EARLIER MIGRATIONS
+-- ============================================================================
+
+ALTER TABLE key ADD CONSTRAINT key_owner_sensor_fkey FOREIGN KEY (owner_sensor) REFERENCES sensor(id) ON DELETE CASCADE;
 
 -- ============================================================================
 -- ACTION
@@ -200,8 +200,6 @@ CREATE TABLE action (
     CONSTRAINT action_ref_format CHECK (ref ~ '^[^.]+\.[^.]+$')
 );
 
-ALTER TABLE key ADD CONSTRAINT key_owner_action_fkey FOREIGN KEY (owner_action) REFERENCES action(id) ON DELETE CASCADE;
-
 CREATE INDEX idx_action_pack    ON action(pack);
 CREATE INDEX idx_action_runtime ON action(runtime);
 CREATE INDEX idx_action_created ON action(created DESC);
@@ -225,6 +223,8 @@ COMMENT ON COLUMN action.workflow_def IS 'Workflow that implements the action';
 CREATE INDEX IF NOT EXISTS idx_action_is_adhoc ON action(is_adhoc) WHERE is_adhoc = true;
 
 COMMENT ON COLUMN action.is_adhoc IS 'Created by hand rather than installed with a pack';
+
+ALTER TABLE key ADD CONSTRAINT key_owner_action_fkey FOREIGN KEY (owner_action) REFERENCES action(id) ON DELETE CASCADE;
 
 -- ============================================================================
 -- TABLE

@@ -42,9 +42,8 @@ CREATE TRIGGER execution_notify
     AFTER INSERT OR UPDATE ON execution
     FOR EACH ROW EXECUTE FUNCTION notify_execution_change();
 
-COMMENT ON TRIGGER execution_notify ON execution IS 'Tells listeners about new executions and status changes';
-
 COMMENT ON FUNCTION notify_execution_change() IS 'Publishes execution changes, with rule and trigger, on execution_changed';
+COMMENT ON TRIGGER execution_notify ON execution IS 'Tells listeners about new executions and status changes';
 
 -- ============================================================================
 -- NOTIFICATION
@@ -72,9 +71,8 @@ CREATE TRIGGER event_notify
     AFTER INSERT ON event
     FOR EACH ROW EXECUTE FUNCTION notify_event_created();
 
-COMMENT ON TRIGGER event_notify ON event IS 'Tells listeners about new events';
-
 COMMENT ON FUNCTION notify_event_created() IS 'Publishes new events on event_created';
+COMMENT ON TRIGGER event_notify ON event IS 'Tells listeners about new events';
 
 -- ============================================================================
 -- FUNCTION
@@ -112,7 +110,6 @@ CREATE TRIGGER enforcement_notify_status
     WHEN (OLD.status IS DISTINCT FROM NEW.status)
     EXECUTE FUNCTION notify_enforcement_change();
 
+COMMENT ON FUNCTION notify_enforcement_change() IS 'Publishes enforcement changes on enforcement_changed';
 COMMENT ON TRIGGER enforcement_notify_insert ON enforcement IS 'Tells listeners about new enforcements';
 COMMENT ON TRIGGER enforcement_notify_status ON enforcement IS 'Tells listeners about progress';
-
-COMMENT ON FUNCTION notify_enforcement_change() IS 'Publishes enforcement changes on enforcement_changed';

@@ -77,3 +77,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE
     workflow_task_detail,
     pack_environment
 TO svc_attune;
+
+-- ... and the sequences of later tables
+ALTER DEFAULT PRIVILEGES IN SCHEMA public
+    GRANT USAGE, SELECT ON SEQUENCES TO svc_attune;

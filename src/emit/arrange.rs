@@ -9,7 +9,7 @@ use crate::schema::{Kind, ObjectId};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 /// Units in their files, in order.
 pub struct Arrangement {
@@ -34,6 +34,7 @@ pub fn arrange(history: &History, model: &Model, choices: &Choices, grouping: &G
                 let keys: Vec<usize> = unit.foreign_keys.iter().map(|(_, on)| *on).collect();
                 unit.needs.extend(keys);
             }
+            unanchor(model, &mut all, &file);
             let mut files = vec![Vec::new(); grouping.len()];
             for i in sort(&all, &file) {
                 files[file[i]].push(all[i].owner);
@@ -41,6 +42,27 @@ pub fn arrange(history: &History, model: &Model, choices: &Choices, grouping: &G
             return Arrangement { files, split };
         }
         split.extend(more);
+    }
+}
+
+/// What stands in another file than its table can't stand behind what the table's file says of it: it keeps the author's
+/// place. So a set that is consolidated again stays as it is.
+fn unanchor(model: &Model, units: &mut [Unit], file: &[usize]) {
+    let at: HashMap<ObjectId, usize> = units
+        .iter()
+        .zip(file)
+        .filter_map(|(unit, file)| match unit.owner {
+            Owner::Object(id) => Some((id, *file)),
+            Owner::Extra(_) => None,
+        })
+        .collect();
+    for (unit, file) in units.iter_mut().zip(file) {
+        if let Owner::Object(id) = unit.owner
+            && at.get(&model.schema.root(id)).is_some_and(|table| table != file)
+            && unit.key.0 != usize::MAX
+        {
+            unit.key.0 = unit.key.1;
+        }
     }
 }
 

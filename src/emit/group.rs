@@ -77,6 +77,10 @@ impl Grouping {
         units
             .iter()
             .map(|unit| match unit.owner {
+                // They come last of all, so that they don't change what the set itself makes, unless a rule names them.
+                Owner::Object(id) if model.schema.objects[id].kind == Kind::DefaultPrivileges => {
+                    rules.iter().position(|r| r.kinds.contains(&Kind::DefaultPrivileges)).unwrap_or(last)
+                }
                 Owner::Object(id) => by_rule(rules, model, id).unwrap_or(last),
                 Owner::Extra(n) => {
                     let extra = &choices.extras[n];
@@ -154,7 +158,17 @@ fn rule(file: &FileRule) -> Result<Rule> {
 fn name_of_file(file: &crate::history::File) -> FileName {
     let stem = file.name.strip_suffix(".sql").unwrap_or(&file.name);
     let stem = stem.strip_suffix(".up").unwrap_or(stem).to_string();
-    FileName { stem, title: title(&file.description) }
+    FileName { stem, title: own_title(&file.text).unwrap_or_else(|| title(&file.description)) }
+}
+
+/// The title that a file gives itself, where it is written as a set's own: one line of comment, and an empty one.
+fn own_title(text: &str) -> Option<String> {
+    let mut lines = text.trim_start_matches('\u{feff}').lines();
+    let words = lines.next()?.strip_prefix("-- ")?.trim();
+    // Marks for a migration tool are no titles.
+    let is_mark = ["no-transaction", "migrate:"].iter().any(|mark| words.starts_with(mark));
+    let is_title = lines.next()?.trim().is_empty() && words.starts_with(char::is_alphanumeric);
+    (is_title && !is_mark).then(|| words.to_string())
 }
 
 /// The number of the history's first file, so that the new set sorts where the old one did.
