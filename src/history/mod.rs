@@ -7,6 +7,7 @@ use crate::sql::parse::{NodeEnum, parse};
 use crate::sql::split::{Piece, split};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A statement's number in its history, from 0.
 pub type StatementId = usize;
@@ -113,14 +114,12 @@ pub fn read(folder: &Path) -> Result<History, Vec<Error>> {
         set_aside: listing.set_aside,
     };
     let mut errors = Vec::new();
-    for entry in listing.files {
-        match std::fs::read(folder.join(&entry.name)) {
-            Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => read_file(&mut history, entry, text, &mut errors),
-                Err(error) => errors.push(not_utf8(&entry.name, &error)),
-            },
-            Err(error) => errors.push(Error::new(format!("can't read it: {error}")).at(At::new(&entry.name, 1)).hint("allow reading it")),
-        }
+    for (file, statements, wrong) in read_files(folder, listing.files) {
+        let first = history.statements.len();
+        let number = history.files.len();
+        history.statements.extend(statements.into_iter().map(|s| Statement { file: number, ..s }));
+        history.files.push(File { statements: first..history.statements.len(), ..file });
+        errors.extend(wrong);
     }
     if errors.is_empty() { Ok(history) } else { Err(errors.into_iter().map(|e| in_folder(folder, e)).collect()) }
 }
@@ -139,32 +138,69 @@ fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Error {
     Error::new("the file isn't UTF-8").at(At::new(name, line)).hint("save it as UTF-8, for example with iconv")
 }
 
-fn read_file(history: &mut History, entry: folder::Entry, text: String, errors: &mut Vec<Error>) {
+/// A file as read: its statements aren't numbered yet.
+type ReadFile = (File, Vec<Statement>, Vec<Error>);
+
+/// Reads and parses the files, on as many threads as the machine has cores: parsing is most of what a plan takes.
+fn read_files(folder: &Path, entries: Vec<folder::Entry>) -> Vec<ReadFile> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len()).max(1);
+    let next = AtomicUsize::new(0);
+    let entries = &entries;
+    let work = || {
+        let mut done: Vec<(usize, ReadFile)> = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(entry) = entries.get(number) else { return done };
+            done.push((number, read_file(folder, entry)));
+        }
+    };
+    let mut files = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut files = work();
+        // A thread can only end early by a panic of the parser, which then is the caller's too.
+        others.into_iter().for_each(|t| files.extend(t.join().unwrap_or_else(|p| std::panic::resume_unwind(p))));
+        files
+    });
+    files.sort_by_key(|(number, _)| *number);
+    files.into_iter().map(|(_, file)| file).collect()
+}
+
+fn read_file(folder: &Path, entry: &folder::Entry) -> ReadFile {
+    let mut errors = Vec::new();
+    let text = match std::fs::read(folder.join(&entry.name)).map(String::from_utf8) {
+        Ok(Ok(text)) => text,
+        Ok(Err(error)) => {
+            errors.push(not_utf8(&entry.name, &error));
+            String::new()
+        }
+        Err(error) => {
+            let wrong = Error::new(format!("can't read it: {error}")).at(At::new(&entry.name, 1));
+            errors.push(wrong.hint("allow reading it"));
+            String::new()
+        }
+    };
     let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-    let first = history.statements.len();
     // sqlx: `no_tx` is the first line of the file (sqlx-core/src/migrate/source.rs).
     let in_transaction = !text.trim_start_matches('\u{feff}').starts_with("-- no-transaction");
-    let mut file = File {
-        name: entry.name,
-        version: entry.version,
-        description: entry.description,
+    let file = File {
+        name: entry.name.clone(),
+        version: entry.version.clone(),
+        description: entry.description.clone(),
         text,
         in_transaction,
-        statements: first..first,
+        statements: 0..0,
         line_starts,
     };
+    let mut statements = Vec::new();
     for piece in split(&file.text) {
         let line = file.line_of(piece.body.start);
         match parse_piece(&file, &piece) {
-            Ok(Some(node)) => {
-                history.statements.push(Statement { file: history.files.len(), line, piece, node });
-            }
+            Ok(Some(node)) => statements.push(Statement { file: 0, line, piece, node }),
             Ok(None) => {}
             Err(error) => errors.push(error),
         }
     }
-    file.statements = first..history.statements.len();
-    history.files.push(file);
+    (file, statements, errors)
 }
 
 fn parse_piece(file: &File, piece: &Piece) -> Result<Option<NodeEnum>, Error> {

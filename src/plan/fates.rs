@@ -54,10 +54,10 @@ impl FateKind {
 /// The fate of every statement, in the order of the history.
 pub fn fates(cx: &Cx) -> Vec<Fate> {
     let mut best: Vec<Option<(u8, Fate)>> = vec![None; cx.history.statements.len()];
-    let mut offer = |statement: StatementId, rank: u8, kind: FateKind, why: String| {
+    let mut offer = |statement: StatementId, rank: u8, kind: FateKind, why: &dyn Fn() -> String| {
         let slot = &mut best[statement];
         if slot.as_ref().is_none_or(|(r, _)| rank < *r) {
-            *slot = Some((rank, Fate { kind, why }));
+            *slot = Some((rank, Fate { kind, why: why() }));
         }
     };
     let schema = &cx.model.schema;
@@ -66,26 +66,27 @@ pub fn fates(cx: &Cx) -> Vec<Fate> {
         if object.kind == Kind::Opaque || !schema.is_unit(id) {
             continue;
         }
-        offer(object.source, 1, FateKind::Kept, describe(cx, id));
+        offer(object.source, 1, FateKind::Kept, &|| describe(cx, id));
         if object.born != object.source {
-            offer(object.born, 3, FateKind::Superseded, describe(cx, id));
+            offer(object.born, 3, FateKind::Superseded, &|| describe(cx, id));
         }
     }
     for event in &cx.model.ledger.events {
-        let (lives, told) = (schema.lives(event.object), describe(cx, event.object));
+        let lives = schema.lives(event.object);
+        let told = &|| describe(cx, event.object);
         match &event.what {
             What::Born if lives => {
                 let unit = schema.unit_of(event.object);
                 let rewritten = unit == event.object && schema.objects[unit].source != event.statement;
                 let kind = if rewritten { FateKind::Superseded } else { FateKind::Folded };
-                offer(event.statement, if rewritten { 3 } else { 2 }, kind, describe(cx, unit));
+                offer(event.statement, if rewritten { 3 } else { 2 }, kind, &|| describe(cx, unit));
             }
             What::Folded(note) if lives => {
-                offer(event.statement, 2, FateKind::Folded, format!("{note}: {told}"));
+                offer(event.statement, 2, FateKind::Folded, &|| format!("{note}: {}", told()));
             }
             What::Superseded(old) if lives => offer(*old, 3, FateKind::Superseded, told),
             What::Superseded(old) => {
-                offer(*old, 5, FateKind::Dead, told.clone());
+                offer(*old, 5, FateKind::Dead, told);
                 offer(event.statement, 5, FateKind::Dead, told);
             }
             What::Born | What::Folded(_) | What::Died(_) => offer(event.statement, 5, FateKind::Dead, told),
@@ -99,7 +100,7 @@ pub fn fates(cx: &Cx) -> Vec<Fate> {
             Mark::Noop(why) => (7, FateKind::Noop, why),
             Mark::Session(why) => (8, FateKind::Session, why),
         };
-        offer(*statement, rank, kind, why.clone());
+        offer(*statement, rank, kind, &|| why.clone());
     }
     let nothing = || Fate { kind: FateKind::Noop, why: "leaves nothing".into() };
     best.into_iter().map(|slot| slot.map_or_else(nothing, |(_, fate)| fate)).collect()

@@ -1,6 +1,8 @@
 //! Names as PostgreSQL keeps them: lists of identifiers, qualified names, types as `format_type` prints them, quoting.
 
 use pg_query::{NodeEnum, protobuf};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// A name that may carry its schema.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -122,8 +124,20 @@ pub fn quote(name: &str) -> String {
     if plain && !is_keyword(name) { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
-/// Whether the word is a keyword that can't stand as a name everywhere.
+/// Whether the word is a keyword that can't stand as a name everywhere. PostgreSQL's scanner is asked once for each word.
 fn is_keyword(name: &str) -> bool {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<String, bool>> = RefCell::default();
+    }
+    if let Some(known) = KNOWN.with_borrow(|k| k.get(name).copied()) {
+        return known;
+    }
+    let found = scan_keyword(name);
+    KNOWN.with_borrow_mut(|k| k.insert(name.to_string(), found));
+    found
+}
+
+fn scan_keyword(name: &str) -> bool {
     use protobuf::KeywordKind;
     pg_query::scan(name).is_ok_and(|scan| {
         scan.tokens.first().is_some_and(|t| {
