@@ -15,7 +15,14 @@ CREATE EXTENSION IF NOT EXISTS pgcrypto;
 -- ============================================================================
 
 -- Roles belong to the cluster, not to the database, hence the guard
-CREATE ROLE svc_attune LOGIN PASSWORD 'svc-attune-dev-only';
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'svc_attune') THEN
+        -- Development password: rotate it before anyone else can connect
+        CREATE ROLE svc_attune LOGIN PASSWORD 'svc-attune-dev-only';
+    END IF;
+END
+$$;
 
 GRANT USAGE ON SCHEMA public TO svc_attune;
 

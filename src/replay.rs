@@ -48,6 +48,8 @@ pub struct Replay<'h> {
     pub(crate) opaque_writes: bool,
     /// Tables that a query filled when it made them.
     pub(crate) filled: HashSet<ObjectId>,
+    /// The state at each BEGIN and SAVEPOINT that a ROLLBACK may come back to.
+    pub(crate) savepoints: Vec<Savepoint>,
     /// What ALTER DEFAULT PRIVILEGES set so far.
     pub(crate) defaults: Vec<DefaultGrant>,
 }
@@ -66,6 +68,7 @@ pub fn replay(history: &History) -> Model {
         is_inner: false,
         opaque_writes: false,
         filled: HashSet::new(),
+        savepoints: Vec::new(),
         defaults: Vec::new(),
     };
     replay.add_what_is_there();
@@ -205,6 +208,15 @@ impl Replay<'_> {
     pub(crate) fn reparse(text: &str) -> Option<NodeEnum> {
         crate::sql::parse::parse(text).ok().flatten()
     }
+}
+
+/// The state of a replay at BEGIN or SAVEPOINT.
+pub(crate) struct Savepoint {
+    pub name: String,
+    pub statement: StatementId,
+    pub schema: Schema,
+    pub events: usize,
+    pub marks: usize,
 }
 
 /// An object about to be made.

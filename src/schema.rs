@@ -111,7 +111,7 @@ pub struct Object {
 type Key = (Namespace, String, String);
 
 /// All objects, and the names of those that live.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Schema {
     /// Every object that ever was, by number.
     pub objects: Vec<Object>,

@@ -139,7 +139,14 @@ pub fn prove(
                     let rungs = rungs(history, model, &choices, &set);
                     let kept_opaque = kept_opaque(model, &choices);
                     let lowered = lowering.lowered;
-                    return Ok(Proven { set, verdict, rungs, lowered, backfills, kept_opaque, rounds: round });
+                    let proven = Proven { set, verdict, rungs, lowered, backfills, kept_opaque, rounds: round };
+                    let judge = |set: &NewSet| {
+                        let files = set_files(set);
+                        let new = replay("new", &files, settings, progress).ok()?;
+                        let verdict = Verdict::of((&old_files, &old), (&files, &new), settings, progress, begun).ok()?;
+                        (verdict.kind == VerdictKind::Identical).then_some(verdict)
+                    };
+                    return Ok(settle(proven, config, &judge));
                 }
                 let mut any = false;
                 for difference in &verdict.comparison.differences {
@@ -165,6 +172,30 @@ pub fn prove(
         candidate = replay("new", &set_files(&set), settings, progress);
     }
     unreachable!("the loop returns")
+}
+
+/// Consolidates the set itself until that changes nothing: what was stated piece by piece folds together, and a second emit
+/// finds nothing to do. Each step is proven as the set was; one that isn't is not taken.
+fn settle(mut proven: Proven, config: &Config, judge: &dyn Fn(&NewSet) -> Option<Verdict>) -> Proven {
+    for _ in 0..3 {
+        let texts: Vec<(String, String)> = proven.set.files.iter().map(|f| (f.name.clone(), f.text.clone())).collect();
+        let Ok(history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
+        let Ok(grouping) = Grouping::new(config, &history) else { return proven };
+        let model = crate::replay::replay(&history);
+        let next = render(&history, &model, &grouping, &Choices::default());
+        let same = next.files.len() == proven.set.files.len()
+            && next.files.iter().zip(&proven.set.files).all(|(a, b)| a.name == b.name && a.text == b.text);
+        if same {
+            return proven;
+        }
+        let Some(verdict) = judge(&next) else { return proven };
+        let units = |set: &NewSet| set.files.iter().flat_map(|f| &f.statements).filter(|s| s.owner.is_some()).count();
+        let fewer = units(&proven.set).saturating_sub(units(&next));
+        proven.rungs.as_stated = proven.rungs.as_stated.saturating_sub(fewer);
+        (proven.set, proven.verdict) = (next, verdict);
+        proven.rounds += 1;
+    }
+    proven
 }
 
 /// Statements that touched no row of a fresh database are left out.

@@ -45,7 +45,7 @@ pub fn list(folder: &Path) -> Result<Listing> {
 }
 
 /// `VERSION_description.sql`, where the version is digits only (sqlx-core/src/migrate/source.rs).
-fn parse_name(name: &str) -> Entry {
+pub fn parse_name(name: &str) -> Entry {
     let stem = name.strip_suffix(".sql").unwrap_or(name);
     let stem = stem.strip_suffix(".up").unwrap_or(stem);
     match stem.split_once('_') {

@@ -124,6 +124,29 @@ pub fn read(folder: &Path) -> Result<History, Vec<Error>> {
     if errors.is_empty() { Ok(history) } else { Err(errors.into_iter().map(|e| in_folder(folder, e)).collect()) }
 }
 
+/// Reads a set that is still in memory, as names and texts, as [`read`] would read it from a folder.
+///
+/// # Errors
+/// As [`read`].
+pub fn from_texts(folder: &Path, files: &[(String, String)]) -> Result<History, Vec<Error>> {
+    let mut history = History {
+        folder: folder.to_path_buf(),
+        files: Vec::new(),
+        statements: Vec::new(),
+        shared_versions: Vec::new(),
+        set_aside: Vec::new(),
+    };
+    let mut errors = Vec::new();
+    for (name, text) in files {
+        let (file, statements, wrong) = parse_file(&folder::parse_name(name), text.clone(), Vec::new());
+        let (first, number) = (history.statements.len(), history.files.len());
+        history.statements.extend(statements.into_iter().map(|s| Statement { file: number, ..s }));
+        history.files.push(File { statements: first..history.statements.len(), ..file });
+        errors.extend(wrong);
+    }
+    if errors.is_empty() { Ok(history) } else { Err(errors) }
+}
+
 /// The same error with its file as the user would open it: old and new set often hold files of one name.
 fn in_folder(folder: &Path, mut error: Error) -> Error {
     if let Some(at) = &mut error.at {
@@ -179,6 +202,10 @@ fn read_file(folder: &Path, entry: &folder::Entry) -> ReadFile {
             String::new()
         }
     };
+    parse_file(entry, text, errors)
+}
+
+fn parse_file(entry: &folder::Entry, text: String, mut errors: Vec<Error>) -> ReadFile {
     let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
     // sqlx: `no_tx` is the first line of the file (sqlx-core/src/migrate/source.rs).
     let in_transaction = !text.trim_start_matches('\u{feff}').starts_with("-- no-transaction");

@@ -5,7 +5,7 @@
 
 use crate::ledger::Mark;
 use crate::replay::Replay;
-use crate::schema::Kind;
+use crate::schema::{Body, Kind};
 use crate::sql::lex::{Token, TokenKind, lex_code};
 use crate::sql::names;
 use crate::sql::parse::parse;
@@ -36,8 +36,24 @@ impl Replay<'_> {
             return self.mark(Mark::Session("a block that only checks".into()));
         }
         match read_block(&body, &tokens) {
-            Some(items) if self.understands(&items) => self.run_items(&items, None),
+            Some(items) if self.understands(&items) => {
+                self.run_items(&items, None);
+                self.keep_role_guard(&items);
+            }
             _ => self.keep_effects("a block whose effects can't be told"),
+        }
+    }
+
+    /// Roles belong to the cluster, not to the database: one may be there already where the new set runs, so the author's
+    /// guard stays around its CREATE ROLE.
+    fn keep_role_guard(&mut self, items: &[Item]) {
+        let [Item::Guarded(true, inner)] = items else { return };
+        let [Item::Sql(text)] = inner.as_slice() else { return };
+        let Some(NodeEnum::CreateRoleStmt(role)) = parse(text).ok().flatten() else { return };
+        let Some(id) = self.schema.global(Kind::Role, &role.role) else { return };
+        if self.schema.objects[id].born == self.current {
+            self.schema.objects[id].body = Body::Text(self.text.to_string());
+            self.schema.objects[id].edited = false;
         }
     }
 

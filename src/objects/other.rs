@@ -69,7 +69,15 @@ impl Replay<'_> {
 
     /// Trees name functions, wrappers and servers in plain strings here: the words of the text tell what must come first.
     fn other_needs(&self, node: &N) -> Vec<Need> {
-        let mut needs = self.needs(node, None);
+        let own = match node {
+            N::CreateStatsStmt(s) => s.relations.first().and_then(|r| match &r.node {
+                Some(N::RangeVar(range)) => self.relation(range),
+                _ => None,
+            }),
+            _ => None,
+        };
+        let mut needs = self.needs(node, own);
+        needs.extend(own.map(|on| Need { on, strength: Strength::Auto }));
         for need in self.needs_of_words(&self.text) {
             if !needs.iter().any(|n| n.on == need.on) {
                 needs.push(Need { on: need.on, strength: Strength::Normal });

@@ -96,6 +96,20 @@ impl Replay<'_> {
                 self.end(id, None, true);
             }
             self.forget_grants_to(&role);
+            self.end_policies_of(&role);
+        }
+    }
+
+    /// A policy for this role alone goes with what the role owns.
+    fn end_policies_of(&mut self, role: &str) {
+        let policies: Vec<ObjectId> =
+            self.schema.live().filter(|id| self.schema.objects[*id].kind == Kind::Policy).collect();
+        for id in policies {
+            let Body::Text(text) = &self.schema.objects[id].body else { continue };
+            let Some(NodeEnum::CreatePolicyStmt(policy)) = Replay::reparse(text) else { continue };
+            if policy.roles.len() == 1 && names::role(&policy.roles[0]) == role {
+                self.end(id, None, false);
+            }
         }
     }
 

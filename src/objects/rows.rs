@@ -115,7 +115,7 @@ impl Replay<'_> {
         let Some(NodeEnum::SelectStmt(select)) = statement.select_stmt.as_ref().and_then(|s| s.node.as_ref()) else {
             return None;
         };
-        if !select.values_lists.is_empty() || select.from_clause.is_empty() || !select.group_clause.is_empty() {
+        if !select.values_lists.is_empty() || select.from_clause.is_empty() {
             return None;
         }
         let path = self.path();
@@ -129,7 +129,8 @@ impl Replay<'_> {
         let aggregates = references(&select.target_list).functions.iter().any(|f| {
             matches!(f.name.as_str(), "count" | "sum" | "max" | "min" | "avg" | "array_agg" | "jsonb_agg" | "json_agg")
         });
-        if !plain || aggregates {
+        // Without GROUP BY an aggregate gives a row for no rows at all.
+        if !plain || (aggregates && select.group_clause.is_empty()) {
             return None;
         }
         let empty = from.relations.iter().filter_map(|r| self.schema.relation(r, &path)).find(|id| {

@@ -1,6 +1,6 @@
 //! The session: search_path, roles, transaction words, and statements that leave nothing behind.
 
-use super::Replay;
+use super::{Replay, Savepoint};
 use crate::ledger::{Mark, What};
 use crate::schema::Context;
 use crate::sql::lex::lex_code;
@@ -56,13 +56,54 @@ impl Replay<'_> {
         }
     }
 
-    /// BEGIN, COMMIT and the like. A rollback takes back what the transaction did; since a history keeps none of it, such
-    /// a file is kept as opaque by the caller.
+    /// BEGIN, COMMIT, SAVEPOINT, ROLLBACK: what is rolled back never was.
     pub(crate) fn transaction(&mut self, statement: &TransactionStmt) {
         use TransactionStmtKind as K;
+        match K::try_from(statement.kind) {
+            Ok(K::TransStmtBegin | K::TransStmtStart) => self.save(""),
+            Ok(K::TransStmtSavepoint) => self.save(&statement.savepoint_name),
+            Ok(K::TransStmtRollbackTo) => self.roll_back(&statement.savepoint_name),
+            Ok(K::TransStmtRollback) => {
+                self.roll_back("");
+                self.savepoints.clear();
+                self.end_of_transaction();
+            }
+            Ok(K::TransStmtCommit) => {
+                self.savepoints.clear();
+                self.end_of_transaction();
+            }
+            _ => {}
+        }
         self.mark(Mark::Session("transaction word".into()));
-        if let Ok(K::TransStmtCommit | K::TransStmtRollback) = K::try_from(statement.kind) {
-            self.end_of_transaction();
+    }
+
+    /// Remembers the state, where the file comes back to it.
+    fn save(&mut self, name: &str) {
+        let file = &self.history.files[self.history.statements[self.current].file];
+        let rolls_back = |id: usize| {
+            matches!(&self.history.statements[id].node, NodeEnum::TransactionStmt(s)
+                if s.kind == TransactionStmtKind::TransStmtRollback as i32 || s.kind == TransactionStmtKind::TransStmtRollbackTo as i32)
+        };
+        if file.statements.clone().any(rolls_back) {
+            self.savepoints.push(Savepoint {
+                name: name.to_string(),
+                statement: self.current,
+                schema: self.schema.clone(),
+                events: self.ledger.events.len(),
+                marks: self.ledger.marks.len(),
+            });
+        }
+    }
+
+    fn roll_back(&mut self, name: &str) {
+        let Some(at) = self.savepoints.iter().rposition(|s| s.name == name) else { return };
+        self.savepoints.truncate(at + 1);
+        let Some(saved) = self.savepoints.last() else { return };
+        self.schema = saved.schema.clone();
+        self.ledger.events.truncate(saved.events);
+        self.ledger.marks.truncate(saved.marks);
+        for statement in saved.statement + 1..self.current {
+            self.ledger.marks.push((statement, Mark::Noop("rolled back".into())));
         }
     }
 

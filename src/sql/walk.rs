@@ -127,7 +127,7 @@ impl ser::SerializeStruct for Fields<'_> {
                 let role = self.text_of(value)?;
                 self.walker.found.roles.push(role);
             }
-            ("IndexElem", "name") => {
+            ("IndexElem" | "StatsElem", "name") => {
                 let column = self.text_of(value)?;
                 self.walker.found.plain_columns.push(column);
             }
