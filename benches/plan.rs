@@ -10,7 +10,8 @@ const RUNS: usize = 30;
 
 fn main() {
     let given = std::env::args().skip(1).find(|a| !a.starts_with("--"));
-    let folder = given.map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations.old")), PathBuf::from);
+    let folder =
+        given.map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations.old")), PathBuf::from);
     let texts: Vec<String> = sql_files(&folder).iter().filter_map(|f| std::fs::read_to_string(f).ok()).collect();
     let parse = fastest(|| {
         for text in &texts {

@@ -192,9 +192,8 @@ impl Replay<'_> {
     pub(crate) fn supersede(&mut self, id: ObjectId, text: String, needs: Vec<Need>) {
         let old = self.schema.objects[id].source;
         self.event(id, What::Superseded(old));
-        let keep = |n: &Need| {
-            Some(n.on) == self.schema.objects[id].parent || self.schema.objects[n.on].kind == Kind::Schema
-        };
+        let keep =
+            |n: &Need| Some(n.on) == self.schema.objects[id].parent || self.schema.objects[n.on].kind == Kind::Schema;
         let kept: Vec<Need> = self.schema.objects[id].needs.iter().copied().filter(keep).collect();
         self.schema.clear_needs(id);
         self.schema.add_needs(id, kept.into_iter().chain(needs));

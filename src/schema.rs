@@ -244,12 +244,15 @@ impl Schema {
 
     /// An object whose kind has names of its own within a schema.
     pub fn in_schema(&self, kind: Kind, name: &Qualified, path: &[String]) -> Option<ObjectId> {
-        self.on_path(name, path, |schema| self.named(Namespace::Schema, &format!("{} {schema}", kind.word()), &name.name))
+        self.on_path(name, path, |schema| {
+            self.named(Namespace::Schema, &format!("{} {schema}", kind.word()), &name.name)
+        })
     }
 
     /// All routines of a name, whatever their arguments.
     pub fn routines(&self, name: &Qualified, path: &[String]) -> Vec<ObjectId> {
-        let of = |schema: &str| self.routines.get(&(schema.to_string(), name.name.clone())).cloned().unwrap_or_default();
+        let of =
+            |schema: &str| self.routines.get(&(schema.to_string(), name.name.clone())).cloned().unwrap_or_default();
         match &name.schema {
             Some(schema) => of(schema),
             None => path.iter().map(|schema| of(schema)).find(|list| !list.is_empty()).unwrap_or_default(),
@@ -293,7 +296,9 @@ impl Schema {
             if schema.is_empty() { quote(name) } else { format!("{}.{}", quote(schema), quote(name)) }
         };
         match (object.kind, object.parent) {
-            (Kind::Comment, Some(parent)) => format!("on {} {}", self.objects[parent].kind.word(), self.display(parent)),
+            (Kind::Comment, Some(parent)) => {
+                format!("on {} {}", self.objects[parent].kind.word(), self.display(parent))
+            }
             (Kind::Setting, Some(parent)) => {
                 format!("{} of {} {}", object.name, self.objects[parent].kind.word(), self.display(parent))
             }
@@ -351,7 +356,8 @@ impl Schema {
         let object = &self.objects[id];
         let first = context.path().first().map(String::as_str);
         let schema = if Some(object.schema.as_str()) == first { "" } else { object.schema.as_str() };
-        let name = if schema.is_empty() { quote(&object.name) } else { format!("{}.{}", quote(schema), quote(&object.name)) };
+        let name =
+            if schema.is_empty() { quote(&object.name) } else { format!("{}.{}", quote(schema), quote(&object.name)) };
         match &object.arguments {
             Some(arguments) => format!("{name}({arguments})"),
             None => name,

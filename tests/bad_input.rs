@@ -259,10 +259,16 @@ fn windows_line_ends_work() {
     let windows = |text: &str| text.replace('\n', "\r\n");
     let project = Project::history(&[
         ("1_a.sql", &windows(body)),
-        ("2_b.sql", &windows("ALTER TABLE shop\n    ADD COLUMN name text,\n    ADD COLUMN size int;\nCREATE VIEW v AS\nSELECT id\nFROM shop;\n")),
+        (
+            "2_b.sql",
+            &windows(
+                "ALTER TABLE shop\n    ADD COLUMN name text,\n    ADD COLUMN size int;\nCREATE VIEW v AS\nSELECT id\nFROM shop;\n",
+            ),
+        ),
     ]);
     let plan = project.json("plan", 0);
-    let lines: Vec<_> = plan["findings"].as_array().unwrap().iter().map(|f| f["born"]["line"].as_u64().unwrap()).collect();
+    let lines: Vec<_> =
+        plan["findings"].as_array().unwrap().iter().map(|f| f["born"]["line"].as_u64().unwrap()).collect();
     assert_eq!(lines, [2, 3, 7], "two columns in 2_b.sql, a no-op in 1_a.sql: {plan:#}");
     project.fine("emit");
     project.fine("verify");

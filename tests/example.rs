@@ -127,7 +127,9 @@ fn same(finding: &Value, wanted: &Wanted) -> bool {
     let at = |value: &Value, place: &(&str, u64)| value["file"] == place.0 && value["line"] == place.1;
     let end = died.as_ref().map_or(finding["died"].is_null(), |place| at(&finding["died"], place));
     // A statement is named by its first words.
-    let named = finding["object"].as_str().is_some_and(|o| if *kind == "statement" { o.starts_with(object) } else { o == *object });
+    let named = finding["object"]
+        .as_str()
+        .is_some_and(|o| if *kind == "statement" { o.starts_with(object) } else { o == *object });
     finding["rule"] == *rule && finding["kind"] == *kind && named && at(&finding["born"], born) && end
 }
 
@@ -413,7 +415,10 @@ fn a_missing_statement_of_every_kind_is_seen_and_its_object_named() {
     let wanted: BTreeSet<&str> = SEEN.iter().flat_map(|(_, objects)| *objects).copied().collect();
     assert_eq!(found, wanted);
     let text = damaged.0.run("verify").out;
-    assert!(wanted.iter().all(|object| text.replace("\n    ", " ").contains(object)), "the text names them too: {text}");
+    assert!(
+        wanted.iter().all(|object| text.replace("\n    ", " ").contains(object)),
+        "the text names them too: {text}"
+    );
 }
 
 #[test]

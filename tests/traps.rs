@@ -137,7 +137,15 @@ fn missing_findings(history: &History, findings: &[Finding], expected: &Path) ->
             let near: Vec<String> = findings
                 .iter()
                 .filter(|f| same_statement(history, born, &f.born) || named(f) == object)
-                .map(|f| format!("{} {} {} {:?}", rule_name(f.rule), named(f), f.born, f.died.as_ref().map(|d| d.to_string())))
+                .map(|f| {
+                    format!(
+                        "{} {} {} {:?}",
+                        rule_name(f.rule),
+                        named(f),
+                        f.born,
+                        f.died.as_ref().map(|d| d.to_string())
+                    )
+                })
                 .collect();
             missing.push(format!("the plan doesn't say: {line}   (near: {})", near.join(" | ")));
         }

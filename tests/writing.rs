@@ -22,11 +22,20 @@ fn emit_writes_the_set_and_its_manifest_and_nothing_else() {
     let history = project.tree("migrations.old");
     let ran = project.fine("emit");
     assert_eq!(names(&project.tree("migrations")), [".consolidate", "1_shops.sql", "2_items.sql"]);
-    assert_eq!(names(&project.tree("")).iter().filter(|n| !n.contains('/')).count(), 2, "{:?}", names(&project.tree("")));
+    assert_eq!(
+        names(&project.tree("")).iter().filter(|n| !n.contains('/')).count(),
+        2,
+        "{:?}",
+        names(&project.tree(""))
+    );
     assert!(project.tree("migrations.old") == history, "the history is only read");
     assert!(ran.out.contains("written to migrations:\n  1_shops.sql\n  2_items.sql\n"), "{}", ran.out);
     assert_eq!(ran.err, "");
-    assert!(project.read("migrations/1_shops.sql").contains("-- Where things are sold\nCREATE TABLE shop (id int PRIMARY KEY, name text);"));
+    assert!(
+        project
+            .read("migrations/1_shops.sql")
+            .contains("-- Where things are sold\nCREATE TABLE shop (id int PRIMARY KEY, name text);")
+    );
 }
 
 #[test]

@@ -27,8 +27,9 @@ pub struct EmitArgs {
 fn refuse(what: &str, blocked: &[String]) -> u8 {
     let mut errors: Vec<Error> = blocked.iter().map(Error::new).collect();
     errors.push(
-        Error::new(format!("no set could be proven identical, so nothing was written; {what}"))
-            .hint("this is a limit of consolidate: please report the history, or the smallest part of it that shows this"),
+        Error::new(format!("no set could be proven identical, so nothing was written; {what}")).hint(
+            "this is a limit of consolidate: please report the history, or the smallest part of it that shows this",
+        ),
     );
     super::complain(&errors);
     FOUND

@@ -22,7 +22,10 @@ pub fn run(args: &InitArgs) -> Outcome {
     let found = [PathBuf::from("migrations.old"), PathBuf::from("migrations")];
     let old = args.old.clone().or_else(|| found.into_iter().find(|p| p.is_dir()));
     let old = old.ok_or_else(|| {
-        vec![Error::new("no folder migrations.old or migrations here").hint("name the folder of your migrations with --old")]
+        vec![
+            Error::new("no folder migrations.old or migrations here")
+                .hint("name the folder of your migrations with --old"),
+        ]
     })?;
     let history = history::read(&old)?;
     let model = replay(&history);
@@ -34,7 +37,10 @@ pub fn run(args: &InitArgs) -> Outcome {
     let aside = if old == Path::new("migrations") { "migrations.old".to_string() } else { old.display().to_string() };
     let text = template(&aside, &first, &tables, &roles_taken_for_granted(&history, schema));
     let mut file = std::fs::File::create_new(target).map_err(|e| {
-        vec![Error::new(format!("can't write consolidate.toml: {e}")).hint("an existing one is never replaced: move it away first")]
+        vec![
+            Error::new(format!("can't write consolidate.toml: {e}"))
+                .hint("an existing one is never replaced: move it away first"),
+        ]
     })?;
     file.write_all(text.as_bytes()).map_err(|e| vec![Error::new(format!("can't write consolidate.toml: {e}"))])?;
     print(&format!(
@@ -50,8 +56,7 @@ pub fn run(args: &InitArgs) -> Outcome {
 
 /// Roles that statements name and no statement makes.
 fn roles_taken_for_granted(history: &history::History, schema: &crate::schema::Schema) -> Vec<String> {
-    let made: Vec<&str> =
-        schema.objects.iter().filter(|o| o.kind == Kind::Role).map(|o| o.name.as_str()).collect();
+    let made: Vec<&str> = schema.objects.iter().filter(|o| o.kind == Kind::Role).map(|o| o.name.as_str()).collect();
     let mut roles: Vec<String> = history
         .statements
         .iter()
@@ -67,8 +72,11 @@ fn template(old: &str, first: &str, tables: &[String], roles: &[String]) -> Stri
     let prelude = if roles.is_empty() {
         "# prelude = [\"prelude.sql\"]\n".to_string()
     } else {
-        let create: String = roles.iter().map(|r| format!("#   CREATE ROLE {};\n", crate::sql::names::quote(r))).collect();
-        format!("# This history names roles that it doesn't make; put these lines into prelude.sql:\n{create}# prelude = [\"prelude.sql\"]\n")
+        let create: String =
+            roles.iter().map(|r| format!("#   CREATE ROLE {};\n", crate::sql::names::quote(r))).collect();
+        format!(
+            "# This history names roles that it doesn't make; put these lines into prelude.sql:\n{create}# prelude = [\"prelude.sql\"]\n"
+        )
     };
     // TOML's own quotes: a name may hold quotes or backslashes.
     let (old, first) = (toml::Value::from(old), toml::Value::from(first));

@@ -46,12 +46,16 @@ fn explain(history: &History, plan: &Plan, place: &str) -> Result<(), Error> {
         .and_then(|(f, l)| l.parse::<usize>().ok().map(|l| (f, l)))
         .ok_or_else(|| Error::new(format!("\"{place}\" isn't FILE:LINE")))?;
     let name = file.rsplit('/').next().unwrap_or(file);
-    let found = history.files.iter().find(|f| f.name == name || f.version.as_deref() == Some(name)).ok_or_else(|| {
-        Error::new(format!("no file {file} in {}", history.folder.display())).hint("give the file's name or its version")
-    })?;
-    let statement = found.statements.clone().rfind(|id| history.statements[*id].line <= line).ok_or_else(|| {
-        Error::new(format!("no statement at or above line {line} of {name}"))
-    })?;
+    let found =
+        history.files.iter().find(|f| f.name == name || f.version.as_deref() == Some(name)).ok_or_else(|| {
+            Error::new(format!("no file {file} in {}", history.folder.display()))
+                .hint("give the file's name or its version")
+        })?;
+    let statement = found
+        .statements
+        .clone()
+        .rfind(|id| history.statements[*id].line <= line)
+        .ok_or_else(|| Error::new(format!("no statement at or above line {line} of {name}")))?;
     print(&report::explain(history, statement, &plan.fates[statement], &plan.findings, style()));
     Ok(())
 }

@@ -63,8 +63,9 @@ impl Project {
 
 fn prelude_file(path: &Path) -> Result<ReplayFile> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::new(format!("can't read the prelude {name}: {e}")).hint("see [scratch] in consolidate.toml"))?;
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Error::new(format!("can't read the prelude {name}: {e}")).hint("see [scratch] in consolidate.toml")
+    })?;
     let statements = crate::sql::split::split(&text)
         .into_iter()
         .map(|piece| ReplayStatement {

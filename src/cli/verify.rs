@@ -59,7 +59,11 @@ pub fn could_not_replay(folder: &std::path::Path, is_set: bool, error: ReplayErr
             error
         }
         ReplayError::Failed(failure) => {
-            let file = if failure.in_prelude { failure.file.clone() } else { folder.join(&failure.file).display().to_string() };
+            let file = if failure.in_prelude {
+                failure.file.clone()
+            } else {
+                folder.join(&failure.file).display().to_string()
+            };
             let mut message = failure.message.clone();
             if let Some(detail) = &failure.detail {
                 message.push_str(&format!(" ({detail})"));
@@ -74,7 +78,9 @@ pub fn could_not_replay(folder: &std::path::Path, is_set: bool, error: ReplayErr
 fn hint_for(sqlstate: &str, is_set: bool) -> &'static str {
     match sqlstate {
         _ if is_set => "the consolidated set must replay on an empty database; `consolidate emit` writes it anew",
-        "42704" | "28000" => "what the history takes for granted (roles, types) goes into a prelude: [scratch] prelude, or --prelude FILE",
+        "42704" | "28000" => {
+            "what the history takes for granted (roles, types) goes into a prelude: [scratch] prelude, or --prelude FILE"
+        }
         "42P01" | "3F000" | "42883" => {
             "if something outside the migrations makes it, create it in a prelude: [scratch] prelude, or --prelude FILE"
         }

@@ -36,7 +36,7 @@ impl Grouping {
     /// A kind that doesn't exist, a pattern that isn't one, a version that isn't a number.
     pub fn new(config: &Config, history: &History) -> Result<Grouping> {
         if config.files.is_empty() {
-            let names = history.files.iter().map(|f| name_of_file(f)).collect();
+            let names = history.files.iter().map(name_of_file).collect();
             return Ok(Grouping { rules: None, names });
         }
         let rules: Vec<Rule> = config.files.iter().map(rule).collect::<Result<_>>()?;
@@ -113,10 +113,13 @@ fn by_rule(rules: &[Rule], model: &Model, id: ObjectId) -> Option<usize> {
     }
     match object.parent {
         Some(parent) => by_rule(rules, model, parent),
-        None => rules.iter().position(|r| r.kinds.is_empty() && !nameless && r.fits(None, true, &object.schema, name)).or_else(|| {
-            // Rows, grants and opaque statements go where most of what they name goes: the last of their needs.
-            object.needs.iter().filter(|n| n.on != id).filter_map(|n| by_rule(rules, model, n.on)).max()
-        }),
+        None => rules
+            .iter()
+            .position(|r| r.kinds.is_empty() && !nameless && r.fits(None, true, &object.schema, name))
+            .or_else(|| {
+                // Rows, grants and opaque statements go where most of what they name goes: the last of their needs.
+                object.needs.iter().filter(|n| n.on != id).filter_map(|n| by_rule(rules, model, n.on)).max()
+            }),
     }
 }
 
@@ -178,7 +181,8 @@ fn first_version(history: &History) -> String {
 
 fn count_up(first: &str, by: usize) -> Result<String> {
     let number: u128 = first.parse().map_err(|_| {
-        Error::new(format!("first_version \"{first}\" isn't a number")).hint("use digits only, such as 0001 or 20250101000001")
+        Error::new(format!("first_version \"{first}\" isn't a number"))
+            .hint("use digits only, such as 0001 or 20250101000001")
     })?;
     Ok(format!("{:0width$}", number + by as u128, width = first.len()))
 }

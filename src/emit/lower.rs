@@ -141,8 +141,10 @@ impl<'a> Lowering<'a> {
             }
             Kind::Rows => {
                 let Body::Rows { targets, .. } = &object.body else { return false };
-                let names: Vec<(String, String)> =
-                    targets.iter().map(|t| (schema.objects[*t].schema.clone(), schema.objects[*t].name.clone())).collect();
+                let names: Vec<(String, String)> = targets
+                    .iter()
+                    .map(|t| (schema.objects[*t].schema.clone(), schema.objects[*t].name.clone()))
+                    .collect();
                 choices.left_out.insert(id);
                 for (place, name) in names {
                     self.state_rows(choices, &place, &name);
@@ -209,13 +211,10 @@ impl<'a> Lowering<'a> {
         let global = self.old.globals.iter().enumerate().find(|(_, e)| key_of(e) == *key);
         let Some((position, entry)) = entry.or(global) else { return false };
         let text = statements(entry).join(";\n");
-        self.push_extra(choices, Extra {
-            kind: entry.kind.clone(),
-            schema: entry.schema.clone(),
-            name: entry.name.clone(),
-            text,
-            position,
-        })
+        self.push_extra(
+            choices,
+            Extra { kind: entry.kind.clone(), schema: entry.schema.clone(), name: entry.name.clone(), text, position },
+        )
     }
 
     fn push_extra(&mut self, choices: &mut Choices, extra: Extra) -> bool {
@@ -291,9 +290,8 @@ impl<'a> Lowering<'a> {
                 others.extend(targets.iter().filter(|t| Some(**t) != table).copied());
             }
         }
-        let has_triggers = table.is_some_and(|t| {
-            schema.children(t).iter().any(|c| schema.objects[*c].kind == Kind::Trigger)
-        });
+        let has_triggers =
+            table.is_some_and(|t| schema.children(t).iter().any(|c| schema.objects[*c].kind == Kind::Trigger));
         if let Some(rows) = self.old.rows.iter().find(|r| r.schema == place && r.table == name) {
             if self.second.is_none() && !rows.rows.is_empty() {
                 self.second = (self.again)().ok();
@@ -307,8 +305,7 @@ impl<'a> Lowering<'a> {
                 }
             };
             let position = self.old.entries.len() + table.map_or(0, |t| self.depth(t, 0));
-            let extra =
-                Extra { kind: "TABLE DATA".into(), schema: place.into(), name: name.into(), text, position };
+            let extra = Extra { kind: "TABLE DATA".into(), schema: place.into(), name: name.into(), text, position };
             self.push_extra(choices, extra);
         }
         for other in others {
@@ -346,13 +343,10 @@ impl<'a> Lowering<'a> {
         }
         let Some(text) = position.and_then(set_sequence) else { return false };
         let position = usize::MAX - 2;
-        self.push_extra(choices, Extra {
-            kind: "SEQUENCE SET".into(),
-            schema: place.into(),
-            name: name.into(),
-            text,
-            position,
-        })
+        self.push_extra(
+            choices,
+            Extra { kind: "SEQUENCE SET".into(), schema: place.into(), name: name.into(), text, position },
+        )
     }
 
     /// Whether a materialized view is populated: filled at the end, or stated, which leaves it empty.
@@ -360,17 +354,24 @@ impl<'a> Lowering<'a> {
         let (place, name) = (&difference.schema, &difference.name);
         if difference.old.as_deref() == Some("populated") {
             let text = format!("REFRESH MATERIALIZED VIEW {}.{}", quote(place), quote(name));
-            return self.push_extra(choices, Extra {
-                kind: "MATERIALIZED VIEW DATA".into(),
-                schema: place.clone(),
-                name: name.clone(),
-                text,
-                position: usize::MAX - 3,
-            });
+            return self.push_extra(
+                choices,
+                Extra {
+                    kind: "MATERIALIZED VIEW DATA".into(),
+                    schema: place.clone(),
+                    name: name.clone(),
+                    text,
+                    position: usize::MAX - 3,
+                },
+            );
         }
         let key = ("MATERIALIZED VIEW".to_string(), place.clone(), name.clone());
         let ids = self.owners.get(&key).cloned().unwrap_or_default();
-        ids.into_iter().fold(false, |any, id| self.step_down(choices, id, "it was left empty") || any)
+        let mut progress = false;
+        for id in ids {
+            progress |= self.step_down(choices, id, "it was left empty");
+        }
+        progress
     }
 
     /// Privileges are stated object by object: all grants that reach this one give way, and what they gave elsewhere is

@@ -143,7 +143,8 @@ pub fn prove(
                     let judge = |set: &NewSet| {
                         let files = set_files(set);
                         let new = replay("new", &files, settings, progress).ok()?;
-                        let verdict = Verdict::of((&old_files, &old), (&files, &new), settings, progress, begun).ok()?;
+                        let verdict =
+                            Verdict::of((&old_files, &old), (&files, &new), settings, progress, begun).ok()?;
                         (verdict.kind == VerdictKind::Identical).then_some(verdict)
                     };
                     return Ok(settle(proven, config, &judge));

@@ -1,10 +1,10 @@
 //! Units become files: comments above, the statements, what the session must be set to, blank lines as people leave them.
 
+use super::Choices;
 use super::arrange::arrange;
 use super::group::Grouping;
 use super::text::Texts;
 use super::unit::Owner;
-use super::Choices;
 use crate::history::{History, Statement};
 use crate::replay::Model;
 use crate::schema::{Context, ObjectId};
@@ -179,7 +179,9 @@ impl<'a> Writer<'a> {
     fn is_tight(&self, id: ObjectId, source: &Statement) -> bool {
         let lead = &self.history.files[source.file].text[source.piece.lead.clone()];
         let object = &self.model.schema.objects[id];
-        let follows = self.last.is_some_and(|(last, kind)| last + 1 == object.source || last == object.source || kind == object.kind);
+        let follows = self
+            .last
+            .is_some_and(|(last, kind)| last + 1 == object.source || last == object.source || kind == object.kind);
         follows && lead.matches('\n').count() < 2
     }
 
@@ -206,7 +208,7 @@ impl<'a> Writer<'a> {
         blocks.iter_mut().for_each(|b| *b = b.replace("-- no-transaction\n", ""));
         blocks.retain(|b| !b.is_empty());
         let heads_file = source.piece.lead.start == 0 && !lead.starts_with('\n') && !blocks.is_empty();
-        if heads_file && (open && blocks.len() > 1 || !open) && !is_banner(&blocks[0]) {
+        if heads_file && (!open || blocks.len() > 1) && !is_banner(&blocks[0]) {
             blocks.remove(0);
         }
         let last = blocks.len();
@@ -226,7 +228,9 @@ impl<'a> Writer<'a> {
         if wanted.search_path != self.context.search_path {
             settings.push(match &wanted.search_path {
                 Some(path) if path.is_empty() => "SET search_path = ''".to_string(),
-                Some(path) => format!("SET search_path = {}", path.iter().map(|s| quote(s)).collect::<Vec<_>>().join(", ")),
+                Some(path) => {
+                    format!("SET search_path = {}", path.iter().map(|s| quote(s)).collect::<Vec<_>>().join(", "))
+                }
                 None => "RESET search_path".to_string(),
             });
         }

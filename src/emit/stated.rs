@@ -25,11 +25,7 @@ pub fn keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
     };
     let name = object.name.clone();
     match object.kind {
-        Kind::Table => vec![
-            key("TABLE", name.clone()),
-            key("ROW SECURITY", name.clone()),
-            key("TABLE ATTACH", name),
-        ],
+        Kind::Table => vec![key("TABLE", name.clone()), key("ROW SECURITY", name.clone()), key("TABLE ATTACH", name)],
         Kind::Sequence => vec![key("SEQUENCE", name.clone()), key("SEQUENCE OWNED BY", name)],
         Kind::Default => {
             let column = object.parent.map(|c| (schema.objects[c].name.clone(), schema.objects[c].parent));
@@ -82,7 +78,8 @@ fn acl_keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
         let tag = tag.replacen("MATERIALIZED VIEW ", "TABLE ", 1).replacen("VIEW ", "TABLE ", 1);
         keys.push(("ACL".into(), place.clone(), tag));
         for column in atom.privileges.iter().flat_map(|p| &p.columns) {
-            let name = format!("COLUMN {}.{}", quote(&schema.objects[atom.target].name), quote(&schema.objects[*column].name));
+            let name =
+                format!("COLUMN {}.{}", quote(&schema.objects[atom.target].name), quote(&schema.objects[*column].name));
             keys.push(("ACL".into(), place.clone(), name));
         }
     }
@@ -150,7 +147,8 @@ pub fn insert(
     let wanted: Vec<usize> = (0..rows.columns.len())
         .filter(|i| {
             let line = line_of(&rows.columns[*i].0);
-            !line.contains(" GENERATED ALWAYS AS (") && !(all_volatile(*i) && line.contains(" DEFAULT "))
+            let by_default = all_volatile(*i) && line.contains(" DEFAULT ");
+            !(line.contains(" GENERATED ALWAYS AS (") || by_default)
         })
         .collect();
     if rows.rows.is_empty() || wanted.is_empty() {
@@ -178,11 +176,8 @@ pub fn insert(
     let lines: Vec<String> = (0..rows.rows.len())
         .map(|n| format!("    ({})", wanted.iter().map(|i| value(n, *i)).collect::<Vec<_>>().join(", ")))
         .collect();
-    let insert = format!(
-        "INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE VALUES\n{}",
-        names.join(", "),
-        lines.join(",\n")
-    );
+    let insert =
+        format!("INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE VALUES\n{}", names.join(", "), lines.join(",\n"));
     if has_triggers {
         let switch = |word: &str| format!("ALTER TABLE {table} {word} TRIGGER USER");
         Ok(vec![switch("DISABLE"), insert, switch("ENABLE")])
@@ -204,7 +199,9 @@ fn is_shared(snapshot: &Snapshot, rows: &TableRows, value: &str) -> bool {
 /// Which cells differ from run to run. Rows are matched in the order of those columns that hold the same values in both.
 fn volatile_cells(rows: &TableRows, twin: Option<&TableRows>) -> Vec<Vec<bool>> {
     let none = || rows.rows.iter().map(|r| vec![false; r.len()]).collect();
-    let Some(twin) = twin.filter(|t| t.rows.len() == rows.rows.len() && t.columns == rows.columns) else { return none() };
+    let Some(twin) = twin.filter(|t| t.rows.len() == rows.rows.len() && t.columns == rows.columns) else {
+        return none();
+    };
     let column = |of: &TableRows, i: usize| {
         let mut values: Vec<Option<String>> = of.rows.iter().map(|r| r[i].clone()).collect();
         values.sort();

@@ -43,9 +43,7 @@ impl Texts<'_> {
     }
 
     fn table_is_edited(&self, id: ObjectId, table: &Table) -> bool {
-        let inside = |o: ObjectId| {
-            self.split.contains(&o) || self.schema.objects[o].edited || self.needs_name(id, o)
-        };
+        let inside = |o: ObjectId| self.split.contains(&o) || self.schema.objects[o].edited || self.needs_name(id, o);
         self.schema.objects[id].edited
             || self.constraints_inside(table).into_iter().any(inside)
             || table.elements.iter().filter_map(|e| e.object).any(|o| self.schema.objects[o].edited)
@@ -167,8 +165,13 @@ impl Texts<'_> {
                 }
                 let chosen = make_name(&object.name, Some(&self.schema.objects[column].name), "seq");
                 if chosen != sequence.name && self.makes_sequence(column) {
-                    let schema = if object.schema == "public" { String::new() } else { format!("{}.", quote(&object.schema)) };
-                    renames.push(format!("ALTER SEQUENCE {schema}{} RENAME TO {}", quote(&chosen), quote(&sequence.name)));
+                    let schema =
+                        if object.schema == "public" { String::new() } else { format!("{}.", quote(&object.schema)) };
+                    renames.push(format!(
+                        "ALTER SEQUENCE {schema}{} RENAME TO {}",
+                        quote(&chosen),
+                        quote(&sequence.name)
+                    ));
                 }
             }
         }
@@ -207,13 +210,13 @@ impl Texts<'_> {
         }
         let kinds: HashSet<Kind> = grant.atoms.iter().map(|a| self.schema.objects[a.target].kind).collect();
         let relations = [Kind::Table, Kind::View, Kind::MaterializedView, Kind::ForeignTable];
-        let alike = |kind: Kind| kinds.contains(&kind) || (relations.contains(&kind) && relations.iter().any(|k| kinds.contains(k)));
+        let alike = |kind: Kind| {
+            kinds.contains(&kind) || (relations.contains(&kind) && relations.iter().any(|k| kinds.contains(k)))
+        };
         let _ = id;
         self.schema.live().all(|o| {
             let object = &self.schema.objects[o];
-            !alike(object.kind)
-                || !grant.all_in.contains(&object.schema)
-                || grant.atoms.iter().any(|a| a.target == o)
+            !alike(object.kind) || !grant.all_in.contains(&object.schema) || grant.atoms.iter().any(|a| a.target == o)
         })
     }
 
@@ -260,13 +263,16 @@ impl Texts<'_> {
     ) -> String {
         let context = &self.schema.objects[id].context;
         let names: Vec<String> = targets.iter().map(|t| self.schema.reference(*t, context)).collect();
-        let roles: Vec<String> =
-            grantees.iter().map(|g| if g.chars().all(|c| c.is_uppercase() || c == '_') { g.clone() } else { quote(g) }).collect();
+        let roles: Vec<String> = grantees
+            .iter()
+            .map(|g| if g.chars().all(|c| c.is_uppercase() || c == '_') { g.clone() } else { quote(g) })
+            .collect();
         let (verb, preposition) = if grant.is_grant { ("GRANT", "TO") } else { ("REVOKE", "FROM") };
         let option_for = if !grant.is_grant && grant.grant_option { "GRANT OPTION FOR " } else { "" };
         let with = if grant.is_grant && grant.grant_option { " WITH GRANT OPTION" } else { "" };
         let roles = roles.join(", ");
-        let line = format!("{verb} {option_for}{privileges} ON {word} {} {preposition} {roles}{with}", names.join(", "));
+        let line =
+            format!("{verb} {option_for}{privileges} ON {word} {} {preposition} {roles}{with}", names.join(", "));
         if line.len() <= 100 {
             return line;
         }

@@ -105,11 +105,8 @@ fn anchors(history: &History, model: &Model, owners: &[ObjectId]) -> HashMap<Obj
 /// before them, later ones come after.
 fn order_rows(model: &Model, owners: &[ObjectId], index: &HashMap<ObjectId, usize>, units: &mut [Unit]) {
     let schema = &model.schema;
-    let rows: Vec<ObjectId> = owners
-        .iter()
-        .copied()
-        .filter(|id| matches!(schema.objects[*id].kind, Kind::Rows | Kind::Opaque))
-        .collect();
+    let rows: Vec<ObjectId> =
+        owners.iter().copied().filter(|id| matches!(schema.objects[*id].kind, Kind::Rows | Kind::Opaque)).collect();
     for pair in rows.windows(2) {
         units[index[&pair[1]]].needs.insert(index[&pair[0]]);
     }
@@ -118,8 +115,11 @@ fn order_rows(model: &Model, owners: &[ObjectId], index: &HashMap<ObjectId, usiz
         for child in targets.iter().flat_map(|t| schema.children(*t)) {
             let Some(unit) = index.get(&child).copied() else { continue };
             if matches!(schema.objects[child].kind, Kind::Trigger | Kind::Rule) {
-                let (first, second) =
-                    if schema.objects[child].born < schema.objects[*id].born { (unit, index[id]) } else { (index[id], unit) };
+                let (first, second) = if schema.objects[child].born < schema.objects[*id].born {
+                    (unit, index[id])
+                } else {
+                    (index[id], unit)
+                };
                 units[second].needs.insert(first);
             }
         }
@@ -127,7 +127,8 @@ fn order_rows(model: &Model, owners: &[ObjectId], index: &HashMap<ObjectId, usiz
     for id in owners {
         let object = &schema.objects[*id];
         let after_rows = (object.kind == Kind::Setting && object.name == "population")
-            || (object.kind == Kind::Table && matches!(&object.body, Body::Table(t) if t.head.to_lowercase().contains("select")));
+            || (object.kind == Kind::Table
+                && matches!(&object.body, Body::Table(t) if t.head.to_lowercase().contains("select")));
         if after_rows {
             let before = rows.iter().filter(|r| schema.objects[**r].source < object.source);
             units[index[id]].needs.extend(before.map(|r| index[r]));

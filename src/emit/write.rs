@@ -46,8 +46,11 @@ pub fn check(folder: &Path, force: bool) -> Result<()> {
     }
     let shown = strangers.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
     let more = if strangers.len() > 5 { format!(" and {} more", strangers.len() - 5) } else { String::new() };
-    Err(Error::new(format!("{} holds files that consolidate didn't write, or that were changed since: {shown}{more}", folder.display()))
-        .hint("move them away, name another folder with --new, or replace them with --force"))
+    Err(Error::new(format!(
+        "{} holds files that consolidate didn't write, or that were changed since: {shown}{more}",
+        folder.display()
+    ))
+    .hint("move them away, name another folder with --new, or replace them with --force"))
 }
 
 /// What a write did.
@@ -81,8 +84,7 @@ pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
         .filter(|f| fs::read_to_string(folder.join(&f.name)).ok().as_ref() != Some(&f.text))
         .map(|f| f.name.clone())
         .collect();
-    let removed: Vec<String> =
-        present.into_iter().filter(|name| !set.files.iter().any(|f| f.name == *name)).collect();
+    let removed: Vec<String> = present.into_iter().filter(|name| !set.files.iter().any(|f| f.name == *name)).collect();
     let changes = Changes { written, removed };
     if changes.is_empty() && folder.join(MANIFEST).exists() {
         return Ok(changes);

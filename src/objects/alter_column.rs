@@ -11,7 +11,13 @@ use pg_query::protobuf::{AlterTableCmd, AlterTableType as T};
 
 impl Replay<'_> {
     /// Folds an ALTER COLUMN; false if it must stay an ALTER.
-    pub(crate) fn alter_column(&mut self, table: ObjectId, subtype: T, command: &AlterTableCmd, segment: &Segment) -> bool {
+    pub(crate) fn alter_column(
+        &mut self,
+        table: ObjectId,
+        subtype: T,
+        command: &AlterTableCmd,
+        segment: &Segment,
+    ) -> bool {
         let Some(column) = self.schema.child(table, Kind::Column, &command.name) else { return false };
         if !matches!(self.schema.objects[column].body, Body::Column(_)) {
             return false;
@@ -145,9 +151,8 @@ impl Replay<'_> {
         type_only.raw_default = None;
         let mut needs: Vec<Need> = self.needs(&type_only, None);
         // The column's own default, sequence and schema stay needed; the old type doesn't.
-        let keep = |n: &Need, schema: &crate::schema::Schema| {
-            !matches!(schema.objects[n.on].kind, Kind::Type | Kind::Domain)
-        };
+        let keep =
+            |n: &Need, schema: &crate::schema::Schema| !matches!(schema.objects[n.on].kind, Kind::Type | Kind::Domain);
         needs.extend(self.schema.objects[column].needs.iter().filter(|n| keep(n, &self.schema)).copied());
         self.schema.clear_needs(column);
         self.schema.add_needs(column, needs);

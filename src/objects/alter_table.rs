@@ -97,6 +97,11 @@ impl Replay<'_> {
             T::AtDisableRowSecurity => self.drop_setting(table, "row security"),
             T::AtNoForceRowSecurity => self.drop_setting(table, "forced row security"),
             T::AtDropCluster => self.drop_setting(table, "cluster"),
+            // Around rows that come in: they keep their place among the statements that change rows.
+            T::AtDisableTrigAll | T::AtDisableTrigUser | T::AtEnableTrigAll | T::AtEnableTrigUser => {
+                self.among_rows(table, segment.alone.clone());
+                true
+            }
             T::AtResetRelOptions | T::AtSetRelOptions => false,
             _ => self.alter_column(table, subtype, command, segment),
         }
@@ -117,7 +122,9 @@ impl Replay<'_> {
     }
 
     fn add_column(&mut self, table: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
-        let Some(NodeEnum::ColumnDef(column)) = command.def.as_ref().and_then(|d| d.node.as_ref()) else { return false };
+        let Some(NodeEnum::ColumnDef(column)) = command.def.as_ref().and_then(|d| d.node.as_ref()) else {
+            return false;
+        };
         if self.schema.column(table, &column.colname).is_some() {
             self.mark(Mark::Noop(format!("column {} is already there", column.colname)));
             return true;
@@ -258,7 +265,9 @@ fn key(command: &AlterTableCmd) -> String {
         T::AtClusterOn => "cluster".into(),
         T::AtReplicaIdentity => "replica identity".into(),
         T::AtSetLogged | T::AtSetUnLogged => "logged".into(),
-        T::AtEnableTrig | T::AtEnableAlwaysTrig | T::AtEnableReplicaTrig | T::AtDisableTrig => format!("trigger {name}"),
+        T::AtEnableTrig | T::AtEnableAlwaysTrig | T::AtEnableReplicaTrig | T::AtDisableTrig => {
+            format!("trigger {name}")
+        }
         T::AtEnableRule | T::AtEnableAlwaysRule | T::AtEnableReplicaRule | T::AtDisableRule => format!("rule {name}"),
         T::AtSetStatistics => format!("statistics {name}"),
         T::AtSetStorage => format!("storage {name}"),
@@ -267,7 +276,8 @@ fn key(command: &AlterTableCmd) -> String {
         other => {
             // Options and partitions add up rather than replace each other, so each statement has a key of its own.
             let word = format!("{other:?}").trim_start_matches("At").to_lowercase();
-            let what = command.def.as_ref().map(|d| format!("{:x}", fingerprint(&format!("{d:?}")))).unwrap_or_default();
+            let what =
+                command.def.as_ref().map(|d| format!("{:x}", fingerprint(&format!("{d:?}")))).unwrap_or_default();
             format!("{word} {name}{what}")
         }
     }
@@ -309,9 +319,10 @@ fn one_line(head: &str) -> String {
 /// ALTER TABLE [IF EXISTS] [ONLY] name [*] ...
 fn first_command(text: &str, tokens: &[Token]) -> Option<usize> {
     let mut at = 1;
-    while ["table", "index", "view", "sequence", "materialized", "foreign", "type"].iter().any(|w| {
-        tokens.get(at).is_some_and(|t| t.is(text, w))
-    }) && at < 3
+    while ["table", "index", "view", "sequence", "materialized", "foreign", "type"]
+        .iter()
+        .any(|w| tokens.get(at).is_some_and(|t| t.is(text, w)))
+        && at < 3
     {
         at += 1;
         if !tokens.get(at - 1)?.is(text, "materialized") && !tokens.get(at - 1)?.is(text, "foreign") {

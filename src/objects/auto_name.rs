@@ -57,7 +57,13 @@ impl Replay<'_> {
     }
 
     /// A free name for a constraint in its schema; one with an index must be free as a relation too.
-    pub(crate) fn choose_constraint_name(&self, schema: &str, first: &str, second: Option<&str>, label: &str) -> String {
+    pub(crate) fn choose_constraint_name(
+        &self,
+        schema: &str,
+        first: &str,
+        second: Option<&str>,
+        label: &str,
+    ) -> String {
         self.choose(schema, first, second, label, true)
     }
 
@@ -68,7 +74,8 @@ impl Replay<'_> {
             let name = make_name(first, second, &with_number);
             let place = Qualified { schema: Some(schema.to_string()), name: name.clone() };
             let relation = self.schema.relation(&place, &[]).is_some();
-            if !relation && !(constraint && self.has_constraint(schema, &name)) {
+            let taken = relation || (constraint && self.has_constraint(schema, &name));
+            if !taken {
                 return name;
             }
             number += 1;
@@ -76,9 +83,10 @@ impl Replay<'_> {
     }
 
     fn has_constraint(&self, schema: &str, name: &str) -> bool {
-        self.schema.objects.iter().any(|o| {
-            o.kind == Kind::Constraint && o.died.is_none() && o.name == name && o.schema == schema
-        })
+        self.schema
+            .objects
+            .iter()
+            .any(|o| o.kind == Kind::Constraint && o.died.is_none() && o.name == name && o.schema == schema)
     }
 
     /// The name of an index without one.
@@ -117,7 +125,9 @@ fn figure_name(node: &NodeEnum) -> Option<(String, bool)> {
             let inner = cast.arg.as_ref().and_then(|a| a.node.as_ref()).and_then(figure_name);
             match inner {
                 Some((name, true)) => Some((name, true)),
-                _ => cast.type_name.as_ref().and_then(|t| crate::sql::names::strings(&t.names).pop()).map(|n| (n, false)),
+                _ => {
+                    cast.type_name.as_ref().and_then(|t| crate::sql::names::strings(&t.names).pop()).map(|n| (n, false))
+                }
             }
         }
         NodeEnum::CollateClause(c) => c.arg.as_ref().and_then(|a| a.node.as_ref()).and_then(figure_name),

@@ -23,7 +23,7 @@ mod trigger;
 mod types;
 mod view;
 
-pub use element::{Column, Constraint, Element, Piece, PieceKind, Place, Table};
 pub use constraint::name_addition;
 pub use default_privileges::DefaultGrant;
+pub use element::{Column, Constraint, Element, Piece, PieceKind, Place, Table};
 pub use grant::{Atom, GrantBody, Privilege};

@@ -98,7 +98,8 @@ impl Replay<'_> {
         let kind = Kind::of_object_type(statement.kind)?;
         let mut name = names::strings(&statement.defnames);
         if kind == Kind::Operator {
-            let types: Vec<String> = ["leftarg", "rightarg"].iter().map(|side| self.option_type(statement, side)).collect();
+            let types: Vec<String> =
+                ["leftarg", "rightarg"].iter().map(|side| self.option_type(statement, side)).collect();
             let last = name.last_mut()?;
             *last = format!("{last}({})", types.join(", "));
         }
@@ -151,6 +152,13 @@ impl Replay<'_> {
                 global(Kind::UserMapping, &format!("{user} {}", s.servername))
             }
             N::DropUserMappingStmt(s) => return self.drop_user_mapping(s),
+            N::DropSubscriptionStmt(s) => {
+                match global(Kind::Subscription, &s.subname) {
+                    Some(id) => self.end(id, None, true),
+                    None => self.missing(1, 1, s.missing_ok, "drops what isn't there"),
+                }
+                return true;
+            }
             N::AlterTsconfigurationStmt(s) => in_schema(Kind::TextSearchConfiguration, &s.cfgname),
             N::AlterTsdictionaryStmt(s) => in_schema(Kind::TextSearchDictionary, &s.dictname),
             N::AlterStatsStmt(s) => in_schema(Kind::Statistics, &s.defnames),

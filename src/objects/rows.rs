@@ -82,7 +82,20 @@ impl Replay<'_> {
         needs
     }
 
-    fn add_rows(&mut self, targets: Vec<ObjectId>, mut needs: Vec<Need>) {
+    /// A statement that changes no row itself, but how those of a table come in.
+    pub(crate) fn among_rows(&mut self, table: ObjectId, text: String) {
+        let edited = text != self.text;
+        self.add_rows_as(vec![table], Vec::new(), text);
+        if let Some(object) = self.schema.objects.last_mut() {
+            object.edited |= edited;
+        }
+    }
+
+    fn add_rows(&mut self, targets: Vec<ObjectId>, needs: Vec<Need>) {
+        self.add_rows_as(targets, needs, self.text.to_string());
+    }
+
+    fn add_rows_as(&mut self, targets: Vec<ObjectId>, mut needs: Vec<Need>, text: String) {
         let Some(first) = targets.first().copied() else { return };
         needs.retain(|n| !targets.contains(&n.on));
         for on in &targets {
@@ -90,7 +103,7 @@ impl Replay<'_> {
             needs.push(Need { on: *on, strength });
         }
         let place = (self.schema.objects[first].schema.clone(), self.schema.objects[first].name.clone());
-        let body = Body::Rows { text: self.text.to_string(), targets };
+        let body = Body::Rows { text, targets };
         self.create(New { needs, ..New::in_schema(Kind::Rows, place, body) });
     }
 
@@ -133,9 +146,11 @@ impl Replay<'_> {
         if !plain || (aggregates && select.group_clause.is_empty()) {
             return None;
         }
-        let empty = from.relations.iter().filter_map(|r| self.schema.relation(r, &path)).find(|id| {
-            self.schema.objects[*id].kind == Kind::Table && !self.has_rows(*id)
-        })?;
+        let empty = from
+            .relations
+            .iter()
+            .filter_map(|r| self.schema.relation(r, &path))
+            .find(|id| self.schema.objects[*id].kind == Kind::Table && !self.has_rows(*id))?;
         Some(format!("{} has no rows in a fresh database", self.schema.display(empty)))
     }
 

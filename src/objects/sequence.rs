@@ -75,7 +75,9 @@ impl Replay<'_> {
     pub(crate) fn rows_of_sequence(&mut self, found: &crate::sql::walk::References) {
         let path = self.path();
         let sequence = found.relations.iter().filter_map(|r: &Qualified| self.schema.relation(r, &path)).next();
-        let Some(sequence) = sequence else { return self.keep_effects("moves a sequence that this history didn't make") };
+        let Some(sequence) = sequence else {
+            return self.keep_effects("moves a sequence that this history didn't make");
+        };
         let place = (self.schema.objects[sequence].schema.clone(), self.schema.objects[sequence].name.clone());
         let mut needs = self.needs_of_references(found, None);
         needs.retain(|n| n.on != sequence);

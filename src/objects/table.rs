@@ -18,9 +18,8 @@ impl Replay<'_> {
         if statement.if_not_exists && self.relation(range).is_some() {
             return self.mark(Mark::Noop("the table is already there".into()));
         }
-        let (table, texts) = cut(&self.text).unwrap_or_else(|| {
-            (Table { head: self.text.to_string(), ..Table::default() }, Vec::new())
-        });
+        let (table, texts) =
+            cut(&self.text).unwrap_or_else(|| (Table { head: self.text.to_string(), ..Table::default() }, Vec::new()));
         let mut outer = statement.clone();
         outer.table_elts.clear();
         let needs = self.needs(&NodeEnum::CreateStmt(outer), None);

@@ -128,11 +128,7 @@ pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
         findings,
         fates,
         warnings: warnings::find(&cx),
-        before: Size {
-            files: history.files.len(),
-            statements: history.statements.len(),
-            lines: history.lines(),
-        },
+        before: Size { files: history.files.len(), statements: history.statements.len(), lines: history.lines() },
         after: Size { files: set.files.len(), statements: set.statements(), lines: set.lines() },
     })
 }
@@ -156,14 +152,7 @@ impl Cx<'_> {
     /// A finding about an object.
     fn about(&self, rule: Rule, id: ObjectId, born: At, died: Option<At>, note: String) -> Finding {
         let object = &self.model.schema.objects[id];
-        Finding {
-            rule,
-            kind: object.kind.word().to_string(),
-            object: self.model.schema.display(id),
-            born,
-            died,
-            note,
-        }
+        Finding { rule, kind: object.kind.word().to_string(), object: self.model.schema.display(id), born, died, note }
     }
 
     /// Where an object was born.

@@ -16,7 +16,13 @@ pub fn find(cx: &Cx) -> Vec<Finding> {
                 Some(_) => "their table is dropped",
                 None => "all rows of the table go",
             };
-            findings.push(cx.about(Rule::DeadRows, event.object, cx.birth(event.object), Some(cx.place(event)), note.into()));
+            findings.push(cx.about(
+                Rule::DeadRows,
+                event.object,
+                cx.birth(event.object),
+                Some(cx.place(event)),
+                note.into(),
+            ));
         }
     }
     for (statement, mark) in &cx.model.ledger.marks {

@@ -42,8 +42,7 @@ fn rollbacks(cx: &Cx) -> Vec<Warning> {
         .map(|(s, _)| *s)
         .collect();
     for (number, file) in cx.history.files.iter().enumerate().skip(1) {
-        let events: Vec<_> =
-            cx.model.ledger.events.iter().filter(|e| file_of(e.statement) == number).collect();
+        let events: Vec<_> = cx.model.ledger.events.iter().filter(|e| file_of(e.statement) == number).collect();
         let only_ends = !events.is_empty() && events.iter().all(|e| matches!(e.what, What::Died(_)));
         let all_end = file.statements.clone().all(|s| idle.contains(&s) || events.iter().any(|e| e.statement == s));
         if !only_ends || !all_end {

@@ -83,6 +83,9 @@ mod tests {
     fn handlers_that_do_something_are_not() {
         assert_eq!(without_handlers("DO $$ BEGIN x; EXCEPTION WHEN others THEN DELETE FROM t; END $$"), None);
         assert_eq!(without_handlers("DO $$ BEGIN x; END $$"), None);
-        assert_eq!(without_handlers("CREATE FUNCTION f() RETURNS void AS $$ BEGIN EXCEPTION WHEN others THEN NULL; END $$"), None);
+        assert_eq!(
+            without_handlers("CREATE FUNCTION f() RETURNS void AS $$ BEGIN EXCEPTION WHEN others THEN NULL; END $$"),
+            None
+        );
     }
 }

@@ -216,7 +216,10 @@ impl Replay<'_> {
 
     /// A part of a type or domain that the model keeps as text: the ALTER is kept as it is.
     fn rename_within(&mut self, statement: &RenameStmt, table: Option<ObjectId>) {
-        let target = table.or_else(|| statement.object.as_deref().and_then(|o| self.locate(Kind::Type, o)));
+        let name = statement.relation.as_ref().map(names::range_var).unwrap_or_default();
+        let target = table
+            .or_else(|| self.schema.type_of(&name, &self.path()))
+            .or_else(|| statement.object.as_deref().and_then(|o| self.locate(Kind::Type, o)));
         match target {
             Some(id) => {
                 self.attach(id, Kind::Setting, &format!("rename {}", statement.subname), Vec::new());
@@ -252,12 +255,30 @@ impl Replay<'_> {
         if kind == Kind::Column {
             self.rename_key_columns(id, &from, to);
         }
+        let was = self.schema.display(id);
         self.schema.change_name(id, |o| o.name = to.to_string());
+        self.rename_argument_types(id, &was);
         if kind == Kind::Constraint {
             self.rename_constraint(id, to);
         }
         self.folded(id, format!("renamed from {}", quote(&from)));
         self.touch_table_of(id);
+    }
+
+    /// Routines are known by the types of their arguments, under the names of now.
+    fn rename_argument_types(&mut self, id: ObjectId, was: &str) {
+        let is = self.schema.display(id);
+        for (dependent, _) in self.schema.dependents(id) {
+            let Some(arguments) = self.schema.objects[dependent].arguments.clone() else { continue };
+            let renamed: Vec<String> = arguments
+                .split(", ")
+                .map(|a| match a.strip_prefix(was) {
+                    Some(rest) if rest.is_empty() || rest == "[]" => format!("{is}{rest}"),
+                    _ => a.to_string(),
+                })
+                .collect();
+            self.schema.change_name(dependent, |o| o.arguments = Some(renamed.join(", ")));
+        }
     }
 
     /// A constraint keeps its name, so the columns that its automatic name would have now must be known.
@@ -366,6 +387,8 @@ impl Replay<'_> {
             self.edit_text(dependent, &edit);
         }
         self.move_to_schema(id, &from, &to);
+        let was = format!("{}.{}", quote(&from), quote(&name));
+        self.rename_argument_types(id, &was);
         if let Some(on) = self.schema.global(Kind::Schema, &to) {
             self.schema.add_needs(id, [Need { on, strength: Strength::Normal }]);
         }

@@ -117,7 +117,11 @@ impl Replay<'_> {
                 let name = parts.pop()?;
                 let table = names::qualified(&parts);
                 let parent = self.schema.relation(&table, &path).or_else(|| self.schema.type_of(&table, &path))?;
-                if kind == Kind::Column { self.schema.column(parent, &name) } else { self.schema.child(parent, kind, &name) }
+                if kind == Kind::Column {
+                    self.schema.column(parent, &name)
+                } else {
+                    self.schema.child(parent, kind, &name)
+                }
             }
             crate::schema::Namespace::Schema => {
                 if matches!(kind, Kind::OperatorClass | Kind::OperatorFamily) && parts.len() > 1 {
@@ -228,9 +232,8 @@ impl Replay<'_> {
                 let by_alias = found.aliases.iter().filter(|(a, _)| a == alias);
                 let mut tables: Vec<ObjectId> = by_alias.filter_map(|(_, r)| self.schema.relation(r, &path)).collect();
                 tables.extend(relations.iter().copied().filter(|r| self.schema.objects[*r].name == *alias));
-                tables.extend(own.filter(|o| {
-                    self.schema.objects[*o].name == *alias || alias == "new" || alias == "old"
-                }));
+                tables
+                    .extend(own.filter(|o| self.schema.objects[*o].name == *alias || alias == "new" || alias == "old"));
                 tables
             }
         };

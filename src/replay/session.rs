@@ -135,7 +135,8 @@ impl Replay<'_> {
             return self.rows_of_sequence(&found);
         }
         let text = self.text.to_string();
-        let writes = lex_code(&text).iter().any(|t| ["insert", "update", "delete", "merge"].iter().any(|w| t.is(&text, w)));
+        let writes =
+            lex_code(&text).iter().any(|t| ["insert", "update", "delete", "merge"].iter().any(|w| t.is(&text, w)));
         if select.with_clause.is_some() && writes {
             return self.rows_of_with(&found);
         }
@@ -174,9 +175,32 @@ fn set_config(select: &SelectStmt) -> Option<(String, String, bool)> {
 /// Functions of PostgreSQL's own that change nothing that a dump or a row shows.
 fn is_harmless(name: &str) -> bool {
     const NAMES: &[&str] = &[
-        "now", "count", "min", "max", "sum", "avg", "coalesce", "version", "current_setting", "set_config", "pg_sleep",
-        "pg_advisory_lock", "pg_advisory_unlock", "pg_advisory_xact_lock", "pg_try_advisory_lock", "format", "to_regclass",
-        "exists", "lower", "upper", "concat", "string_agg", "array_agg", "pg_notify", "txid_current", "clock_timestamp",
+        "now",
+        "count",
+        "min",
+        "max",
+        "sum",
+        "avg",
+        "coalesce",
+        "version",
+        "current_setting",
+        "set_config",
+        "pg_sleep",
+        "pg_advisory_lock",
+        "pg_advisory_unlock",
+        "pg_advisory_xact_lock",
+        "pg_try_advisory_lock",
+        "format",
+        "to_regclass",
+        "exists",
+        "lower",
+        "upper",
+        "concat",
+        "string_agg",
+        "array_agg",
+        "pg_notify",
+        "txid_current",
+        "clock_timestamp",
     ];
     NAMES.contains(&name)
 }

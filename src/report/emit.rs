@@ -90,8 +90,7 @@ pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
         Written::Files(changes) => changes.clone(),
         Written::Unchanged | Written::Nothing => Changes::default(),
     };
-    let lowered: Vec<Value> =
-        proven.lowered.iter().map(|l| json!({ "object": l.object, "why": l.why })).collect();
+    let lowered: Vec<Value> = proven.lowered.iter().map(|l| json!({ "object": l.object, "why": l.why })).collect();
     json!({
         "verdict": proven.verdict.kind,
         "files": { "history": history.files.len(), "set": proven.set.files.len() },

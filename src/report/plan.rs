@@ -115,10 +115,8 @@ fn totals(plan: &Plan, style: Style) -> String {
         *counts.entry(fate.kind).or_default() += 1;
     }
     let mut out = format!("{}\n", style.bold("Fates of the statements"));
-    let sum: Vec<String> = FateKind::ALL
-        .iter()
-        .filter_map(|k| counts.get(k).map(|n| format!("{n} {}", fate_word(*k))))
-        .collect();
+    let sum: Vec<String> =
+        FateKind::ALL.iter().filter_map(|k| counts.get(k).map(|n| format!("{n} {}", fate_word(*k)))).collect();
     out.push_str(&wrap(&format!("  {} = {}", sum.join(" + "), plan.fates.len())));
     out.push('\n');
     out.push_str(&format!("{}                 before     after\n", style.bold("Totals")));
@@ -150,7 +148,8 @@ pub fn fate_word(kind: FateKind) -> &'static str {
 /// One statement's fate for people.
 pub fn explain(history: &History, statement: usize, fate: &Fate, findings: &[Finding], style: Style) -> String {
     let at = history.at(statement);
-    let mut out = format!("{}  {}\n", style.bold(&at.to_string()), crate::replay::first_words(history.text(statement), 10));
+    let mut out =
+        format!("{}  {}\n", style.bold(&at.to_string()), crate::replay::first_words(history.text(statement), 10));
     out.push_str(&format!("{}: {}\n", fate_word(fate.kind), fate.why));
     for finding in findings.iter().filter(|f| f.born == at || f.died.as_ref() == Some(&at)) {
         let died = finding.died.as_ref().map_or_else(String::new, |d| format!(" → {d}"));
@@ -165,7 +164,10 @@ pub fn json(plan: &Plan) -> Value {
     let mut fates: serde_json::Map<String, Value> = serde_json::Map::new();
     for kind in FateKind::ALL {
         let count = plan.fates.iter().filter(|f| f.kind == *kind).count();
-        fates.insert(serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default(), json!(count));
+        fates.insert(
+            serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default(),
+            json!(count),
+        );
     }
     json!({
         "totals": {

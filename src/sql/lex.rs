@@ -90,7 +90,9 @@ pub fn token_at(sql: &str, at: usize) -> (TokenKind, usize) {
         b'b' | b'B' | b'x' | b'X' | b'n' | b'N' if next == Some(b'\'') => {
             (TokenKind::Literal, quoted_end(bytes, at + 2, b'\'', false))
         }
-        b'0'..=b'9' => (TokenKind::Number, while_at(bytes, at, |b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_')),
+        b'0'..=b'9' => {
+            (TokenKind::Number, while_at(bytes, at, |b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_'))
+        }
         b if is_word_start(b) => (TokenKind::Word, while_at(bytes, at, is_word)),
         b if b"+-*/<>=~!@#%^&|`?".contains(&b) => (TokenKind::Symbol, operator_end(bytes, at)),
         b':' if next == Some(b':') || next == Some(b'=') => (TokenKind::Symbol, at + 2),
@@ -187,7 +189,8 @@ mod tests {
     #[test]
     fn strings_comments_and_dollar_quotes_are_one_token_each() {
         let sql = "a/* x /* y */ z */'it''s' E'\\'' $f$ ; $f$ \"q\"\"r\" b--c\n$1::int";
-        let want = ["a", "/* x /* y */ z */", "'it''s'", "E'\\''", "$f$ ; $f$", "\"q\"\"r\"", "b", "--c", "$1", "::", "int"];
+        let want =
+            ["a", "/* x /* y */ z */", "'it''s'", "E'\\''", "$f$ ; $f$", "\"q\"\"r\"", "b", "--c", "$1", "::", "int"];
         assert_eq!(texts(sql), want);
     }
 

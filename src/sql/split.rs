@@ -91,7 +91,9 @@ fn statement_end(sql: &str, start: usize) -> (usize, usize) {
             (_, ";") if depth == 0 && atomic == 0 => return (last, end),
             (TokenKind::Word, word) if routine && atomic > 0 && word.eq_ignore_ascii_case("case") => atomic += 1,
             (TokenKind::Word, word) if atomic > 0 && word.eq_ignore_ascii_case("end") => atomic -= 1,
-            (TokenKind::Word, word) if routine && word.eq_ignore_ascii_case("atomic") && before.eq_ignore_ascii_case("begin") => {
+            (TokenKind::Word, word)
+                if routine && word.eq_ignore_ascii_case("atomic") && before.eq_ignore_ascii_case("begin") =>
+            {
                 atomic += 1;
             }
             _ => {}

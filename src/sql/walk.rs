@@ -93,8 +93,7 @@ impl Fields<'_> {
     /// Strings met since the struct began name relations: `nextval('a_id_seq')`, `'a'::regclass`.
     fn constants_are_relations(&mut self) {
         for text in self.walker.constants.split_off(self.constants_before) {
-            let parts: Vec<String> =
-                super::lex::lex_code(&text).iter().filter_map(|token| token.name(&text)).collect();
+            let parts: Vec<String> = super::lex::lex_code(&text).iter().filter_map(|token| token.name(&text)).collect();
             if !parts.is_empty() {
                 self.walker.found.relations.push(qualified(&parts));
             }
@@ -131,7 +130,10 @@ impl ser::SerializeStruct for Fields<'_> {
                 let column = self.text_of(value)?;
                 self.walker.found.plain_columns.push(column);
             }
-            ("TypeName", "names") | ("FuncCall", "funcname") | ("ColumnRef", "fields") | ("CollateClause", "collname") => {
+            ("TypeName", "names")
+            | ("FuncCall", "funcname")
+            | ("ColumnRef", "fields")
+            | ("CollateClause", "collname") => {
                 self.names = self.names_of(value)?;
             }
             ("Constraint", "keys" | "fk_attrs" | "including") => {
@@ -256,9 +258,20 @@ impl<'a> ser::Serializer for &'a mut Walker {
     type SerializeStructVariant = Parts<'a>;
 
     ignore!(
-        serialize_bool(bool), serialize_i8(i8), serialize_i16(i16), serialize_i32(i32), serialize_i64(i64),
-        serialize_u8(u8), serialize_u16(u16), serialize_u32(u32), serialize_u64(u64), serialize_f32(f32),
-        serialize_f64(f64), serialize_char(char), serialize_bytes(&[u8]), serialize_unit_struct(&'static str)
+        serialize_bool(bool),
+        serialize_i8(i8),
+        serialize_i16(i16),
+        serialize_i32(i32),
+        serialize_i64(i64),
+        serialize_u8(u8),
+        serialize_u16(u16),
+        serialize_u32(u32),
+        serialize_u64(u64),
+        serialize_f32(f32),
+        serialize_f64(f64),
+        serialize_char(char),
+        serialize_bytes(&[u8]),
+        serialize_unit_struct(&'static str)
     );
 
     fn serialize_str(self, text: &str) -> Result<(), Never> {

@@ -42,7 +42,10 @@ impl Project {
     /// A history with something dead in it, and two files that stay.
     pub fn small() -> Project {
         Project::history(&[
-            ("1_shops.sql", "-- Where things are sold\nCREATE TABLE shop (id int PRIMARY KEY);\nCREATE TABLE draft (id int);\n"),
+            (
+                "1_shops.sql",
+                "-- Where things are sold\nCREATE TABLE shop (id int PRIMARY KEY);\nCREATE TABLE draft (id int);\n",
+            ),
             ("2_items.sql", "CREATE TABLE item (id int);\nDROP TABLE draft;\nALTER TABLE shop ADD COLUMN name text;\n"),
         ])
     }
@@ -53,7 +56,10 @@ impl Project {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         for folder in ["migrations.old", "migrations"] {
             for (path, content) in tree(&root.join(folder)) {
-                project.write(Path::new(folder).join(path).to_str().expect("names are UTF-8"), content.unwrap_or_default());
+                project.write(
+                    Path::new(folder).join(path).to_str().expect("names are UTF-8"),
+                    content.unwrap_or_default(),
+                );
             }
         }
         fs::copy(root.join("consolidate.toml"), project.path("consolidate.toml")).expect("consolidate.toml");
