@@ -158,6 +158,15 @@ impl Replay<'_> {
         self.create(New { needs, ..New::global(Kind::Opaque, name, Body::Text(text)) });
     }
 
+    /// Whether an opaque statement speaks of this name, and so may have made what bears it.
+    pub(crate) fn opaque_mentions(&self, name: &str) -> bool {
+        self.opaque_writes
+            && self.schema.objects.iter().filter(|o| o.kind == Kind::Opaque).any(|o| match &o.body {
+                Body::Text(text) => text.to_lowercase().contains(&name.to_lowercase()),
+                _ => false,
+            })
+    }
+
     /// Opaque statements that may have made a column which the model doesn't know.
     pub(crate) fn needs_of_unknown_columns(&self, table: ObjectId, columns: &[String]) -> Vec<Need> {
         let known = |c: &String| c.is_empty() || self.schema.column(table, c).is_some();

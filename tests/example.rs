@@ -343,7 +343,7 @@ const SEEN: &[Damage] = &[
 /// Statements that others need: the set doesn't replay without them, and the statement that fails is named.
 #[rustfmt::skip]
 const NEEDED: &[(&str, &str, &str)] = &[
-    ("CREATE ROLE svc_attune", "GRANT USAGE ON SCHEMA public", "role \"svc_attune\" does not exist"),
+    ("DO $$", "GRANT USAGE ON SCHEMA public", "role \"svc_attune\" does not exist"),
     ("CREATE TYPE policy_method_enum", "COMMENT ON TYPE policy_method_enum", "type \"policy_method_enum\" does not exist"),
     ("CREATE DOMAIN ref_name", "COMMENT ON DOMAIN ref_name", "type \"ref_name\" does not exist"),
     ("CREATE TABLE queue_stats", "CREATE INDEX idx_queue_stats_waiting", "relation \"queue_stats\" does not exist"),

@@ -177,7 +177,7 @@ impl Replay<'_> {
                 self.end(column, None, is_cascade(command.behavior));
                 true
             }
-            None if command.missing_ok && !self.opaque_writes => {
+            None if command.missing_ok && !self.opaque_mentions(&command.name) => {
                 self.mark(Mark::Noop(format!("column {} isn't there", command.name)));
                 true
             }
@@ -220,10 +220,11 @@ impl Replay<'_> {
 
     fn drop_constraint(&mut self, table: ObjectId, command: &AlterTableCmd) -> bool {
         let Some(id) = self.schema.child(table, Kind::Constraint, &command.name) else {
-            if command.missing_ok && !self.opaque_writes {
+            let surely = command.missing_ok && !self.opaque_mentions(&command.name);
+            if surely {
                 self.mark(Mark::Noop(format!("constraint {} isn't there", command.name)));
             }
-            return command.missing_ok && !self.opaque_writes;
+            return surely;
         };
         if let Body::Constraint(constraint) = &self.schema.objects[id].body
             && constraint.suffix == "pkey"
