@@ -10,6 +10,7 @@ use std::collections::HashSet;
 /// All warnings.
 pub fn find(cx: &Cx) -> Vec<Warning> {
     let mut warnings = shared_versions(cx);
+    warnings.extend(set_aside(cx));
     warnings.extend(rollbacks(cx));
     warnings.extend(passwords(cx));
     warnings
@@ -26,6 +27,14 @@ fn shared_versions(cx: &Cx) -> Vec<Warning> {
         }
     };
     cx.history.shared_versions.iter().map(warn).collect()
+}
+
+/// Down files run only to undo; the new set has none.
+fn set_aside(cx: &Cx) -> Vec<Warning> {
+    let down = &cx.history.set_aside;
+    let Some(first) = down.first() else { return Vec::new() };
+    let message = format!("{} down files were not read, and the new set has none", down.len());
+    vec![Warning { at: At::new(first, 1), message }]
 }
 
 /// A file whose every statement ends what one earlier file made, and that ends all of it, is that file's rollback.
