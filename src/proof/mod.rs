@@ -16,9 +16,9 @@ mod verdict;
 mod volatile;
 
 pub use crate::scratch::extensions::{StandIn, StandInCall};
-pub use compare::{Change, Compared, Comparison, Difference, compare};
-pub use replay::{replay, replay_both};
-pub use verdict::{Verdict, VerdictKind, verify};
+pub use compare::{Change, Compared, Comparison, Difference};
+pub use replay::{replay, replay_and_survey, replay_both, survey};
+pub use verdict::{Judge, Verdict, VerdictKind, verify};
 
 use std::fmt;
 
@@ -98,6 +98,8 @@ pub struct Snapshot {
     pub not_compared: Vec<String>,
     /// What was out of the ordinary while replaying.
     pub notes: Vec<String>,
+    /// Statements that a survey left out, since PostgreSQL refused them: with any of them nothing is proven.
+    pub refused: Vec<ReplayFailure>,
     /// How long it took from the start of the database.
     pub seconds: f64,
 }

@@ -19,7 +19,19 @@ pub fn replay(
     progress: &dyn Progress,
 ) -> Result<Snapshot, ReplayError> {
     let needs = needs(&[files], settings);
-    isolated(|| replay_for(side, files, settings, &needs, Want::Everything, progress))
+    isolated(|| replay_for(side, files, settings, &needs, STRICT, progress))
+}
+
+/// Replays a set, and goes on where PostgreSQL refuses a statement: the snapshot names all that it refused. A set of which
+/// nothing is refused was replayed as [`replay`] does it.
+pub fn survey(
+    side: &str,
+    files: &[ReplayFile],
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Snapshot, ReplayError> {
+    let needs = needs(&[files], settings);
+    isolated(|| replay_for(side, files, settings, &needs, SURVEY, progress))
 }
 
 /// Replays two sets side by side, each on a scratch database of its own.
@@ -29,14 +41,45 @@ pub fn replay_both(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> (Result<Snapshot, ReplayError>, Result<Snapshot, ReplayError>) {
+    side_by_side(old, new, settings, STRICT, progress)
+}
+
+/// Replays one set and surveys another side by side.
+pub fn replay_and_survey(
+    old: &[ReplayFile],
+    new: &[ReplayFile],
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> (Result<Snapshot, ReplayError>, Result<Snapshot, ReplayError>) {
+    side_by_side(old, new, settings, SURVEY, progress)
+}
+
+fn side_by_side(
+    old: &[ReplayFile],
+    new: &[ReplayFile],
+    settings: &Settings,
+    of_new: Manner,
+    progress: &dyn Progress,
+) -> (Result<Snapshot, ReplayError>, Result<Snapshot, ReplayError>) {
     // Both databases hold the same ready, so that neither set sees another world.
     let needs = &needs(&[old, new], settings);
     std::thread::scope(|scope| {
-        let other = scope.spawn(move || replay_for("new", new, settings, needs, Want::Everything, progress));
-        let one = isolated(|| replay_for("old", old, settings, needs, Want::Everything, progress));
+        let other = scope.spawn(move || replay_for("new", new, settings, needs, of_new, progress));
+        let one = isolated(|| replay_for("old", old, settings, needs, STRICT, progress));
         (one, joined(other))
     })
 }
+
+/// What a replay is for.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    want: Want,
+    /// Whether it goes on after a refusal.
+    goes_on: bool,
+}
+
+const STRICT: Manner = Manner { want: Want::Everything, goes_on: false };
+const SURVEY: Manner = Manner { want: Want::Everything, goes_on: true };
 
 /// Replays a set for its rows only, to learn which of them differ from run to run.
 pub(super) fn replay_rows(
@@ -46,7 +89,8 @@ pub(super) fn replay_rows(
     progress: &dyn Progress,
 ) -> Result<Snapshot, ReplayError> {
     let needs = needs(&[files], settings);
-    isolated(|| replay_for(side, files, settings, &needs, Want::Rows, progress))
+    let manner = Manner { want: Want::Rows, goes_on: false };
+    isolated(|| replay_for(side, files, settings, &needs, manner, progress))
 }
 
 /// Runs work on a thread of its own, so that it may block whoever calls, and so that a panic is an error.
@@ -72,18 +116,19 @@ fn replay_for(
     files: &[ReplayFile],
     settings: &Settings,
     needs: &Needs,
-    want: Want,
+    manner: Manner,
     progress: &dyn Progress,
 ) -> Result<Snapshot, ReplayError> {
     let begun = Instant::now();
     progress.step(side, "start", 0, files.len());
     let scratch = scratch::open(needs)?;
     let session = Session::open(scratch.url())?;
-    let mut run = Run { session, in_prelude: true, sticky: false, placed: false, notes: Vec::new() };
+    let mut run = Run::new(session);
     for (index, file) in settings.prelude.iter().enumerate() {
         run.file(index, file)?;
     }
     run.in_prelude = false;
+    run.goes_on = manner.goes_on;
     run.new_session()?;
     let mut touched = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
@@ -94,13 +139,14 @@ fn replay_for(
         touched.push(run.file(index, file)?);
     }
     progress.step(side, "look", files.len(), files.len());
-    let Run { mut session, notes, .. } = run;
-    let mut snapshot = snapshot::take(&mut session, &*scratch, want)?;
+    let Run { mut session, notes, refused, .. } = run;
+    let mut snapshot = snapshot::take(&mut session, &*scratch, manner.want)?;
     drop(session);
     scratch.stop()?;
     let texts = settings.prelude.iter().chain(files).flat_map(|f| &f.statements).map(|s| s.text.as_str());
     snapshot.stand_ins = extensions::substitutes_named(texts, &settings.stand_ins, &needs.extensions);
     snapshot.touched = touched;
+    snapshot.refused = refused;
     snapshot.notes.extend(notes);
     snapshot.seconds = begun.elapsed().as_secs_f64();
     Ok(snapshot)
@@ -114,6 +160,9 @@ struct Run {
     sticky: bool,
     /// Whether such settings were made at any time before.
     placed: bool,
+    /// Whether it leaves out what PostgreSQL refuses, and what that was.
+    goes_on: bool,
+    refused: Vec<ReplayFailure>,
     notes: Vec<String>,
 }
 
@@ -130,6 +179,11 @@ const KEPT_SEARCH_PATH: &str = "SELECT set_config('search_path', substr(setting,
 type Stop = (usize, Refusal);
 
 impl Run {
+    fn new(session: Session) -> Self {
+        let (notes, refused) = (Vec::new(), Vec::new());
+        Run { session, in_prelude: true, sticky: false, placed: false, goes_on: false, refused, notes }
+    }
+
     /// Gives the next file what a new connection of the migration tool would have.
     fn new_session(&mut self) -> Result<(), ReplayError> {
         if std::mem::take(&mut self.sticky) {
@@ -168,7 +222,26 @@ impl Run {
             ));
             outcome = self.bare(file);
         }
-        outcome.map_err(|(at, refusal)| self.failure(index, file, at, refusal))
+        match outcome {
+            Err((at, _)) if self.goes_on => {
+                // What ran before the refusal was taken back with the transaction.
+                self.around(index, file, if in_transaction { 0 } else { at })
+            }
+            outcome => outcome.map_err(|(at, refusal)| self.failure(index, file, at, refusal)),
+        }
+    }
+
+    /// Runs a file from a statement on, each for itself, and leaves out what PostgreSQL refuses.
+    fn around(&mut self, index: usize, file: &ReplayFile, from: usize) -> Result<Vec<Option<u64>>, ReplayError> {
+        for (at, statement) in file.statements.iter().enumerate().skip(from) {
+            if let Err(refusal) = self.statement(statement) {
+                match self.failure(index, file, at, refusal) {
+                    ReplayError::Failed(failure) => self.refused.push(*failure),
+                    unable @ ReplayError::Unable(_) => return Err(unable),
+                }
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Runs a file inside a transaction.
