@@ -1,11 +1,11 @@
 //! One step down: what the proof found different, or PostgreSQL refused, is written a rung lower.
 
-use super::stated::{Key, insert, key_of, keys, owners, set_sequence, statements};
+use super::lower_rows::RowPlace;
+use super::stated::{Key, key_of, keys, owners, statements};
 use super::{Choices, Extra, Owner};
 use crate::proof::{Change, Difference, Judge, ReplayFailure, Snapshot};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
-use crate::sql::names::quote;
 use std::collections::{HashMap, HashSet};
 
 /// Why an object stands below rung 2.
@@ -19,15 +19,16 @@ pub struct Lowered {
 
 /// Steps objects down by what the replayed history shows.
 pub struct Lowering<'a> {
-    model: &'a Model,
-    old: &'a Snapshot,
-    owners: HashMap<Key, Vec<ObjectId>>,
-    positions: HashMap<Key, usize>,
-    tried_rows: HashSet<(String, String)>,
-    tried_positions: HashSet<(String, String)>,
-    positioned: HashSet<(String, String)>,
-    waited: HashSet<(String, String)>,
-    judge: &'a Judge<'a>,
+    pub(super) model: &'a Model,
+    pub(super) old: &'a Snapshot,
+    pub(super) owners: HashMap<Key, Vec<ObjectId>>,
+    pub(super) positions: HashMap<Key, usize>,
+    /// How the rows of each table are stated by now.
+    pub(super) row_places: HashMap<(String, String), RowPlace>,
+    pub(super) tried_positions: HashSet<(String, String)>,
+    pub(super) positioned: HashSet<(String, String)>,
+    pub(super) waited: HashSet<(String, String)>,
+    pub(super) judge: &'a Judge<'a>,
     /// What stepped down, and why.
     pub lowered: Vec<Lowered>,
     /// What can't be written in any way that is right.
@@ -45,7 +46,7 @@ impl<'a> Lowering<'a> {
             judge,
             owners: owners(&model.schema),
             positions,
-            tried_rows: HashSet::new(),
+            row_places: HashMap::new(),
             tried_positions: HashSet::new(),
             positioned: HashSet::new(),
             waited: HashSet::new(),
@@ -54,7 +55,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn note(&mut self, id: ObjectId, why: &str) {
+    pub(super) fn note(&mut self, id: ObjectId, why: &str) {
         let schema = &self.model.schema;
         let object = format!("{} {}", schema.objects[id].kind.word(), schema.display(id));
         self.lowered.push(Lowered { object, why: why.to_string() });
@@ -72,14 +73,22 @@ impl<'a> Lowering<'a> {
         let mut progress = false;
         let mut done = HashSet::new();
         for (owner, failure) in refused {
-            if done.insert(*owner) && !self.follows(*owner, &failed) {
+            // What speaks of columns or tables that aren't there does so whatever rows there are.
+            let by_itself = failure.sqlstate.starts_with("42") || failure.sqlstate == "23502";
+            let not_rows = |o: &Owner| !self.is_of_rows(choices, *o);
+            let causes = if by_itself { failed.iter().copied().filter(not_rows).collect() } else { failed.clone() };
+            if done.insert(*owner) && !self.follows(*owner, &causes) {
                 progress |= self.refused(choices, *owner, &failure.message);
             }
         }
         let rows_failed = failed.iter().any(|owner| self.is_of_rows(choices, *owner));
         for difference in differences {
             let of_rows = matches!(difference.kind.as_str(), "ROWS" | "SEQUENCE POSITION" | "MATERIALIZED VIEW DATA");
-            let waits = if of_rows { rows_failed } else { self.comes_of(difference, &failed) };
+            let waits = match of_rows {
+                true if difference.kind == "ROWS" => rows_failed && self.rows_come_of(difference, &failed),
+                true => rows_failed,
+                false => self.comes_of(difference, &failed),
+            };
             progress |= !waits && self.differs(choices, difference);
         }
         if !progress {
@@ -160,16 +169,12 @@ impl<'a> Lowering<'a> {
         needs
     }
 
-    /// The tables that a table's foreign keys point at.
-    fn referred(&self, table: ObjectId) -> Vec<ObjectId> {
-        let schema = &self.model.schema;
-        let keys = schema
-            .children(table)
-            .into_iter()
-            .filter(|c| matches!(&schema.objects[*c].body, Body::Constraint(c) if c.suffix == "fkey"));
-        keys.flat_map(|c| schema.objects[c].needs.iter().map(|n| n.on))
-            .filter(|on| *on != table && schema.objects[*on].kind == Kind::Table)
-            .collect()
+    /// Whether rows may differ only because statements that bring rows were refused.
+    fn rows_come_of(&self, difference: &Difference, failed: &HashSet<Owner>) -> bool {
+        let Some(table) = self.table(&difference.schema, &difference.name) else { return true };
+        let writers = self.writers(table);
+        let of_failed = |w: &ObjectId| failed.contains(&Owner::Object(*w)) || self.follows(Owner::Object(*w), failed);
+        writers.is_empty() || writers.iter().any(of_failed)
     }
 
     /// Whether a difference is about what was refused, or about what needs that.
@@ -245,12 +250,13 @@ impl<'a> Lowering<'a> {
         true
     }
 
-    fn step_down(&mut self, choices: &mut Choices, id: ObjectId, why: &str) -> bool {
-        if choices.stated.contains_key(&id) || choices.left_out.contains(&id) {
-            return false;
-        }
+    pub(super) fn step_down(&mut self, choices: &mut Choices, id: ObjectId, why: &str) -> bool {
         let schema = &self.model.schema;
         let object = &schema.objects[id];
+        let is_rows = object.kind == Kind::Rows;
+        if (choices.stated.contains_key(&id) && !is_rows) || choices.left_out.contains(&id) {
+            return false;
+        }
         match object.kind {
             Kind::Opaque | Kind::DefaultPrivileges => {
                 choices.left_out.insert(id);
@@ -261,10 +267,14 @@ impl<'a> Lowering<'a> {
                     .iter()
                     .map(|t| (schema.objects[*t].schema.clone(), schema.objects[*t].name.clone()))
                     .collect();
-                choices.left_out.insert(id);
+                let mut any = false;
                 for (place, name) in names {
-                    self.state_rows(choices, &place, &name);
+                    any |= self.state_rows(choices, &place, &name);
                 }
+                if !choices.stated.contains_key(&id) {
+                    choices.left_out.insert(id);
+                }
+                return any;
             }
             Kind::Setting => {
                 choices.left_out.insert(id);
@@ -333,7 +343,7 @@ impl<'a> Lowering<'a> {
         )
     }
 
-    fn push_extra(&mut self, choices: &mut Choices, extra: Extra) -> bool {
+    pub(super) fn push_extra(&mut self, choices: &mut Choices, extra: Extra) -> bool {
         let same = |e: &Extra| e.kind == extra.kind && e.schema == extra.schema && e.name == extra.name;
         if extra.text.is_empty() || choices.extras.iter().any(same) {
             return false;
@@ -342,141 +352,6 @@ impl<'a> Lowering<'a> {
         self.lowered.push(Lowered { object, why: "only the replayed history shows it".into() });
         choices.extras.push(extra);
         true
-    }
-
-    fn table(&self, place: &str, name: &str) -> Option<ObjectId> {
-        let schema = &self.model.schema;
-        schema.live().find(|id| {
-            let o = &schema.objects[*id];
-            o.kind == Kind::Table && o.schema == place && o.name == name
-        })
-    }
-
-    /// The live objects that bring or change a table's rows, in the author's order.
-    fn writers(&self, table: ObjectId) -> Vec<ObjectId> {
-        let schema = &self.model.schema;
-        schema
-            .live()
-            .filter(|id| match &schema.objects[*id].body {
-                Body::Rows { targets, .. } => targets.contains(&table),
-                _ => false,
-            })
-            .collect()
-    }
-
-    /// Rows that died used up numbers of a sequence, so that those that live have higher ones: the author's INSERT gives
-    /// the same rows once the sequence stands where it stood.
-    fn position_first(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {
-        if !self.tried_positions.insert((place.to_string(), name.to_string())) {
-            return false;
-        }
-        let schema = &self.model.schema;
-        let Some(table) = self.table(place, name) else { return false };
-        let writer = self.writers(table).into_iter().find(|w| !choices.left_out.contains(w));
-        let rows = self.old.rows.iter().find(|r| r.schema == place && r.table == name);
-        let (Some(writer), Some(rows)) = (writer, rows) else { return false };
-        for column in schema.columns(table) {
-            let owned = schema.children(column);
-            let Some(sequence) = owned.iter().find(|c| schema.objects[**c].kind == Kind::Sequence) else { continue };
-            let at = rows.columns.iter().position(|(n, _)| *n == schema.objects[column].name);
-            let numbers = at.map(|i| rows.rows.iter().filter_map(|r| r[i].as_ref()?.parse::<i64>().ok()).min());
-            if let Some(first) = numbers.flatten().filter(|first| *first > 1) {
-                let name = schema.reference(*sequence, &schema.objects[writer].context).replace('\'', "''");
-                let text = format!("SELECT setval('{name}', {})", first - 1);
-                choices.before.entry(writer).or_default().push(text);
-                self.positioned.insert((place.to_string(), rows.table.clone()));
-                return true;
-            }
-        }
-        false
-    }
-
-    /// The rows of a table from the replayed history, in place of the statements that brought them.
-    fn state_rows(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {
-        if !self.tried_rows.insert((place.to_string(), name.to_string())) {
-            return false;
-        }
-        let schema = &self.model.schema;
-        let table = self.table(place, name);
-        let writers = table.map(|t| self.writers(t)).unwrap_or_default();
-        let mut others = Vec::new();
-        for id in writers {
-            choices.left_out.insert(id);
-            if let Body::Rows { targets, .. } = &schema.objects[id].body {
-                others.extend(targets.iter().filter(|t| Some(**t) != table).copied());
-            }
-        }
-        let has_triggers =
-            table.is_some_and(|t| schema.children(t).iter().any(|c| schema.objects[*c].kind == Kind::Trigger));
-        if let Some(rows) = self.old.rows.iter().find(|r| r.schema == place && r.table == name) {
-            let again = if rows.rows.is_empty() { None } else { self.judge.again().ok() };
-            let twin = again.and_then(|s| s.rows.iter().find(|r| r.schema == place && r.table == name));
-            let text = match insert(rows, twin, self.old, has_triggers) {
-                Ok(statements) => statements.join(";\n"),
-                Err(why) => {
-                    self.blocked.push(why);
-                    return false;
-                }
-            };
-            let position = self.old.entries.len() + table.map_or(0, |t| self.depth(t, 0));
-            let extra = Extra { kind: "TABLE DATA".into(), schema: place.into(), name: name.into(), text, position };
-            self.push_extra(choices, extra);
-        }
-        for other in others {
-            let (s, n) = (schema.objects[other].schema.clone(), schema.objects[other].name.clone());
-            self.state_rows(choices, &s, &n);
-        }
-        true
-    }
-
-    /// How many tables a table's foreign keys lead through: rows come in that order.
-    fn depth(&self, table: ObjectId, level: usize) -> usize {
-        if level > 50 {
-            return level;
-        }
-        self.referred(table).into_iter().map(|on| 1 + self.depth(on, level + 1)).max().unwrap_or(0)
-    }
-
-    fn state_sequence(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {
-        let position = self.old.sequences.iter().find(|s| s.schema == place && s.name == name);
-        // The rows of its table were just given another start: what comes of that is seen first.
-        if let Some(owner) = position.and_then(|p| p.owned_by.as_ref())
-            && self.positioned.contains(owner)
-            && self.waited.insert((place.to_string(), name.to_string()))
-        {
-            return false;
-        }
-        let Some(text) = position.and_then(set_sequence) else { return false };
-        let position = usize::MAX - 2;
-        self.push_extra(
-            choices,
-            Extra { kind: "SEQUENCE SET".into(), schema: place.into(), name: name.into(), text, position },
-        )
-    }
-
-    /// Whether a materialized view is populated: filled at the end, or stated, which leaves it empty.
-    fn state_population(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
-        let (place, name) = (&difference.schema, &difference.name);
-        if difference.old.as_deref() == Some("populated") {
-            let text = format!("REFRESH MATERIALIZED VIEW {}.{}", quote(place), quote(name));
-            return self.push_extra(
-                choices,
-                Extra {
-                    kind: "MATERIALIZED VIEW DATA".into(),
-                    schema: place.clone(),
-                    name: name.clone(),
-                    text,
-                    position: usize::MAX - 3,
-                },
-            );
-        }
-        let key = ("MATERIALIZED VIEW".to_string(), place.clone(), name.clone());
-        let ids = self.owners.get(&key).cloned().unwrap_or_default();
-        let mut progress = false;
-        for id in ids {
-            progress |= self.step_down(choices, id, "it was left empty");
-        }
-        progress
     }
 
     /// Privileges are stated object by object: all grants that reach this one give way, and what they gave elsewhere is
@@ -511,7 +386,7 @@ impl<'a> Lowering<'a> {
     /// The last resort: everything as PostgreSQL states it, in the order of the dump.
     pub fn state_everything(&mut self, choices: &mut Choices) {
         *choices = Choices { left_out: self.model.schema.live().collect(), ..Choices::default() };
-        self.tried_rows.clear();
+        self.row_places.clear();
         let keys: Vec<Key> = self.old.globals.iter().filter(|e| e.kind.starts_with("ROLE")).map(key_of).collect();
         let entries: Vec<Key> = self.old.entries.iter().map(key_of).collect();
         for key in keys.iter().chain(&entries) {

@@ -3,7 +3,9 @@
 mod arrange;
 mod group;
 mod lower;
+mod lower_rows;
 mod prove;
+mod row_values;
 mod set;
 mod stated;
 mod text;

@@ -1,7 +1,7 @@
 //! Between the model and the dump of the replayed history: which entries an object has there, and which object an entry
 //! belongs to; and statements made from entries and rows.
 
-use crate::proof::{Entry, SequencePosition, Snapshot, TableRows};
+use crate::proof::{Entry, SequencePosition};
 use crate::schema::{Body, Kind, ObjectId, Schema};
 use crate::sql::names::quote;
 use std::collections::HashMap;
@@ -120,115 +120,6 @@ pub fn statements(entry: &Entry) -> Vec<String> {
 
 fn is_default_owner(text: &str) -> bool {
     text.starts_with("ALTER ") && text.trim_end().ends_with("OWNER TO postgres")
-}
-
-/// The rows of a table as one INSERT; triggers of the table's own are held off, since these rows are their results already.
-/// `twin` has the rows of a second replay: values that differ there are left to the column's default, or written as the
-/// expression that gives such values.
-///
-/// # Errors
-/// Says why, when a value differs from run to run and nothing is known that gives such values: to write down the one that
-/// came out here would give every new database the same.
-pub fn insert(
-    rows: &TableRows,
-    twin: Option<&TableRows>,
-    snapshot: &Snapshot,
-    has_triggers: bool,
-) -> Result<Vec<String>, String> {
-    let table = format!("{}.{}", quote(&rows.schema), quote(&rows.table));
-    let dump = snapshot.entries.iter().find(|e| e.kind == "TABLE" && e.schema == rows.schema && e.name == rows.table);
-    let line_of = |column: &str| {
-        let begins = format!("{} ", quote(column));
-        dump.and_then(|e| e.text.lines().map(str::trim_start).find(|l| l.starts_with(&begins))).unwrap_or("")
-    };
-    let volatile = volatile_cells(rows, twin);
-    let shared = |i: usize| rows.rows.iter().filter_map(|r| r[i].as_ref()).any(|v| is_shared(snapshot, rows, v));
-    let all_volatile = |i: usize| volatile.iter().all(|row| row[i]) && !shared(i);
-    let wanted: Vec<usize> = (0..rows.columns.len())
-        .filter(|i| {
-            let line = line_of(&rows.columns[*i].0);
-            let by_default = all_volatile(*i) && line.contains(" DEFAULT ");
-            !(line.contains(" GENERATED ALWAYS AS (") || by_default)
-        })
-        .collect();
-    if rows.rows.is_empty() || wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    for i in &wanted {
-        let (name, type_name) = &rows.columns[*i];
-        let frozen = |n: usize| {
-            let value = rows.rows[n][*i].as_ref().filter(|_| volatile[n][*i]);
-            value.is_some_and(|v| expression(type_name).is_none() || is_shared(snapshot, rows, v))
-        };
-        if (0..rows.rows.len()).any(frozen) {
-            return Err(format!("{table}.{} differs from run to run, and no expression for it is known", quote(name)));
-        }
-    }
-    let names: Vec<String> = wanted.iter().map(|i| quote(&rows.columns[*i].0)).collect();
-    let value = |n: usize, i: usize| match (&rows.rows[n][i], expression(&rows.columns[i].1)) {
-        (Some(_), Some(expression)) if volatile[n][i] => expression.to_string(),
-        (Some(text), _) if text.contains('\\') => {
-            format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-        }
-        (Some(text), _) => format!("'{}'", text.replace('\'', "''")),
-        (None, _) => "NULL".to_string(),
-    };
-    let lines: Vec<String> = (0..rows.rows.len())
-        .map(|n| format!("    ({})", wanted.iter().map(|i| value(n, *i)).collect::<Vec<_>>().join(", ")))
-        .collect();
-    let insert =
-        format!("INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE VALUES\n{}", names.join(", "), lines.join(",\n"));
-    if has_triggers {
-        let switch = |word: &str| format!("ALTER TABLE {table} {word} TRIGGER USER");
-        Ok(vec![switch("DISABLE"), insert, switch("ENABLE")])
-    } else {
-        Ok(vec![insert])
-    }
-}
-
-/// Whether another table has the same value: what a random key is referred to by must hold the same key.
-fn is_shared(snapshot: &Snapshot, rows: &TableRows, value: &str) -> bool {
-    value.len() >= 32
-        && snapshot
-            .rows
-            .iter()
-            .filter(|t| (&t.schema, &t.table) != (&rows.schema, &rows.table))
-            .any(|t| t.rows.iter().flatten().any(|v| v.as_deref() == Some(value)))
-}
-
-/// Which cells differ from run to run. Rows are matched in the order of those columns that hold the same values in both.
-fn volatile_cells(rows: &TableRows, twin: Option<&TableRows>) -> Vec<Vec<bool>> {
-    let none = || rows.rows.iter().map(|r| vec![false; r.len()]).collect();
-    let Some(twin) = twin.filter(|t| t.rows.len() == rows.rows.len() && t.columns == rows.columns) else {
-        return none();
-    };
-    let column = |of: &TableRows, i: usize| {
-        let mut values: Vec<Option<String>> = of.rows.iter().map(|r| r[i].clone()).collect();
-        values.sort();
-        values
-    };
-    let stable: Vec<usize> = (0..rows.columns.len()).filter(|i| column(rows, *i) == column(twin, *i)).collect();
-    let order = |of: &TableRows| {
-        let mut order: Vec<usize> = (0..of.rows.len()).collect();
-        order.sort_by_key(|n| stable.iter().map(|i| of.rows[*n][*i].clone()).collect::<Vec<_>>());
-        order
-    };
-    let mut cells: Vec<Vec<bool>> = none();
-    for (a, b) in order(rows).into_iter().zip(order(twin)) {
-        for (i, cell) in cells[a].iter_mut().enumerate() {
-            *cell = rows.rows[a][i] != twin.rows[b][i];
-        }
-    }
-    cells
-}
-
-/// What gives a value of a type that differs from run to run.
-fn expression(type_name: &str) -> Option<&'static str> {
-    match type_name {
-        t if t.starts_with("timestamp") || t == "date" || t.starts_with("time") => Some("now()"),
-        "uuid" => Some("gen_random_uuid()"),
-        _ => None,
-    }
 }
 
 /// Sets a sequence where the history left it.

@@ -68,7 +68,7 @@ pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSe
         }
     }
     order_extensions(model, &owners, &index, &mut units);
-    order_rows(model, &owners, &index, &mut units);
+    order_rows(model, choices, &owners, &index, &mut units);
     add_extras(model, choices, &mut units);
     units
 }
@@ -132,7 +132,13 @@ fn order_extensions(model: &Model, owners: &[ObjectId], index: &HashMap<ObjectId
 
 /// Statements that change rows keep their order among each other; triggers and rules that were there when rows came stay
 /// before them, later ones come after.
-fn order_rows(model: &Model, owners: &[ObjectId], index: &HashMap<ObjectId, usize>, units: &mut [Unit]) {
+fn order_rows(
+    model: &Model,
+    choices: &Choices,
+    owners: &[ObjectId],
+    index: &HashMap<ObjectId, usize>,
+    units: &mut [Unit],
+) {
     let schema = &model.schema;
     let rows: Vec<ObjectId> =
         owners.iter().copied().filter(|id| matches!(schema.objects[*id].kind, Kind::Rows | Kind::Opaque)).collect();
@@ -144,11 +150,9 @@ fn order_rows(model: &Model, owners: &[ObjectId], index: &HashMap<ObjectId, usiz
         for child in targets.iter().flat_map(|t| schema.children(*t)) {
             let Some(unit) = index.get(&child).copied() else { continue };
             if matches!(schema.objects[child].kind, Kind::Trigger | Kind::Rule) {
-                let (first, second) = if schema.objects[child].born < schema.objects[*id].born {
-                    (unit, index[id])
-                } else {
-                    (index[id], unit)
-                };
+                // Rows that are stated are the triggers' results already.
+                let fires = schema.objects[child].born < schema.objects[*id].born && !choices.stated.contains_key(id);
+                let (first, second) = if fires { (unit, index[id]) } else { (index[id], unit) };
                 units[second].needs.insert(first);
             }
         }

@@ -200,7 +200,7 @@ impl Replay<'_> {
     /// A constraint that stays NOT VALID can't stand in a CREATE TABLE, which would check it.
     fn fold_into_table_with(&mut self, table: ObjectId, id: ObjectId, tree: &ConstraintTree, segment: &Segment) {
         let has_list = matches!(&self.schema.objects[table].body, Body::Table(t) if !t.tail.is_empty());
-        if tree.skip_validation || !has_list {
+        if tree.skip_validation || !has_list || self.would_merge(table, id) {
             self.schema.objects[id].edited = segment.alone != self.text;
             return;
         }
@@ -208,11 +208,23 @@ impl Replay<'_> {
         self.insert_element(table, id, segment);
     }
 
+    /// Two keys over the same columns become one if they stand in one CREATE TABLE (`transformIndexConstraints` in
+    /// PostgreSQL's parse_utilcmd.c), but not if one is added later.
+    fn would_merge(&self, table: ObjectId, id: ObjectId) -> bool {
+        let key = |o: ObjectId| match &self.schema.objects[o].body {
+            Body::Constraint(c) if matches!(c.suffix, "pkey" | "key") => Some(c.columns.clone()),
+            _ => None,
+        };
+        let Some(columns) = key(id) else { return false };
+        self.schema.children(table).into_iter().any(|o| o != id && key(o).as_ref() == Some(&columns))
+    }
+
     /// See above, for a constraint that has no segment of its own.
     pub(crate) fn fold_into_table(&mut self, table: ObjectId, id: ObjectId) {
         let empty =
             Segment { start: 0, text: String::new(), lead: Vec::new(), trail: String::new(), alone: String::new() };
-        if matches!(&self.schema.objects[table].body, Body::Table(t) if !t.tail.is_empty()) {
+        let has_list = matches!(&self.schema.objects[table].body, Body::Table(t) if !t.tail.is_empty());
+        if has_list && !self.would_merge(table, id) {
             self.event(id, What::Folded("constraint added".into()));
             self.insert_element(table, id, &empty);
         }

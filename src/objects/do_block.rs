@@ -3,23 +3,16 @@
 //! Understood are blocks of plain statements, `IF [NOT] EXISTS (...) THEN ... END IF`, and `EXCEPTION WHEN duplicate_...`.
 //! A guard asks whether what its statements make is there; whether it is, the model knows.
 
+use super::do_read::{Item, read_block, skip_statement};
 use crate::ledger::Mark;
 use crate::replay::Replay;
 use crate::schema::{Body, Kind};
 use crate::sql::lex::{Token, TokenKind, lex_code};
+
 use crate::sql::names;
 use crate::sql::parse::parse;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableType, DoStmt};
-
-/// A part of a DO block.
-#[derive(Debug, PartialEq, Eq)]
-enum Item {
-    /// A statement of SQL.
-    Sql(String),
-    /// Statements that run only if something isn't there (true) or is there (false).
-    Guarded(bool, Vec<Item>),
-}
 
 /// Words without which a block can change nothing.
 const WRITING: &[&str] = &[
@@ -36,6 +29,7 @@ impl Replay<'_> {
             return self.mark(Mark::Session("a block that only checks".into()));
         }
         match read_block(&body, &tokens) {
+            Some(items) if changes_rows_only(&items) && !self.calls_own(&body) => self.rows_of_block(&body, &tokens),
             Some(items) if self.understands(&items) => {
                 self.run_items(&items, None);
                 self.keep_role_guard(&items);
@@ -60,6 +54,7 @@ impl Replay<'_> {
     fn run_items(&mut self, items: &[Item], guard: Option<bool>) {
         for item in items {
             match item {
+                Item::Rows(text) => self.rows_by_effect(text),
                 Item::Guarded(absent, inner) => self.run_items(inner, Some(*absent)),
                 Item::Sql(text) => {
                     let node = parse(text).ok().flatten();
@@ -74,10 +69,58 @@ impl Replay<'_> {
         }
     }
 
-    /// Whether each statement is SQL, and each guarded one is of a kind whose guard can be answered.
+    /// A block that does nothing but change rows is a statement that does.
+    fn rows_of_block(&mut self, body: &str, tokens: &[Token]) {
+        let named = |at: usize| {
+            let end = crate::sql::edit::name_end(body, tokens, at);
+            let parts: Vec<String> = tokens[at..end.min(tokens.len())].iter().filter_map(|t| t.name(body)).collect();
+            self.schema.relation(&names::qualified(&parts), &self.path())
+        };
+        let is = |at: usize, word: &str| tokens.get(at).is_some_and(|t| t.is(body, word));
+        let mut targets = Vec::new();
+        for at in 0..tokens.len() {
+            let writes = ((is(at, "insert") || is(at, "merge")) && is(at + 1, "into"))
+                || (is(at, "delete") && is(at + 1, "from"));
+            let target = match (writes, is(at, "update")) {
+                (true, _) => named(at + 2),
+                (_, true) => named(at + 1 + usize::from(is(at + 1, "only"))),
+                _ => None,
+            };
+            targets.extend(target.filter(|t| !targets.contains(t)));
+        }
+        if targets.is_empty() {
+            return self.keep_effects("changes rows of what this history didn't make");
+        }
+        let needs = self.needs_of_words(&self.text.to_string());
+        self.add_rows(targets, needs);
+    }
+
+    /// Rows that only the replay can tell: whatever tables are spoken of may have some from here on.
+    fn rows_by_effect(&mut self, text: &str) {
+        for on in self.needs_of_words(text).into_iter().map(|n| n.on) {
+            if self.schema.objects[on].kind == Kind::Table {
+                self.query_brings_rows(on);
+            }
+        }
+    }
+
+    /// Whether a part of the block calls a function of this history, which may do anything.
+    fn calls_own(&self, text: &str) -> bool {
+        let tokens = lex_code(text);
+        tokens.windows(2).any(|w| {
+            let name = w[0].name(text).filter(|_| w[1].text(text) == "(");
+            name.is_some_and(|name| {
+                !self.schema.routines(&names::Qualified { schema: None, name }, &self.path()).is_empty()
+            })
+        })
+    }
+
+    /// Whether each statement is SQL, and each guarded one is of a kind whose guard can be answered. Where rows can be told
+    /// only by the replay, the rest must be worth taking the block apart for.
     fn understands(&self, items: &[Item]) -> bool {
         fn all(items: &[Item], guarded: bool) -> bool {
             items.iter().all(|item| match item {
+                Item::Rows(_) => true,
                 Item::Guarded(_, inner) => all(inner, true),
                 Item::Sql(text) => match parse(text) {
                     Ok(Some(node)) => !guarded || guard_is_known(&node),
@@ -85,7 +128,24 @@ impl Replay<'_> {
                 },
             })
         }
-        !items.is_empty() && all(items, false)
+        let rows: Vec<&String> =
+            items.iter().filter_map(|i| if let Item::Rows(t) = i { Some(t) } else { None }).collect();
+        let changes_schema = |item: &Item| match item {
+            Item::Guarded(..) => true,
+            Item::Sql(text) => !matches!(
+                parse(text),
+                Ok(Some(
+                    NodeEnum::InsertStmt(_)
+                        | NodeEnum::UpdateStmt(_)
+                        | NodeEnum::DeleteStmt(_)
+                        | NodeEnum::SelectStmt(_)
+                        | NodeEnum::MergeStmt(_)
+                ))
+            ),
+            Item::Rows(_) => false,
+        };
+        let worth = rows.is_empty() || items.iter().any(changes_schema);
+        !items.is_empty() && worth && !rows.iter().any(|text| self.calls_own(text)) && all(items, false)
     }
 
     /// Whether what the statement makes, or needs, is there; `None` if it can't be told.
@@ -161,6 +221,25 @@ impl Replay<'_> {
     }
 }
 
+/// Whether a block does nothing but change rows, and not by plain statements alone, which speak for themselves.
+fn changes_rows_only(items: &[Item]) -> bool {
+    let is_dml = |item: &Item| match item {
+        Item::Rows(_) => true,
+        Item::Sql(text) => matches!(
+            parse(text),
+            Ok(Some(
+                NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_) | NodeEnum::MergeStmt(_)
+            ))
+        ),
+        Item::Guarded(..) => false,
+    };
+    let only = items.iter().all(|item| match item {
+        Item::Guarded(_, inner) => inner.iter().all(is_dml),
+        item => is_dml(item),
+    });
+    only && items.iter().any(|item| !matches!(item, Item::Sql(_)))
+}
+
 /// PERFORM of a query only looks; PERFORM of a function may do anything.
 fn performs_calls(body: &str, tokens: &[Token]) -> bool {
     tokens.iter().enumerate().any(|(i, t)| {
@@ -207,137 +286,4 @@ fn body_of(statement: &DoStmt) -> Option<String> {
         }
     }
     body
-}
-
-/// `BEGIN items [EXCEPTION WHEN duplicate_... THEN nothing] END`.
-fn read_block(body: &str, tokens: &[Token]) -> Option<Vec<Item>> {
-    if !tokens.first()?.is(body, "begin") {
-        return None;
-    }
-    let mut at = 1;
-    let items = read_items(body, tokens, &mut at)?;
-    if tokens.get(at)?.is(body, "exception") {
-        let (duplicates, end) = read_exception(body, tokens, at)?;
-        at = end;
-        if !tokens.get(at)?.is(body, "end") {
-            return None;
-        }
-        return Some(if duplicates { vec![Item::Guarded(true, items)] } else { items });
-    }
-    tokens.get(at)?.is(body, "end").then_some(items)
-}
-
-/// `EXCEPTION WHEN conditions THEN` followed by nothing that does anything; whether all conditions are about duplicates.
-fn read_exception(body: &str, tokens: &[Token], at: usize) -> Option<(bool, usize)> {
-    let mut duplicates = true;
-    let mut i = at + 1;
-    while tokens.get(i)?.is(body, "when") {
-        i += 1;
-        while !tokens.get(i)?.is(body, "then") {
-            let word = tokens[i].text(body).to_ascii_lowercase();
-            duplicates &= word.starts_with("duplicate_") || word == "or";
-            i += 1;
-        }
-        i += 1;
-        while !tokens.get(i)?.is(body, "when") && !tokens[i].is(body, "end") {
-            i = skip_statement(body, tokens, i).filter(|_| is_idle(body, &tokens[i]))?;
-        }
-    }
-    duplicates.then_some((duplicates, i))
-}
-
-fn is_idle(body: &str, token: &Token) -> bool {
-    token.is(body, "null") || token.is(body, "raise")
-}
-
-fn skip_statement(body: &str, tokens: &[Token], from: usize) -> Option<usize> {
-    let mut depth = 0;
-    for (i, token) in tokens.iter().enumerate().skip(from) {
-        match token.text(body) {
-            "(" => depth += 1,
-            ")" => depth -= 1,
-            ";" if depth == 0 => return Some(i + 1),
-            _ => {}
-        }
-    }
-    None
-}
-
-fn read_items(body: &str, tokens: &[Token], at: &mut usize) -> Option<Vec<Item>> {
-    let mut items = Vec::new();
-    loop {
-        let token = tokens.get(*at)?;
-        if token.is(body, "end") || token.is(body, "exception") || token.is(body, "else") || token.is(body, "elsif") {
-            return Some(items);
-        }
-        if token.is(body, "if") {
-            items.push(read_if(body, tokens, at)?);
-            continue;
-        }
-        let end = skip_statement(body, tokens, *at)?;
-        if !is_idle(body, token) {
-            let starts_sql = token.kind == TokenKind::Word
-                && !["for", "while", "loop", "execute", "perform", "return", "declare", "begin", "case"]
-                    .iter()
-                    .any(|w| token.is(body, w));
-            let assigns = tokens.get(*at + 1).is_some_and(|t| matches!(t.text(body), ":=" | "="));
-            if !starts_sql || assigns {
-                return None;
-            }
-            items.push(Item::Sql(body[token.start..tokens[end - 2].end].to_string()));
-        }
-        *at = end;
-    }
-}
-
-/// `IF [NOT] EXISTS (...) THEN items [ELSE idle] END IF;`
-fn read_if(body: &str, tokens: &[Token], at: &mut usize) -> Option<Item> {
-    let absent = tokens.get(*at + 1)?.is(body, "not");
-    let exists = *at + 1 + usize::from(absent);
-    if !tokens.get(exists)?.is(body, "exists") || tokens.get(exists + 1)?.text(body) != "(" {
-        return None;
-    }
-    let close = crate::sql::edit::closing(body, tokens, exists + 1)?;
-    if !tokens.get(close + 1)?.is(body, "then") {
-        return None;
-    }
-    *at = close + 2;
-    let items = read_items(body, tokens, at)?;
-    if tokens.get(*at)?.is(body, "else") {
-        *at += 1;
-        if !read_items(body, tokens, at)?.is_empty() {
-            return None;
-        }
-    }
-    let ends = tokens.get(*at)?.is(body, "end") && tokens.get(*at + 1)?.is(body, "if");
-    if !ends || tokens.get(*at + 2)?.text(body) != ";" {
-        return None;
-    }
-    *at += 3;
-    Some(Item::Guarded(absent, items))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(body: &str) -> Option<Vec<Item>> {
-        read_block(body, &lex_code(body))
-    }
-
-    #[test]
-    fn the_common_guards_are_read_through() {
-        let sql = || Item::Sql("CREATE TYPE e AS ENUM ('a')".into());
-        let exception = "BEGIN CREATE TYPE e AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN null; END";
-        assert_eq!(read(exception), Some(vec![Item::Guarded(true, vec![sql()])]));
-        let guard = "BEGIN IF NOT EXISTS (SELECT 1 FROM pg_type) THEN CREATE TYPE e AS ENUM ('a'); END IF; END;";
-        assert_eq!(read(guard), Some(vec![Item::Guarded(true, vec![sql()])]));
-    }
-
-    #[test]
-    fn loops_and_other_exceptions_are_not() {
-        assert_eq!(read("BEGIN FOR r IN SELECT 1 LOOP EXECUTE 'x'; END LOOP; END"), None);
-        assert_eq!(read("BEGIN CREATE TABLE t (); EXCEPTION WHEN others THEN NULL; END"), None);
-        assert_eq!(read("BEGIN IF a > 1 THEN DROP TABLE t; END IF; END"), None);
-    }
 }

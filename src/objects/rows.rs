@@ -91,7 +91,7 @@ impl Replay<'_> {
         }
     }
 
-    fn add_rows(&mut self, targets: Vec<ObjectId>, needs: Vec<Need>) {
+    pub(crate) fn add_rows(&mut self, targets: Vec<ObjectId>, needs: Vec<Need>) {
         self.add_rows_as(targets, needs, self.text.to_string());
     }
 

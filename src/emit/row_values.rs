@@ -1,0 +1,255 @@
+//! Statements made from rows: one INSERT for a table's rows as the replayed history left them, with expressions where their
+//! values differ from run to run.
+
+use crate::proof::{Entry, Snapshot, TableRows};
+use crate::sql::names::quote;
+use regex::Regex;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// A column by schema, table and name.
+type Place = (String, String, String);
+
+/// Writes rows of a replayed history.
+pub struct RowTexts<'a> {
+    first: &'a Snapshot,
+    again: Option<&'a Snapshot>,
+    refers: HashMap<Place, Place>,
+}
+
+/// One table's rows under work.
+struct Work<'a> {
+    rows: &'a TableRows,
+    /// Which cells differ from run to run.
+    volatile: Vec<Vec<bool>>,
+    /// The rows of the second run in the order of the first.
+    twins: Vec<Option<&'a [Option<String>]>>,
+}
+
+impl<'a> RowTexts<'a> {
+    /// `again` is a second replay of the same history: what differs there differs from run to run.
+    pub fn new(first: &'a Snapshot, again: Option<&'a Snapshot>) -> Self {
+        let keys = first.entries.iter().filter(|e| e.kind == "FK CONSTRAINT");
+        RowTexts { first, again, refers: keys.filter_map(single_key).collect() }
+    }
+
+    /// The rows of a table as one INSERT. `hold_triggers` keeps the table's own triggers off, since these rows are their
+    /// results already.
+    ///
+    /// # Errors
+    /// Says why, when a value differs from run to run and nothing is known that gives such values: to write down the one
+    /// that came out here would give every new database the same.
+    pub fn insert(&self, rows: &TableRows, hold_triggers: bool) -> Result<Vec<String>, String> {
+        let work = self.work(rows);
+        let wanted: Vec<usize> = (0..rows.columns.len()).filter(|i| self.is_wanted(&work, *i)).collect();
+        if rows.rows.is_empty() || wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let table = format!("{}.{}", quote(&rows.schema), quote(&rows.table));
+        let mut lines = Vec::with_capacity(rows.rows.len());
+        for n in 0..rows.rows.len() {
+            let mut values = Vec::with_capacity(wanted.len());
+            for i in &wanted {
+                let unknown = || {
+                    let column = quote(&rows.columns[*i].0);
+                    format!("{table}.{column} differs from run to run, and no expression for it is known")
+                };
+                values.push(self.value(&work, n, *i).ok_or_else(unknown)?);
+            }
+            lines.push(format!("    ({})", values.join(", ")));
+        }
+        let names: Vec<String> = wanted.iter().map(|i| quote(&rows.columns[*i].0)).collect();
+        let overriding = if self.has_identity(rows) { " OVERRIDING SYSTEM VALUE" } else { "" };
+        let insert = format!("INSERT INTO {table} ({}){overriding} VALUES\n{}", names.join(", "), lines.join(",\n"));
+        if hold_triggers {
+            let switch = |word: &str| format!("ALTER TABLE {table} {word} TRIGGER USER");
+            return Ok(vec![switch("DISABLE"), insert, switch("ENABLE")]);
+        }
+        Ok(vec![insert])
+    }
+
+    fn work(&self, rows: &'a TableRows) -> Work<'a> {
+        let twin = self.again.and_then(|s| find(s, &rows.schema, &rows.table));
+        let twin = twin.filter(|t| t.rows.len() == rows.rows.len() && t.columns == rows.columns);
+        let Some(twin) = twin else {
+            let volatile = rows.rows.iter().map(|r| vec![false; r.len()]).collect();
+            return Work { rows, volatile, twins: vec![None; rows.rows.len()] };
+        };
+        let mut work = Work { rows, volatile: Vec::new(), twins: vec![None; rows.rows.len()] };
+        for (a, b) in matched(rows, twin) {
+            work.twins[a] = Some(&twin.rows[b]);
+        }
+        let differs = |n: usize, i: usize| work.twins[n].is_some_and(|t| t[i] != rows.rows[n][i]);
+        work.volatile =
+            (0..rows.rows.len()).map(|n| (0..rows.columns.len()).map(|i| differs(n, i)).collect()).collect();
+        work
+    }
+
+    /// The column's line in the table's entry.
+    fn line(&self, rows: &TableRows, column: &str) -> &str {
+        let table = |e: &&Entry| e.kind == "TABLE" && e.schema == rows.schema && e.name == rows.table;
+        let begins = format!("{} ", quote(column));
+        let entry = self.first.entries.iter().find(table);
+        entry.and_then(|e| e.text.lines().map(str::trim_start).find(|l| l.starts_with(&begins))).unwrap_or("")
+    }
+
+    fn has_identity(&self, rows: &TableRows) -> bool {
+        let of = |e: &Entry| e.kind == "SEQUENCE" && e.text.contains("GENERATED ALWAYS AS IDENTITY");
+        let table = format!("{}.{} ", quote(&rows.schema), quote(&rows.table));
+        self.first.entries.iter().any(|e| of(e) && e.text.contains(&table))
+    }
+
+    /// Whether a column is written: not if it is generated, or if its default gives what differs from run to run.
+    fn is_wanted(&self, work: &Work, i: usize) -> bool {
+        let line = self.line(work.rows, &work.rows.columns[i].0);
+        let volatile = !work.rows.rows.is_empty() && work.volatile.iter().all(|row| row[i]);
+        let by_default = volatile && line.contains(" DEFAULT ") && self.origin(work.rows, i).is_none();
+        !(line.contains(" GENERATED ALWAYS AS (") || by_default)
+    }
+
+    /// The column that this one's values come from.
+    fn origin(&self, rows: &TableRows, i: usize) -> Option<&Place> {
+        self.refers.get(&(rows.schema.clone(), rows.table.clone(), rows.columns[i].0.clone()))
+    }
+
+    fn value(&self, work: &Work, n: usize, i: usize) -> Option<String> {
+        let Some(value) = &work.rows.rows[n][i] else { return Some("NULL".into()) };
+        if !work.volatile[n][i] {
+            return Some(literal(value));
+        }
+        if let Some((schema, table, column)) = self.origin(work.rows, i) {
+            return self.look_up(find(self.first, schema, table)?, column, value);
+        }
+        if let Some((table, column)) = self.owner(work.rows, i, value) {
+            return self.look_up(table, &column, value);
+        }
+        expression(&work.rows.columns[i].1).map(String::from).or_else(|| alike(work, i))
+    }
+
+    /// Without a foreign key: a table whose key is the same long value is what the value refers to.
+    fn owner(&self, rows: &TableRows, i: usize, value: &str) -> Option<(&'a TableRows, String)> {
+        if value.len() < 16 || rows.key.contains(&i) || is_time(&rows.columns[i].1) {
+            return None;
+        }
+        let others = self.first.rows.iter().filter(|t| (&t.schema, &t.table) != (&rows.schema, &rows.table));
+        others.into_iter().find_map(|table| {
+            let [key] = table.key.as_slice() else { return None };
+            let has = table.rows.iter().any(|r| r[*key].as_deref() == Some(value));
+            has.then(|| (table, table.columns[*key].0.clone()))
+        })
+    }
+
+    /// A query for the value, by what of its row is the same in every run.
+    fn look_up(&self, table: &'a TableRows, column: &str, value: &str) -> Option<String> {
+        let work = self.work(table);
+        let at = table.columns.iter().position(|(name, _)| name == column)?;
+        let row = table.rows.iter().position(|r| r[at].as_deref() == Some(value))?;
+        let stable: Vec<usize> = (0..table.columns.len()).filter(|i| work.volatile.iter().all(|r| !r[*i])).collect();
+        let alone = |i: &&usize| {
+            let same = table.rows.iter().filter(|r| r[**i] == table.rows[row][**i]).count();
+            same == 1 && table.rows[row][**i].is_some()
+        };
+        let by: Vec<usize> = stable.iter().find(alone).map_or_else(|| stable.clone(), |i| vec![*i]);
+        let conditions: Vec<String> = by
+            .iter()
+            .map(|i| match &table.rows[row][*i] {
+                Some(value) => format!("{} = {}", quote(&table.columns[*i].0), literal(value)),
+                None => format!("{} IS NULL", quote(&table.columns[*i].0)),
+            })
+            .collect();
+        let alike: Vec<usize> =
+            (0..table.rows.len()).filter(|n| by.iter().all(|i| table.rows[*n][*i] == table.rows[row][*i])).collect();
+        let condition = if conditions.is_empty() { "true".to_string() } else { conditions.join(" AND ") };
+        let name = quote(column);
+        let from = format!("{}.{}", quote(&table.schema), quote(&table.table));
+        let place = alike.iter().position(|n| *n == row)?;
+        // Rows that are alike in all that lasts are interchangeable; each is taken once.
+        let nth = if alike.len() > 1 { format!(" ORDER BY {name} OFFSET {place} LIMIT 1") } else { String::new() };
+        Some(format!("(SELECT {name} FROM {from} WHERE {condition}{nth})"))
+    }
+}
+
+fn find<'a>(snapshot: &'a Snapshot, schema: &str, table: &str) -> Option<&'a TableRows> {
+    snapshot.rows.iter().find(|t| t.schema == schema && t.table == table)
+}
+
+/// A foreign key of one column, as from where to where.
+fn single_key(entry: &Entry) -> Option<(Place, Place)> {
+    static KEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let name = r#"("(?:[^"]|"")+"|[\w$]+)"#;
+        Regex::new(&format!(
+            r"(?s)ALTER TABLE (?:ONLY )?{name}\.{name}\s.*FOREIGN KEY \({name}\) REFERENCES {name}\.{name}\({name}\)"
+        ))
+        .ok()
+    });
+    let found = KEY.as_ref()?.captures(&entry.text)?;
+    let part = |i: usize| {
+        let text = &found[i];
+        text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).map_or(text.to_string(), |t| t.replace("\"\"", "\""))
+    };
+    Some(((part(1), part(2), part(3)), (part(4), part(5), part(6))))
+}
+
+/// Rows of both runs in pairs, in the order of those columns that hold the same values in both.
+fn matched(rows: &TableRows, twin: &TableRows) -> Vec<(usize, usize)> {
+    let column = |of: &TableRows, i: usize| {
+        let mut values: Vec<Option<String>> = of.rows.iter().map(|r| r[i].clone()).collect();
+        values.sort();
+        values
+    };
+    let stable: Vec<usize> = (0..rows.columns.len()).filter(|i| column(rows, *i) == column(twin, *i)).collect();
+    let order = |of: &TableRows| {
+        let mut order: Vec<usize> = (0..of.rows.len()).collect();
+        order.sort_by_key(|n| stable.iter().map(|i| of.rows[*n][*i].clone()).collect::<Vec<_>>());
+        order
+    };
+    order(rows).into_iter().zip(order(twin)).collect()
+}
+
+fn literal(text: &str) -> String {
+    if text.contains('\\') {
+        format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+    } else {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+}
+
+fn is_time(type_name: &str) -> bool {
+    type_name.starts_with("time") || type_name == "date"
+}
+
+/// What gives a value of a type that differs from run to run.
+fn expression(type_name: &str) -> Option<&'static str> {
+    match type_name {
+        t if is_time(t) => Some("now()"),
+        "uuid" => Some("gen_random_uuid()"),
+        "double precision" | "real" => Some("random()"),
+        _ => None,
+    }
+}
+
+/// What gives text like the column's: what all its values begin with, and random letters and digits to the same length.
+fn alike(work: &Work, i: usize) -> Option<String> {
+    let type_name = &work.rows.columns[i].1;
+    if !(type_name == "text" || type_name.starts_with("character")) {
+        return None;
+    }
+    let mut values: Vec<&str> = Vec::new();
+    for (n, row) in work.rows.rows.iter().enumerate().filter(|(n, _)| work.volatile[*n][i]) {
+        values.extend(row[i].as_deref());
+        values.extend(work.twins[n].and_then(|t| t[i].as_deref()));
+    }
+    let first = values.first()?;
+    let common = values.iter().map(|v| v.bytes().zip(first.bytes()).take_while(|(a, b)| a == b).count()).min()?;
+    // A random letter that happens to be the same everywhere is no part of what they begin with.
+    let prefix = first.get(..common)?;
+    let prefix = &prefix[..prefix.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1)];
+    let rest = first.len() - prefix.len();
+    let fits = |v: &&str| v.len() == first.len() && v[prefix.len()..].bytes().all(|b| b.is_ascii_alphanumeric());
+    if rest < 8 || !values.iter().all(fits) {
+        return None;
+    }
+    let random = (0..rest.div_ceil(32)).map(|_| "md5(random()::text)").collect::<Vec<_>>().join(" || ");
+    let random = if rest % 32 == 0 { random } else { format!("substr({random}, 1, {rest})") };
+    Some(if prefix.is_empty() { random } else { format!("{} || {random}", literal(prefix)) })
+}
