@@ -9,6 +9,8 @@ use consolidate::proof::{ReplayError, Settings, Silent, VerdictKind, verify};
 use consolidate::replay::replay;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// What came of a history.
 #[derive(Debug, Clone, Default)]
@@ -56,14 +58,29 @@ pub struct Depth {
     pub lowered: bool,
 }
 
-/// Looks at one history. A panic is trouble too.
+/// How long one history may take; all but a few take two seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Looks at one history. A panic is trouble too, and so is a search without an end: its thread is left to itself.
 pub fn check(files: &[(String, String)], depth: Depth) -> Outcome {
-    catch_unwind(AssertUnwindSafe(|| checked(files, depth))).unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<&str>().map(ToString::to_string);
-        let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Outcome { trouble: trouble(Class::Wrong, format!("panic: {said}")), ..Outcome::default() }
+    let (say, hear) = mpsc::channel();
+    let files = files.to_vec();
+    std::thread::spawn(move || {
+        let outcome = catch_unwind(AssertUnwindSafe(|| checked(&files, depth))).unwrap_or_else(|panic| {
+            let said = panic.downcast_ref::<&str>().map(ToString::to_string);
+            let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Outcome { trouble: trouble(Class::Wrong, format!("panic: {said}")), ..Outcome::default() }
+        });
+        let _ = say.send(outcome);
+    });
+    hear.recv_timeout(PATIENCE).unwrap_or_else(|_| Outcome {
+        trouble: trouble(Class::Wrong, NO_END.into()),
+        ..Outcome::default()
     })
 }
+
+/// What is said of a history that takes too long. It isn't made small: each try would leave a thread behind.
+pub const NO_END: &str = "no end in sight";
 
 fn trouble(class: Class, words: String) -> Option<Trouble> {
     Some(Trouble { class, words })

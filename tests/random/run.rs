@@ -1,6 +1,6 @@
 //! Many seeds on a few threads: progress, figures, and the small histories of what went wrong.
 
-use crate::check::{Class, Depth, Outcome, check};
+use crate::check::{Class, Depth, NO_END, Outcome, check};
 use crate::database::Database;
 use crate::grow::{files, grow};
 use crate::shrink::{kind, shrink};
@@ -168,8 +168,10 @@ fn one(settings: &Settings, number: u64, database: &mut Database, figures: &Mute
     let name = kind(&trouble);
     eprintln!("seed {seed}: {name}; making it small");
     // What only the second look shows needs it again.
-    let small = files(&shrink(&parts, &trouble, depth, database));
-    let words = check(&small, depth).trouble.unwrap_or(trouble.clone()).words;
+    let hangs = trouble.words == NO_END;
+    let small = if hangs { files(&parts) } else { files(&shrink(&parts, &trouble, depth, database)) };
+    let again = if hangs { None } else { check(&small, depth).trouble };
+    let words = again.unwrap_or(trouble.clone()).words;
     if let Some(folder) = &settings.found {
         keep(folder, seed, &name, &words, &small);
     }
