@@ -51,6 +51,8 @@ impl Embedded {
             .postgres_config("search_path", "\"$user\", public")
             // A long history in one transaction locks thousands of objects.
             .postgres_config("max_locks_per_transaction", "1024")
+            // The crate takes 128 MB, and most of a short replay would be the kernel clearing them.
+            .postgres_config("shared_buffers", "16MB")
             .relaxed_durability(true)
             .start()
             .map_err(chain)?;
