@@ -73,10 +73,8 @@ pub fn check(files: &[(String, String)], depth: Depth) -> Outcome {
         });
         let _ = say.send(outcome);
     });
-    hear.recv_timeout(PATIENCE).unwrap_or_else(|_| Outcome {
-        trouble: trouble(Class::Wrong, NO_END.into()),
-        ..Outcome::default()
-    })
+    hear.recv_timeout(PATIENCE)
+        .unwrap_or_else(|_| Outcome { trouble: trouble(Class::Wrong, NO_END.into()), ..Outcome::default() })
 }
 
 /// What is said of a history that takes too long. It isn't made small: each try would leave a thread behind.
