@@ -128,6 +128,7 @@ fn totals(plan: &Plan, style: Style) -> String {
         out.push_str(&format!("  {word:<16} {before:>10} {after:>9}\n"));
     }
     out.push_str(&format!("  {}\n", style.dim("after: before any proof; `consolidate emit` proves it")));
+    out.push_str(&format!("  {}\n", style.dim(&format!("layout: {}", plan.layout))));
     out
 }
 
@@ -170,6 +171,7 @@ pub fn json(plan: &Plan) -> Value {
         );
     }
     json!({
+        "layout": plan.layout,
         "totals": {
             "files": { "before": plan.before.files, "after": plan.after.files },
             "statements": { "before": plan.before.statements, "after": plan.after.statements },
