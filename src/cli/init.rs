@@ -15,7 +15,7 @@ pub struct InitArgs {
     #[arg(long, value_name = "DIR")]
     old: Option<PathBuf>,
     /// How the history is laid out [default: found by itself]
-    #[arg(long, value_name = "NAME", value_parser = super::layouts(), hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_parser = super::layouts())]
     layout: Option<String>,
 }
 

@@ -69,7 +69,7 @@ struct Common {
     #[arg(long, value_name = "DIR")]
     old: Option<PathBuf>,
     /// How the history is laid out [default: found by itself]
-    #[arg(long, value_name = "NAME", value_parser = layouts(), hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_parser = layouts())]
     layout: Option<String>,
     /// The folder of the consolidated set [default: migrations]
     #[arg(long, value_name = "DIR")]

@@ -73,6 +73,11 @@ impl Contents {
         self.paths().filter_map(folder)
     }
 
+    /// Whether most migrations lie in folders of their own, as files of this name; a stray file beside them changes nothing.
+    pub fn is_foldered(&self, name: &str) -> bool {
+        self.folders_with(name).count() > self.flat_sql().count()
+    }
+
     /// The folders of the folder itself that hold `.sql` files at any depth, and how many.
     pub fn folders_of_sql(&self) -> Vec<(&str, usize)> {
         let mut folders: Vec<(&str, usize)> = Vec::new();

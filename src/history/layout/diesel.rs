@@ -22,7 +22,7 @@ impl Layout for Diesel {
     }
 
     fn fits(&self, contents: &Contents) -> bool {
-        contents.flat_sql().next().is_none()
+        contents.is_foldered("up.sql")
             && contents.folders_with("up.sql").any(|f| f.starts_with(|c: char| c.is_ascii_digit()))
     }
 

@@ -38,7 +38,7 @@ impl Layout for Drizzle {
     }
 
     fn fits(&self, contents: &Contents) -> bool {
-        contents.has(JOURNAL) || (contents.flat_sql().next().is_none() && is_foldered(contents))
+        contents.has(JOURNAL) || (contents.is_foldered("migration.sql") && is_foldered(contents))
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {

@@ -119,7 +119,8 @@ fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(A
             || listing.set_aside.iter().any(|p| p == path)
             || listing.passed_over.iter().any(|(p, _)| p == path)
     };
-    for path in contents.paths().filter(|p| is_step(p)) {
+    let has_sql = |folder: &str| listing.entries.iter().any(|e| names::folder(&e.path) == folder);
+    for path in contents.paths().filter(|p| is_step(p, &has_sql)) {
         let why = "a step that isn't SQL: what it does is not in what is planned and proven".to_string();
         warnings.push((At::new(path, 1), why));
     }
@@ -145,8 +146,9 @@ fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(A
     warnings
 }
 
-/// Whether a file looks like a migration written as a program: a version in its name or its folder's.
-fn is_step(path: &str) -> bool {
+/// Whether a file looks like a migration written as a program: a version in its name, or in that of its folder, unless the
+/// folder's migration is SQL.
+fn is_step(path: &str, has_sql: &dyn Fn(&str) -> bool) -> bool {
     let base = names::base(path);
     let Some((stem, ending)) = base.rsplit_once('.') else { return false };
     let is_test = stem.ends_with("_test") || stem.ends_with(".test") || stem.ends_with(".spec") || stem.ends_with(".d");
@@ -155,8 +157,9 @@ fn is_step(path: &str) -> bool {
         |name: &str| name.starts_with("R__") || (name.starts_with('V') && numbered(&name[1..]) && name.contains("__"));
     // Hasura's first file format.
     let is_yaml = matches!(ending, "yaml" | "yml") && (stem == "up" || stem.ends_with(".up"));
-    let folder = names::base(names::folder(path));
-    (PROGRAMS.contains(&ending) || is_yaml) && !is_test && (numbered(stem) || flyway(stem) || numbered(folder))
+    let folder = names::folder(path);
+    let in_version = numbered(names::base(folder)) && !has_sql(folder);
+    (PROGRAMS.contains(&ending) || is_yaml) && !is_test && (numbered(stem) || flyway(stem) || in_version)
 }
 
 #[cfg(test)]

@@ -37,10 +37,10 @@ impl Layout for GolangMigrate {
     }
 }
 
-/// The files of the folder; of the folders below only if it has none itself.
+/// The files of the folder; of the folders below only if it has none itself. A single one below is entered instead.
 fn candidates(contents: &Contents) -> Vec<&str> {
     let flat: Vec<&str> = contents.flat_sql().collect();
-    if flat.is_empty() { contents.sql().collect() } else { flat }
+    if flat.is_empty() && contents.folders_of_sql().len() > 1 { contents.sql().collect() } else { flat }
 }
 
 fn entry(path: &str) -> Option<Entry> {

@@ -24,9 +24,8 @@ impl Layout for Hasura {
     }
 
     fn fits(&self, contents: &Contents) -> bool {
-        let mut folders = contents.folders_with("up.sql").peekable();
-        contents.flat_sql().next().is_none()
-            && folders.peek().is_some()
+        let mut folders = contents.folders_with("up.sql");
+        contents.is_foldered("up.sql")
             && folders.all(|f| f.split_once('_').is_some_and(|(v, _)| is_digits(v) && v.len() == 13))
     }
 

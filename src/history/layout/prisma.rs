@@ -23,8 +23,7 @@ impl Layout for Prisma {
     }
 
     fn fits(&self, contents: &Contents) -> bool {
-        let mut folders = contents.folders_with("migration.sql");
-        folders.next().is_some() && contents.flat_sql().next().is_none()
+        contents.is_foldered("migration.sql")
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {
@@ -62,7 +61,8 @@ pub(super) fn entry(folder: &str) -> Entry {
         Some((version, description)) => Entry::numbered(&path, version, description),
         None => Entry::unversioned(&path, folder),
     };
-    entry.wrapped(Wrap::OneQuery)
+    // The folder's whole name is the version: two with one time are no mistake.
+    Entry { key: String::new(), ..entry.wrapped(Wrap::OneQuery) }
 }
 
 #[cfg(test)]
