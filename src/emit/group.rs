@@ -164,7 +164,7 @@ fn name_of_file(file: &crate::history::File) -> FileName {
 
 /// The title that a file gives itself, where it is written as a set's own: one line of comment, and an empty one.
 fn own_title(text: &str) -> Option<String> {
-    let mut lines = text.trim_start_matches('\u{feff}').lines();
+    let mut lines = text.trim_start_matches(['\u{feff}', '\r']).lines();
     let words = lines.next()?.strip_prefix("-- ")?.trim();
     // Marks for a migration tool are no titles.
     let is_mark = ["no-transaction", "migrate:"].iter().any(|mark| words.starts_with(mark));

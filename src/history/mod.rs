@@ -72,6 +72,12 @@ pub struct Statement {
 }
 
 impl File {
+    /// The number of its lines.
+    fn lines(&self) -> usize {
+        // The text may have blanks for ends of lines.
+        self.line_starts.iter().filter(|start| **start < self.text.len()).count()
+    }
+
     /// The line of a byte, from 1.
     pub fn line_of(&self, byte: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= byte)
@@ -108,7 +114,7 @@ impl History {
 
     /// The number of lines of all files.
     pub fn lines(&self) -> usize {
-        self.files.iter().map(|f| f.text.lines().count()).sum()
+        self.files.iter().map(File::lines).sum()
     }
 }
 

@@ -46,7 +46,10 @@ fn down_sections(cx: &Cx) -> Option<Warning> {
 fn set_aside(cx: &Cx) -> Vec<Warning> {
     let down = &cx.history.set_aside;
     let Some(first) = down.first() else { return Vec::new() };
-    let message = format!("{} down files were not read, and the new set has none", down.len());
+    let message = match down.len() {
+        1 => "the down file was not read, and the new set has none".to_string(),
+        n => format!("{n} down files were not read, and the new set has none"),
+    };
     vec![Warning { at: At::new(first, 1), message }]
 }
 

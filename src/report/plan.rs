@@ -223,10 +223,10 @@ impl Labels {
     }
 
     fn shorten(name: &str, all: &[&str]) -> String {
-        let ends = name.match_indices(['_', '.']).map(|(i, _)| i);
+        let ends = name.match_indices(['_', '.', '/']).map(|(i, _)| i);
         for end in ends {
             let prefix = &name[..end];
-            let alike = |n: &&&str| n.strip_prefix(prefix).is_some_and(|r| r.starts_with(['_', '.']));
+            let alike = |n: &&&str| n.strip_prefix(prefix).is_some_and(|r| r.starts_with(['_', '.', '/']));
             if all.iter().filter(alike).count() == 1 {
                 return prefix.to_string();
             }

@@ -138,8 +138,10 @@ fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(A
     }
     for (folder, files) in folders {
         let why = match files.len() {
-            1 => format!("{} doesn't look into the folder {folder}/ for this: not read", layout.name()),
-            n => format!("one of {n} .sql files in {folder}/ that {} doesn't run: not read", layout.name()),
+            1 => format!("in the folder {folder}/, where {} doesn't look: not read", layout.name()),
+            n => {
+                format!("one of {n} .sql files in the folder {folder}/, where {} doesn't look: not read", layout.name())
+            }
         };
         warnings.push((At::new(files[0], 1), why));
     }
@@ -187,7 +189,7 @@ mod tests {
     #[test]
     fn folders_that_no_layout_explains_are_named() {
         let warnings = found(&[("1_a.sql", ""), ("old/1_a.sql", ""), ("old/2_a.sql", "")]).warnings;
-        assert_eq!(warnings[0].1, "one of 2 .sql files in old/ that sqlx doesn't run: not read");
+        assert_eq!(warnings[0].1, "one of 2 .sql files in the folder old/, where sqlx doesn't look: not read");
         let error = find(Contents::of(&[("a/x.sql", ""), ("b/x.sql", "")]), None).err().unwrap();
         assert!(error.message.contains("a/ (1), b/ (1)"), "{}", error.message);
     }

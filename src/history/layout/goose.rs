@@ -95,7 +95,8 @@ DROP TABLE item;
         assert!(!text.contains("goose") && !text.contains("DROP") && text.contains("-- An item"));
         let pieces = crate::sql::split::split(&text);
         assert_eq!(pieces.len(), 3);
-        assert_eq!(text[..pieces[2].body.start].matches('\n').count(), 8);
+        assert_eq!(&text[pieces[1].body.clone()][..6], "CREATE");
+        assert!(!text[pieces[1].lead.clone()].contains("\n\n"));
     }
 
     #[test]

@@ -198,14 +198,17 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// The text with blanks in place of what isn't run; every byte and line stays where it is.
+    /// The text with blanks in place of what isn't run; every byte stays where it is.
+    ///
+    /// The blanks are carriage returns, which are white space to PostgreSQL and nothing to whoever looks for empty lines:
+    /// a mark above a statement doesn't part it from the comment above that.
     pub fn apply(&self, text: String) -> String {
         if self.blanks.is_empty() {
             return text;
         }
         let mut bytes = text.into_bytes();
         for range in &self.blanks {
-            bytes[range.clone()].iter_mut().filter(|b| !matches!(b, b'\n' | b'\r')).for_each(|b| *b = b' ');
+            bytes[range.clone()].fill(b'\r');
         }
         for at in &self.ends {
             bytes[*at] = b';';
@@ -218,7 +221,8 @@ impl Mask {
     pub fn blank_lines(&mut self, text: &str, these: &[&str]) {
         if !these.is_empty() {
             let is_one = |line: &str| these.contains(&line.trim_end());
-            self.blanks.extend(sections::lines(text).filter(|(_, l)| is_one(l)).map(|(place, _)| place));
+            let lines = sections::lines(text).filter(|(_, l)| is_one(l));
+            self.blanks.extend(lines.map(|(place, _)| sections::with_end(text, place)));
         }
     }
 }

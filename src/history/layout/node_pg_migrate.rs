@@ -58,9 +58,9 @@ impl Layout for NodePgMigrate {
                 Some(found) => {
                     is_down = found == Mark::Down;
                     mask.has_down |= is_down;
-                    mask.blanks.push(place);
+                    mask.blanks.push(sections::with_end(text, place));
                 }
-                None if is_down => mask.blanks.push(place),
+                None if is_down => mask.blanks.push(sections::with_end(text, place)),
                 None => {}
             }
         }

@@ -1,6 +1,6 @@
 //! Files with an up and a down part, and marks between them that are comments to PostgreSQL: what of the text is run.
 //!
-//! Nothing is cut out. What isn't run is blanked, so that every byte and line stays where it is, and no mark can be taken
+//! Nothing is cut out. What isn't run is blanked, so that every byte stays where it is, and no mark can be taken
 //! for the author's comment.
 
 use super::{Mask, Wrap};
@@ -51,6 +51,12 @@ pub fn lines(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
     })
 }
 
+/// A line with its end.
+pub fn with_end(text: &str, line: Range<usize>) -> Range<usize> {
+    let end = text[line.end..].find('\n').map_or(text.len(), |n| line.end + n + 1);
+    line.start..end
+}
+
 /// Reads the sections of a file.
 ///
 /// # Errors
@@ -58,19 +64,20 @@ pub fn lines(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
 pub fn read(path: &str, text: &str, marks: &Marks) -> Result<Mask> {
     let mut mask = Mask::default();
     let mut direction: Option<bool> = None;
-    let mut seen_up = false;
     let mut open: Option<usize> = None;
     let wrong = |line: usize, message: String| {
         let hint = format!("{} would refuse this too; if another tool reads it, name that with --layout", marks.tool);
         Err(Error::new(message).at(At::new(path, line + 1)).hint(hint))
     };
+    if !has_up(text, marks.read) {
+        return wrong(0, format!("no line {} in this file", marks.up));
+    }
     for (number, (place, line)) in lines(text).enumerate() {
         let mark = (marks.read)(line);
         let is_up = direction == Some(true);
         match mark {
             Some(Mark::Up(wrap)) => {
                 direction = Some(true);
-                seen_up = true;
                 mask.wrap = wrap.or(mask.wrap);
             }
             Some(Mark::Down) => {
@@ -91,10 +98,7 @@ pub fn read(path: &str, text: &str, marks: &Marks) -> Result<Mask> {
             }
             None => {}
         }
-        mask.blanks.push(place);
-    }
-    if !seen_up {
-        return wrong(0, format!("no line {} in this file", marks.up));
+        mask.blanks.push(with_end(text, place));
     }
     match open {
         Some(line) => wrong(line, "a statement begins here, and no mark ends it".to_string()),
