@@ -8,6 +8,7 @@ mod project;
 mod verify;
 
 use crate::error::Error;
+use crate::proof::Choice;
 use crate::report::style::Style;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
@@ -33,7 +34,8 @@ In order:
 
 The history is read from migrations.old/ (or from migrations/, if there is no migrations.old/), the
 consolidated set is written to migrations/. Proofs run on a PostgreSQL that is compiled into this
-program: no server, no Docker.
+program: no server, no Docker. What that one can't do runs on the PostgreSQL programs of this machine,
+if there are any.
 
 Exit codes: 0 fine; 1 found something (a difference, an unproven set); 2 could not run.";
 
@@ -74,6 +76,14 @@ struct Common {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+/// What the commands take that replay.
+#[derive(Args, Clone)]
+struct Replaying {
+    /// The PostgreSQL to replay on [default: auto]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    scratch: Option<Choice>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -121,6 +131,12 @@ fn complain(errors: &[Error]) {
             eprintln!("{} {hint}", style.yellow("hint:"));
         }
     }
+}
+
+/// Something worth knowing goes to standard error.
+fn tell(note: &str) {
+    let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
+    eprintln!("{} {note}", style.dim("note:"));
 }
 
 /// Standard output is data. A reader that went away (`| head`) is no error.

@@ -3,6 +3,7 @@
 //! It takes statements as texts and knows nothing of how the set was planned or written.
 
 mod canonical;
+mod choice;
 mod compare;
 mod entries;
 mod globals;
@@ -15,7 +16,9 @@ mod snapshot;
 mod verdict;
 mod volatile;
 
+pub use crate::scratch::Database;
 pub use crate::scratch::extensions::{StandIn, StandInCall};
+pub use choice::{Choice, Ran, Wish, on_chosen};
 pub use compare::{Change, Compared, Comparison, Difference, compare};
 pub use replay::{replay, replay_both};
 pub use verdict::{Verdict, VerdictKind, verify};
@@ -57,6 +60,8 @@ pub struct Settings {
     pub exact_sequences: bool,
     /// Stand-ins for extensions, beside those that come with the tool.
     pub stand_ins: Vec<StandIn>,
+    /// Which PostgreSQL the scratch databases are of.
+    pub database: Database,
 }
 
 /// Is told how far a replay has come.

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
 use super::{Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot};
-use crate::scratch::{self, Needs, embedded::panic_text, extensions};
+use crate::scratch::{Needs, embedded::panic_text, extensions};
 use crate::{At, Error};
 
 /// Replays a set on a scratch database of its own and tells everything that came out.
@@ -77,9 +77,10 @@ fn replay_for(
 ) -> Result<Snapshot, ReplayError> {
     let begun = Instant::now();
     progress.step(side, "start", 0, files.len());
-    let scratch = scratch::open(needs)?;
+    let scratch = settings.database.open(needs)?;
     let session = Session::open(scratch.url())?;
-    let mut run = Run { session, in_prelude: true, sticky: false, placed: false, notes: Vec::new() };
+    let whole = scratch.is_whole();
+    let mut run = Run { session, whole, in_prelude: true, sticky: false, placed: false, notes: Vec::new() };
     for (index, file) in settings.prelude.iter().enumerate() {
         run.file(index, file)?;
     }
@@ -98,8 +99,10 @@ fn replay_for(
     let mut snapshot = snapshot::take(&mut session, &*scratch, want)?;
     drop(session);
     scratch.stop()?;
-    let texts = settings.prelude.iter().chain(files).flat_map(|f| &f.statements).map(|s| s.text.as_str());
-    snapshot.stand_ins = extensions::substitutes_named(texts, &settings.stand_ins, &needs.extensions);
+    if settings.database.has_stand_ins() {
+        let texts = settings.prelude.iter().chain(files).flat_map(|f| &f.statements).map(|s| s.text.as_str());
+        snapshot.stand_ins = extensions::substitutes_named(texts, &settings.stand_ins, &needs.extensions);
+    }
     snapshot.touched = touched;
     snapshot.notes.extend(notes);
     snapshot.seconds = begun.elapsed().as_secs_f64();
@@ -109,6 +112,8 @@ fn replay_for(
 /// A replay under way.
 struct Run {
     session: Session,
+    /// Whether the database needs none of the help that the embedded one needs.
+    whole: bool,
     in_prelude: bool,
     /// Whether settings were made that only a new connection sees.
     sticky: bool,
@@ -138,7 +143,7 @@ impl Run {
         } else {
             self.session.forget()?;
         }
-        if self.placed {
+        if self.placed && !self.whole {
             self.session.must_run(KEPT_SEARCH_PATH)?;
         }
         Ok(())
@@ -212,7 +217,7 @@ impl Run {
             Some(data) => self.session.copy_in(&statement.text, data).map(Some),
             None => {
                 let Some(rows) = self.guarded(&statement.text)? else { return Ok(None) };
-                if gives_back_session(&statement.text) {
+                if !self.whole && gives_back_session(&statement.text) {
                     self.session.run(OWN_AUTHORIZATION)?;
                 }
                 Ok(counts_rows(&statement.text).then_some(rows))
@@ -222,9 +227,8 @@ impl Run {
 
     /// Runs a statement; an error that one of its own idle handlers would catch takes back the statement and no more.
     fn guarded(&mut self, sql: &str) -> Result<Option<u64>, Refusal> {
-        let Some((plain, states)) = super::guards::without_handlers(sql) else {
-            return self.session.run(sql).map(Some);
-        };
+        let idle = if self.whole { None } else { super::guards::without_handlers(sql) };
+        let Some((plain, states)) = idle else { return self.session.run(sql).map(Some) };
         // Outside a transaction there is no savepoint, and none is needed.
         let inside = self.session.run("SAVEPOINT consolidate_guard").is_ok();
         match self.session.run(&plain) {
@@ -245,19 +249,21 @@ impl Run {
 
     fn failure(&self, file_index: usize, file: &ReplayFile, at: usize, refusal: Refusal) -> ReplayError {
         let line = line_of(file, at, &refusal);
+        let unable = |what: String, hint: String| Error::new(what).at(At::new(&file.name, line)).hint(hint).into();
         if refusal.sqlstate.is_empty() {
-            let error = Error::new(format!("the scratch database broke off: {}", refusal.message));
-            let hint = "the statement may be more than the embedded PostgreSQL can take";
-            return error.at(At::new(&file.name, line)).hint(hint).into();
+            let hint = if self.whole { "the server may have crashed on this statement".into() } else { lacks("can't do this") };
+            return unable(format!("the scratch database broke off: {}", refusal.message), hint);
         }
         if let Some(extension) = missing_extension(&refusal) {
-            let error = Error::new(format!("the scratch database has no extension {extension}"));
+            let hint = if self.whole { format!("install {extension} for it") } else { lacks("hasn't got it") };
             let hint = format!(
-                "the embedded PostgreSQL can't load {extension}: leave the history as it is, or put what the migrations \
-                 use of it (types, functions) into a prelude and take the CREATE EXTENSION out of a copy of the history"
+                "{hint}; or put what the migrations use of it (types, functions) into a prelude, and take the CREATE \
+                 EXTENSION out of a copy of the history"
             );
-            return error.at(At::new(&file.name, line)).hint(hint).into();
+            return unable(format!("the scratch database has no extension {extension}"), hint);
         }
+        let ours = || (!self.whole).then(|| lacking(&refusal.sqlstate, &file.statements, at)).flatten();
+        let hint = refusal.hint.clone().or_else(ours);
         ReplayError::Failed(Box::new(ReplayFailure {
             file: file.name.clone(),
             line,
@@ -266,21 +272,28 @@ impl Run {
             message: refusal.message,
             sqlstate: refusal.sqlstate,
             detail: refusal.detail,
-            hint: refusal.hint.or_else(|| uncaught(&file.statements, at)),
+            hint,
             in_prelude: self.in_prelude,
         }))
     }
 }
 
-/// A hint where a full PostgreSQL might have caught the error.
-fn uncaught(statements: &[ReplayStatement], at: usize) -> Option<String> {
+/// What to do about something that the embedded PostgreSQL can't do.
+fn lacks(what: &str) -> String {
+    format!(
+        "the embedded PostgreSQL {what}; where the programs of a PostgreSQL server are on this machine, \
+         --scratch auto and local run on those"
+    )
+}
+
+/// A hint where the embedded PostgreSQL may be to blame for a refusal: it can't catch errors inside a block, and lacks some
+/// parts of PostgreSQL, and what came after its version.
+fn lacking(sqlstate: &str, statements: &[ReplayStatement], at: usize) -> Option<String> {
     let text = statements.get(at)?.text.to_lowercase();
-    let catches = text.contains("exception") && text.contains("when") && text.trim_start().starts_with("do");
-    catches.then(|| {
-        "the embedded PostgreSQL can't catch errors inside a block, only follow handlers that do nothing; \
-         a full PostgreSQL may well run this statement"
-            .to_string()
-    })
+    if text.contains("exception") && text.contains("when") && text[comment_end(&text)..].starts_with("do") {
+        return Some(lacks("can't catch errors inside a block, only follow handlers that do nothing"));
+    }
+    matches!(sqlstate, "0A000" | "42601" | "58P01" | "XX000").then(|| lacks("lacks some parts of PostgreSQL, and what came after its version"))
 }
 
 /// Whether PostgreSQL refuses the statement inside a transaction block, whatever the database holds.
@@ -411,6 +424,15 @@ fn line_of(file: &ReplayFile, at: usize, refusal: &Refusal) -> usize {
     };
     let start = start.unwrap_or_else(|| comment_end(&statement.text));
     statement.line + statement.text[..start].matches('\n').count()
+}
+
+/// The extension that a statement creates, and the line, if that is all the statement does.
+pub(super) fn leading_extension(statement: &ReplayStatement) -> Option<(String, usize)> {
+    let start = comment_end(&statement.text);
+    let bare = &statement.text[start..];
+    let creates = words(bare).take(2).eq(["create", "extension"]);
+    let name = creates.then(|| extensions::named([bare])).into_iter().flatten().next()?;
+    Some((name, statement.line + statement.text[..start].matches('\n').count()))
 }
 
 /// The extension that PostgreSQL didn't find, if that is the trouble.

@@ -31,6 +31,8 @@ pub struct Verdict {
     pub comparison: Comparison,
     /// The version of PostgreSQL on which it was found.
     pub postgres: String,
+    /// Whose PostgreSQL that was: `embedded` or `local`.
+    pub scratch: &'static str,
     /// How long it took.
     pub seconds: f64,
     /// Functions named by either set for which a stand-in computes something else.
@@ -67,6 +69,7 @@ impl Verdict {
             kind: kind(&comparison),
             comparison,
             postgres: old_snapshot.postgres.clone(),
+            scratch: settings.database.name(),
             seconds: begun.elapsed().as_secs_f64(),
             stand_ins,
             peak_mb: peak_mb(),

@@ -22,13 +22,13 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
     let verdict = &proven.verdict;
     let compared = &verdict.comparison.compared;
     let mut out = format!(
-        "{}: {}, {} in {}, {} compared on PostgreSQL {} ({:.1} s)\n",
+        "{}: {}, {} in {}, {} compared on {} ({:.1} s)\n",
         style.green("identical"),
         plural(compared.objects, "object"),
         plural(compared.rows, "row"),
         plural(compared.tables, "table"),
         plural(compared.sequences, "sequence"),
-        verdict.postgres,
+        super::verdict::server(verdict),
         verdict.seconds,
     );
     out.push_str(&format!(
@@ -104,6 +104,7 @@ pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
         "removed": changes.removed,
         "rounds": proven.rounds,
         "postgres": proven.verdict.postgres,
+        "scratch": proven.verdict.scratch,
         "volatile_values": proven.verdict.comparison.volatile_cells,
         "stand_ins": proven.verdict.stand_ins,
         "notes": proven.verdict.comparison.notes,
