@@ -78,7 +78,10 @@ pub fn on_chosen<T, E>(
         // Programs that the user names should have been tried; programs that nobody spoke of needn't be spoken of.
         Err(error) => {
             let named = Programs::are_named(wish.programs.as_deref());
-            return Ok(Ran { note: named.then(|| format!("no other PostgreSQL was tried: {}", error.message)), outcome });
+            return Ok(Ran {
+                note: named.then(|| format!("no other PostgreSQL was tried: {}", error.message)),
+                outcome,
+            });
         }
     };
     let note = instead(&in_one_line(failed), &database);
@@ -136,7 +139,11 @@ mod tests {
 
     fn set(texts: &[&str]) -> Vec<ReplayFile> {
         let statement = |text: &&str| ReplayStatement { line: 1, text: text.to_string(), copy_data: None };
-        vec![ReplayFile { name: "1.sql".into(), in_transaction: true, statements: texts.iter().map(statement).collect() }]
+        vec![ReplayFile {
+            name: "1.sql".into(),
+            in_transaction: true,
+            statements: texts.iter().map(statement).collect(),
+        }]
     }
 
     #[test]
@@ -144,7 +151,8 @@ mod tests {
         let lacks = |texts: &[&str]| lacking(&[&set(texts)], &Settings::default());
         let said = lacks(&["CREATE EXTENSION citext", "-- maps\nCREATE EXTENSION IF NOT EXISTS postgis;"]);
         assert_eq!(said.as_deref(), Some("1.sql:2: no extension postgis"));
-        let fine = ["CREATE EXTENSION \"uuid-ossp\"", "CREATE EXTENSION plpgsql", "-- CREATE EXTENSION postgis\nSELECT 1"];
+        let fine =
+            ["CREATE EXTENSION \"uuid-ossp\"", "CREATE EXTENSION plpgsql", "-- CREATE EXTENSION postgis\nSELECT 1"];
         assert_eq!(lacks(&fine), None);
         assert_eq!(lacks(&["DO $$ BEGIN CREATE EXTENSION postgis; EXCEPTION WHEN others THEN NULL; END $$"]), None);
     }

@@ -251,7 +251,11 @@ impl Run {
         let line = line_of(file, at, &refusal);
         let unable = |what: String, hint: String| Error::new(what).at(At::new(&file.name, line)).hint(hint).into();
         if refusal.sqlstate.is_empty() {
-            let hint = if self.whole { "the server may have crashed on this statement".into() } else { lacks("can't do this") };
+            let hint = if self.whole {
+                "the server may have crashed on this statement".into()
+            } else {
+                lacks("can't do this")
+            };
             return unable(format!("the scratch database broke off: {}", refusal.message), hint);
         }
         if let Some(extension) = missing_extension(&refusal) {
@@ -293,7 +297,8 @@ fn lacking(sqlstate: &str, statements: &[ReplayStatement], at: usize) -> Option<
     if text.contains("exception") && text.contains("when") && text[comment_end(&text)..].starts_with("do") {
         return Some(lacks("can't catch errors inside a block, only follow handlers that do nothing"));
     }
-    matches!(sqlstate, "0A000" | "42601" | "58P01" | "XX000").then(|| lacks("lacks some parts of PostgreSQL, and what came after its version"))
+    matches!(sqlstate, "0A000" | "42601" | "58P01" | "XX000")
+        .then(|| lacks("lacks some parts of PostgreSQL, and what came after its version"))
 }
 
 /// Whether PostgreSQL refuses the statement inside a transaction block, whatever the database holds.

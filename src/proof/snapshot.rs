@@ -15,7 +15,8 @@ pub(super) enum Want {
 }
 
 /// How values are written, whatever the history has set. The empty search_path makes PostgreSQL qualify all names.
-const PLAIN: &str = "SET search_path = ''; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
+const PLAIN: &str =
+    "SET search_path = ''; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
     SET bytea_output = 'hex'; SET extra_float_digits = 1; SET xmloption = 'content'; SET row_security = off;
     SET statement_timeout = 0; SET lock_timeout = 0; SET default_transaction_read_only = off;
     SET standard_conforming_strings = on; SET quote_all_identifiers = off; SET lc_monetary = 'C';

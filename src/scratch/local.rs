@@ -88,7 +88,8 @@ impl Local {
         let base = base()?;
         sweep(&base);
         let prefix = format!("{PREFIX}{process}-");
-        let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(&base).map_err(|e| unable("make a folder", e))?;
+        let folder =
+            tempfile::Builder::new().prefix(&prefix).tempdir_in(&base).map_err(|e| unable("make a folder", e))?;
         let mine = fs::metadata(folder.path()).map_err(|e| unable("look at a folder", e))?.uid();
         let user = if mine == 0 { Some(User::other_than_root()?) } else { None };
         give(folder.path(), user.as_ref())?;
@@ -318,6 +319,7 @@ fn sweep(base: &Path) {
 }
 
 fn lives(process: u32) -> bool {
-    let asked = Command::new("sh").args(["-c", "kill -0 \"$1\"", "sh", &process.to_string()]).stderr(Stdio::null()).status();
+    let asked =
+        Command::new("sh").args(["-c", "kill -0 \"$1\"", "sh", &process.to_string()]).stderr(Stdio::null()).status();
     !asked.is_ok_and(|status| !status.success()) || Path::new(&format!("/proc/{process}")).exists()
 }

@@ -20,7 +20,8 @@ impl Local {
     /// # Errors
     /// Always.
     pub fn start(_given: Option<&Path>) -> Result<Arc<Local>> {
-        Err(Error::new("PostgreSQL programs can't be used for scratch databases on this system").hint("--scratch embedded"))
+        Err(Error::new("PostgreSQL programs can't be used for scratch databases on this system")
+            .hint("--scratch embedded"))
     }
 }
 
