@@ -110,7 +110,11 @@ fn a_mistake_of_the_history_is_one_on_every_postgresql() {
     let project = Project::history(&[("1_a.sql", "CREATE TABLE a (id int);\nGRANT SELECT ON a TO clerk;\n")]);
     let auto = run(&project, "emit");
     assert_eq!((auto.code, auto.out.as_str()), (2, ""), "{auto:#?}");
-    assert!(auto.err.starts_with("error: migrations.old/1_a.sql:2: role \"clerk\" does not exist\nhint: "), "{}", auto.err);
+    assert!(
+        auto.err.starts_with("error: migrations.old/1_a.sql:2: role \"clerk\" does not exist\nhint: "),
+        "{}",
+        auto.err
+    );
 }
 
 #[test]
@@ -124,7 +128,10 @@ fn without_programs_the_message_says_what_is_wanted() {
         texts.iter().for_each(|text| assert!(ran.err.contains(text), "no {text:?} in: {}", ran.err));
     };
     let none = format!("there are no PostgreSQL programs in {folder}");
-    refused("emit --scratch local", &[&format!("error: {none}\nhint: "), "initdb, postgres, pg_dump", "CONSOLIDATE_PG_BIN"]);
+    refused(
+        "emit --scratch local",
+        &[&format!("error: {none}\nhint: "), "initdb, postgres, pg_dump", "CONSOLIDATE_PG_BIN"],
+    );
     let missing = "error: migrations.old/2_far.sql:2: the scratch database has no extension postgres_fdw\nhint: ";
     refused("emit", &[&format!("note: no other PostgreSQL was tried: {none}\n"), missing, "--scratch", "prelude"]);
     refused("emit --scratch embedded", &[missing]);

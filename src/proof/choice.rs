@@ -75,13 +75,12 @@ pub fn on_chosen<T, E>(
     };
     let database = match local() {
         Ok(database) => database,
-        // Programs that the user names should have been tried; programs that nobody spoke of needn't be spoken of.
+        // Programs that are there, or that the user names, should have been tried; others needn't be spoken of.
         Err(error) => {
-            let named = Programs::are_named(wish.programs.as_deref());
-            return Ok(Ran {
-                note: named.then(|| format!("no other PostgreSQL was tried: {}", error.message)),
-                outcome,
-            });
+            let programs = wish.programs.as_deref();
+            let expected = Programs::are_named(programs) || Programs::find(programs).is_ok();
+            let note = expected.then(|| format!("no other PostgreSQL was tried: {}", error.message));
+            return Ok(Ran { outcome, note });
         }
     };
     let note = instead(&in_one_line(failed), &database);
