@@ -2,7 +2,7 @@
 
 use super::stated::{Key, insert, key_of, keys, owners, set_sequence, statements};
 use super::{Choices, Extra, Owner};
-use crate::proof::{Change, Difference, ReplayError, Snapshot};
+use crate::proof::{Change, Difference, Judge, ReplayFailure, Snapshot};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
 use crate::sql::names::quote;
@@ -27,8 +27,7 @@ pub struct Lowering<'a> {
     tried_positions: HashSet<(String, String)>,
     positioned: HashSet<(String, String)>,
     waited: HashSet<(String, String)>,
-    again: &'a dyn Fn() -> Result<Snapshot, ReplayError>,
-    second: Option<Snapshot>,
+    judge: &'a Judge<'a>,
     /// What stepped down, and why.
     pub lowered: Vec<Lowered>,
     /// What can't be written in any way that is right.
@@ -37,21 +36,19 @@ pub struct Lowering<'a> {
 
 impl<'a> Lowering<'a> {
     /// Prepares the ways between the model and the replayed history.
-    /// `again` replays the history once more; it is called only where rows must be stated, to learn which of their values
-    /// differ from run to run.
-    pub fn new(model: &'a Model, old: &'a Snapshot, again: &'a dyn Fn() -> Result<Snapshot, ReplayError>) -> Self {
+    pub fn new(model: &'a Model, judge: &'a Judge<'a>) -> Self {
+        let old = &judge.old;
         let positions = old.entries.iter().enumerate().map(|(i, e)| (key_of(e), i)).collect();
         Lowering {
             model,
             old,
+            judge,
             owners: owners(&model.schema),
             positions,
             tried_rows: HashSet::new(),
             tried_positions: HashSet::new(),
             positioned: HashSet::new(),
             waited: HashSet::new(),
-            again,
-            second: None,
             lowered: Vec::new(),
             blocked: Vec::new(),
         }
@@ -63,14 +60,133 @@ impl<'a> Lowering<'a> {
         self.lowered.push(Lowered { object, why: why.to_string() });
     }
 
+    /// Does something about all that one replay of the set showed. What follows from something else that it showed waits
+    /// for the next one. False if nothing more can be done.
+    pub fn round(
+        &mut self,
+        choices: &mut Choices,
+        refused: &[(Owner, &ReplayFailure)],
+        differences: &[Difference],
+    ) -> bool {
+        let failed: HashSet<Owner> = refused.iter().map(|(owner, _)| *owner).collect();
+        let mut progress = false;
+        let mut done = HashSet::new();
+        for (owner, failure) in refused {
+            if done.insert(*owner) && !self.follows(*owner, &failed) {
+                progress |= self.refused(choices, *owner, &failure.message);
+            }
+        }
+        let rows_failed = failed.iter().any(|owner| self.is_of_rows(choices, *owner));
+        for difference in differences {
+            let of_rows = matches!(difference.kind.as_str(), "ROWS" | "SEQUENCE POSITION" | "MATERIALIZED VIEW DATA");
+            let waits = if of_rows { rows_failed } else { self.comes_of(difference, &failed) };
+            progress |= !waits && self.differs(choices, difference);
+        }
+        if !progress {
+            // Each waits for another: then all are taken as they are.
+            for (owner, failure) in refused {
+                progress |= self.refused(choices, *owner, &failure.message);
+            }
+            for difference in differences {
+                progress |= self.differs(choices, difference);
+            }
+        }
+        progress
+    }
+
     /// PostgreSQL refused a statement of the new set. False if nothing more can be done for its owner.
-    pub fn refused(&mut self, choices: &mut Choices, owner: Owner, message: &str) -> bool {
-        let Owner::Object(id) = owner else { return false };
-        self.step_down(choices, id, message)
+    fn refused(&mut self, choices: &mut Choices, owner: Owner, message: &str) -> bool {
+        let number = match owner {
+            Owner::Object(id) => return self.step_down(choices, id, message),
+            Owner::Extra(number) => number,
+        };
+        let Some(extra) = choices.extras.get(number).filter(|e| e.kind == "TABLE DATA").cloned() else { return false };
+        // Rows that it points at come by statements that now stand in another order.
+        let Some(table) = self.table(&extra.schema, &extra.name) else { return false };
+        let mut progress = false;
+        for on in self.referred(table) {
+            let (place, name) = (&self.model.schema.objects[on].schema, &self.model.schema.objects[on].name);
+            progress |= self.state_rows(choices, place, name);
+        }
+        progress
+    }
+
+    fn is_of_rows(&self, choices: &Choices, owner: Owner) -> bool {
+        match owner {
+            Owner::Object(id) => matches!(self.model.schema.objects[id].kind, Kind::Rows | Kind::Opaque),
+            Owner::Extra(number) => choices.extras.get(number).is_some_and(|e| e.kind == "TABLE DATA"),
+        }
+    }
+
+    /// Whether a refusal may only be the consequence of another one.
+    fn follows(&self, owner: Owner, failed: &HashSet<Owner>) -> bool {
+        let Owner::Object(id) = owner else {
+            return failed.iter().any(|f| matches!(f, Owner::Object(_)));
+        };
+        let mut seen = HashSet::from([id]);
+        let mut open = vec![id];
+        while let Some(at) = open.pop() {
+            for on in self.needs_of(at) {
+                if !seen.insert(on) {
+                    continue;
+                }
+                if on != id && failed.contains(&Owner::Object(on)) {
+                    return true;
+                }
+                open.push(on);
+            }
+        }
+        false
+    }
+
+    /// The units that a unit needs. What brings rows needs the rows that its foreign keys point at.
+    fn needs_of(&self, id: ObjectId) -> Vec<ObjectId> {
+        let schema = &self.model.schema;
+        let mut needs: Vec<ObjectId> = Vec::new();
+        let mut inside = vec![id];
+        while let Some(at) = inside.pop() {
+            needs.extend(schema.objects[at].needs.iter().map(|n| schema.unit_of(n.on)).filter(|on| schema.lives(*on)));
+            inside.extend(schema.children(at).into_iter().filter(|c| !schema.is_unit(*c)));
+        }
+        if schema.objects[id].kind == Kind::Rows {
+            let tables: Vec<ObjectId> =
+                needs.iter().copied().filter(|n| schema.objects[*n].kind == Kind::Table).collect();
+            let mut of_rows: HashSet<ObjectId> = tables.iter().copied().collect();
+            for table in tables {
+                of_rows.extend(self.referred(table));
+            }
+            needs.extend(of_rows.into_iter().flat_map(|t| self.writers(t)).filter(|w| *w < id));
+        }
+        needs
+    }
+
+    /// The tables that a table's foreign keys point at.
+    fn referred(&self, table: ObjectId) -> Vec<ObjectId> {
+        let schema = &self.model.schema;
+        let keys = schema
+            .children(table)
+            .into_iter()
+            .filter(|c| matches!(&schema.objects[*c].body, Body::Constraint(c) if c.suffix == "fkey"));
+        keys.flat_map(|c| schema.objects[c].needs.iter().map(|n| n.on))
+            .filter(|on| *on != table && schema.objects[*on].kind == Kind::Table)
+            .collect()
+    }
+
+    /// Whether a difference is about what was refused, or about what needs that.
+    fn comes_of(&self, difference: &Difference, failed: &HashSet<Owner>) -> bool {
+        if difference.change == Change::Added || failed.is_empty() {
+            return false;
+        }
+        let key = (difference.kind.clone(), difference.schema.clone(), difference.name.clone());
+        let Some(ids) = self.owners.get(&key) else { return false };
+        ids.iter().any(|id| {
+            let unit = self.model.schema.unit_of(*id);
+            failed.contains(&Owner::Object(unit)) || self.follows(Owner::Object(unit), failed)
+        })
     }
 
     /// The proof found a difference. False if nothing more can be done about it.
-    pub fn differs(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
+    fn differs(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
         match difference.kind.as_str() {
             "ROWS" => {
                 let (place, name) = (&difference.schema, &difference.name);
@@ -293,10 +409,8 @@ impl<'a> Lowering<'a> {
         let has_triggers =
             table.is_some_and(|t| schema.children(t).iter().any(|c| schema.objects[*c].kind == Kind::Trigger));
         if let Some(rows) = self.old.rows.iter().find(|r| r.schema == place && r.table == name) {
-            if self.second.is_none() && !rows.rows.is_empty() {
-                self.second = (self.again)().ok();
-            }
-            let twin = self.second.as_ref().and_then(|s| s.rows.iter().find(|r| r.schema == place && r.table == name));
+            let again = if rows.rows.is_empty() { None } else { self.judge.again().ok() };
+            let twin = again.and_then(|s| s.rows.iter().find(|r| r.schema == place && r.table == name));
             let text = match insert(rows, twin, self.old, has_triggers) {
                 Ok(statements) => statements.join(";\n"),
                 Err(why) => {
@@ -320,16 +434,7 @@ impl<'a> Lowering<'a> {
         if level > 50 {
             return level;
         }
-        let schema = &self.model.schema;
-        schema
-            .children(table)
-            .into_iter()
-            .filter(|c| matches!(&schema.objects[*c].body, Body::Constraint(c) if c.suffix == "fkey"))
-            .flat_map(|c| schema.objects[c].needs.iter().map(|n| n.on).collect::<Vec<_>>())
-            .filter(|on| *on != table && schema.objects[*on].kind == Kind::Table)
-            .map(|on| 1 + self.depth(on, level + 1))
-            .max()
-            .unwrap_or(0)
+        self.referred(table).into_iter().map(|on| 1 + self.depth(on, level + 1)).max().unwrap_or(0)
     }
 
     fn state_sequence(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {

@@ -6,7 +6,8 @@ use super::{Choices, Grouping, NewSet, Owner, render};
 use crate::config::Config;
 use crate::history::{History, StatementId};
 use crate::proof::{
-    Progress, ReplayError, ReplayFile, ReplayStatement, Settings, Snapshot, Verdict, VerdictKind, replay, replay_both,
+    Judge, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Verdict, VerdictKind,
+    replay, replay_and_survey, survey,
 };
 use crate::replay::Model;
 use crate::schema::Kind;
@@ -112,72 +113,72 @@ pub fn prove(
     let old_files = replay_files(history);
     let mut set = render(history, model, &grouping, &choices);
     let begun = Instant::now();
-    let (old, first) = replay_both(&old_files, &set_files(&set), settings, progress);
-    let old = old.map_err(Unproven::History)?;
-    let again = || replay("old again", &old_files, settings, progress);
-    let mut lowering = Lowering::new(model, &old, &again);
-    let backfills = leave_backfills(model, &old, history, &mut choices);
+    let (old, first) = replay_and_survey(&old_files, &set_files(&set), settings, progress);
+    let judge = Judge::new(&old_files, old.map_err(Unproven::History)?, settings, progress, begun);
+    let mut lowering = Lowering::new(model, &judge);
+    let backfills = leave_backfills(model, &judge.old, history, &mut choices);
+    let look = |set: &NewSet| survey("new", &set_files(set), settings, progress);
     let mut candidate = if backfills.is_empty() {
         first
     } else {
         set = render(history, model, &grouping, &choices);
-        replay("new", &set_files(&set), settings, progress)
+        look(&set)
     };
     let mut last_resort = false;
     for round in 1.. {
-        let progressed = match &candidate {
-            Err(ReplayError::Failed(failure)) if !failure.in_prelude => {
-                owner_at(&set, failure.file_index, failure.statement_index)
-                    .is_some_and(|owner| lowering.refused(&mut choices, owner, &failure.message))
+        let seen = candidate.map_err(|error| Unproven::Candidate(error, lowering.blocked.clone()))?;
+        let verdict = judge.verdict(&set_files(&set), &seen).map_err(Unproven::History)?;
+        if verdict.kind == VerdictKind::Identical {
+            let rungs = rungs(history, model, &choices, &set);
+            let kept_opaque = kept_opaque(model, &choices);
+            let lowered = lowering.lowered;
+            let proven = Proven { set, verdict, rungs, lowered, backfills, kept_opaque, rounds: round };
+            let prove = |set: &NewSet| {
+                let files = set_files(set);
+                let verdict = judge.verdict(&files, &replay("new", &files, settings, progress).ok()?).ok()?;
+                (verdict.kind == VerdictKind::Identical).then_some(verdict)
+            };
+            return Ok(settle(proven, config, &prove));
+        }
+        let refused: Vec<(Owner, &ReplayFailure)> =
+            seen.refused.iter().filter_map(|f| Some((owner_at(&set, f.file_index, f.statement_index)?, f))).collect();
+        if std::env::var_os("DBG").is_some() {
+            eprintln!("--- round {round}");
+            for (o, f) in &refused {
+                eprintln!("  refused {:?} {}:{} {}", o, f.file, f.line, f.message);
             }
-            Err(_) => false,
-            Ok(new) => {
-                let files = set_files(&set);
-                let verdict = Verdict::of((&old_files, &old), (&files, new), settings, progress, begun)
-                    .map_err(Unproven::History)?;
-                if verdict.kind == VerdictKind::Identical {
-                    let rungs = rungs(history, model, &choices, &set);
-                    let kept_opaque = kept_opaque(model, &choices);
-                    let lowered = lowering.lowered;
-                    let proven = Proven { set, verdict, rungs, lowered, backfills, kept_opaque, rounds: round };
-                    let judge = |set: &NewSet| {
-                        let files = set_files(set);
-                        let new = replay("new", &files, settings, progress).ok()?;
-                        let verdict =
-                            Verdict::of((&old_files, &old), (&files, &new), settings, progress, begun).ok()?;
-                        (verdict.kind == VerdictKind::Identical).then_some(verdict)
-                    };
-                    return Ok(settle(proven, config, &judge));
+            for d in &verdict.comparison.differences {
+                eprintln!("  differs {:?} {}", d.change, d.object);
+                if std::env::var("DBG").as_deref() == Ok("2") {
+                    eprintln!("<<<{}\n>>>{}", d.old.as_deref().unwrap_or("-"), d.new.as_deref().unwrap_or("-"));
                 }
-                let mut any = false;
-                for difference in &verdict.comparison.differences {
-                    any |= lowering.differs(&mut choices, difference);
-                }
-                if !any && last_resort {
-                    return Err(Unproven::Different(Box::new(verdict), lowering.blocked));
-                }
-                any
             }
-        };
+            let _ = std::fs::create_dir_all("/tmp/dbg");
+            for f in &set.files {
+                let _ = std::fs::write(format!("/tmp/dbg/{round}-{}", f.name), &f.text);
+            }
+        }
+        let progressed = lowering.round(&mut choices, &refused, &verdict.comparison.differences);
         if !progressed || (round >= ROUNDS && !last_resort) {
             if last_resort {
-                return Err(candidate.err().map_or_else(
-                    || Unproven::History(ReplayError::Unable(crate::Error::new("no set could be proven"))),
-                    |error| Unproven::Candidate(error, lowering.blocked),
-                ));
+                let blocked = lowering.blocked;
+                return Err(match seen.refused.into_iter().next() {
+                    Some(first) => Unproven::Candidate(ReplayError::Failed(Box::new(first)), blocked),
+                    None => Unproven::Different(Box::new(verdict), blocked),
+                });
             }
             last_resort = true;
             lowering.state_everything(&mut choices);
         }
         set = render(history, model, &grouping, &choices);
-        candidate = replay("new", &set_files(&set), settings, progress);
+        candidate = look(&set);
     }
     unreachable!("the loop returns")
 }
 
 /// Consolidates the set itself until that changes nothing: what was stated piece by piece folds together, and a second emit
 /// finds nothing to do. Each step is proven as the set was; one that isn't is not taken.
-fn settle(mut proven: Proven, config: &Config, judge: &dyn Fn(&NewSet) -> Option<Verdict>) -> Proven {
+fn settle(mut proven: Proven, config: &Config, prove: &dyn Fn(&NewSet) -> Option<Verdict>) -> Proven {
     for _ in 0..3 {
         let texts: Vec<(String, String)> = proven.set.files.iter().map(|f| (f.name.clone(), f.text.clone())).collect();
         let Ok(history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
@@ -189,7 +190,7 @@ fn settle(mut proven: Proven, config: &Config, judge: &dyn Fn(&NewSet) -> Option
         if same {
             return proven;
         }
-        let Some(verdict) = judge(&next) else { return proven };
+        let Some(verdict) = prove(&next) else { return proven };
         let units = |set: &NewSet| set.files.iter().flat_map(|f| &f.statements).filter(|s| s.owner.is_some()).count();
         let fewer = units(&proven.set).saturating_sub(units(&next));
         proven.rungs.as_stated = proven.rungs.as_stated.saturating_sub(fewer);

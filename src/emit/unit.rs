@@ -67,6 +67,7 @@ pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSe
             }
         }
     }
+    order_extensions(model, &owners, &index, &mut units);
     order_rows(model, &owners, &index, &mut units);
     add_extras(model, choices, &mut units);
     units
@@ -99,6 +100,34 @@ fn anchors(history: &History, model: &Model, owners: &[ObjectId]) -> HashMap<Obj
         .filter(|id| schema.root(**id) != **id && file(schema.root(**id)) != file(**id))
         .filter_map(|id| last.get(&schema.root(*id)).map(|at| (*id, *at)))
         .collect()
+}
+
+/// What was written or changed after an extension came may use what it brings: types, operator classes, functions, which no
+/// model knows. So the extension comes before all of that.
+fn order_extensions(model: &Model, owners: &[ObjectId], index: &HashMap<ObjectId, usize>, units: &mut [Unit]) {
+    let schema = &model.schema;
+    let extensions: Vec<ObjectId> =
+        owners.iter().copied().filter(|id| schema.objects[*id].kind == Kind::Extension).collect();
+    if extensions.is_empty() {
+        return;
+    }
+    let mut touched: Vec<usize> = owners.iter().map(|id| schema.objects[*id].source).collect();
+    for event in &model.ledger.events {
+        if schema.lives(event.object)
+            && let Some(unit) = index.get(&schema.unit_of(event.object))
+        {
+            touched[*unit] = touched[*unit].max(event.statement);
+        }
+    }
+    for extension in extensions {
+        let (own, born) = (index[&extension], schema.objects[extension].born);
+        for (unit, last) in touched.iter().enumerate() {
+            let before = matches!(schema.objects[owners[unit]].kind, Kind::Schema | Kind::Role | Kind::Extension);
+            if *last > born && !before {
+                units[unit].needs.insert(own);
+            }
+        }
+    }
 }
 
 /// Statements that change rows keep their order among each other; triggers and rules that were there when rows came stay

@@ -147,6 +147,7 @@ impl Replay<'_> {
             return false;
         };
         let Some(text) = type_text(&segment.text) else { return false };
+        let frozen = frozen_default(body);
         let mut type_only = (**definition).clone();
         type_only.raw_default = None;
         let mut needs: Vec<Need> = self.needs(&type_only, None);
@@ -157,8 +158,41 @@ impl Replay<'_> {
         self.schema.clear_needs(column);
         self.schema.add_needs(column, needs);
         self.schema.add_needs(column, [Need { on: table, strength: Strength::Auto }]);
-        self.edit_column(column, "type changed", |c| c.set(PieceKind::Type, text));
+        self.edit_column(column, "type changed", |c| {
+            c.set(PieceKind::Type, text);
+            if let Some(default) = frozen {
+                c.set(PieceKind::Default, default);
+            }
+        });
         true
+    }
+}
+
+/// A default that is a bare string became a constant of the column's type when it was set, and stays one of that type
+/// when the column's type changes (`ATExecAlterColumnType` in PostgreSQL's tablecmds.c strips implicit casts only).
+fn frozen_default(body: &Column) -> Option<String> {
+    let text = &body.piece(PieceKind::Default)?.text;
+    let tokens = lex_code(text);
+    let [word, literal] = tokens.as_slice() else { return None };
+    if !word.is(text, "default") || !literal.text(text).ends_with('\'') {
+        return None;
+    }
+    let written = &body.piece(PieceKind::Type)?.text;
+    let of_type = lex_code(written);
+    let is_text = of_type.first()?.text(written).to_ascii_lowercase();
+    // The length of a varchar is no part of its constants' type.
+    let old = match is_text.as_str() {
+        "varchar" | "character" | "char" | "text" | "bpchar" => edit_out_length(written, &of_type),
+        _ => written.clone(),
+    };
+    Some(format!("{text}::{old}"))
+}
+
+/// A type without what stands in parentheses.
+fn edit_out_length(text: &str, tokens: &[crate::sql::lex::Token]) -> String {
+    match tokens.iter().find(|t| t.text(text) == "(") {
+        Some(open) => text[..open.start].trim_end().to_string(),
+        None => text.to_string(),
     }
 }
 

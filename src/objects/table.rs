@@ -195,11 +195,20 @@ impl Replay<'_> {
     }
 }
 
+/// Where a column's constraint begins. `DEFERRABLE` and its like are parts of the constraint before them, though the parser
+/// lists them as constraints of their own.
 fn constraint_location(node: &pg_query::Node) -> Option<i32> {
-    match &node.node {
-        Some(NodeEnum::Constraint(c)) => Some(c.location),
-        _ => None,
-    }
+    let Some(NodeEnum::Constraint(constraint)) = &node.node else { return None };
+    let is_attribute = matches!(
+        ConstrType::try_from(constraint.contype),
+        Ok(ConstrType::ConstrAttrDeferrable
+            | ConstrType::ConstrAttrNotDeferrable
+            | ConstrType::ConstrAttrDeferred
+            | ConstrType::ConstrAttrImmediate
+            | ConstrType::ConstrAttrEnforced
+            | ConstrType::ConstrAttrNotEnforced)
+    );
+    (!is_attribute).then_some(constraint.location)
 }
 
 /// Whether a column is written as `serial` and so has a sequence and a default.

@@ -9,19 +9,9 @@ use crate::{Error, Result};
 
 use super::session::{OWN_AUTHORIZATION, Session};
 
-/// The entries of both dumps after a reload, or why there are none.
-pub(super) fn both(
-    old: &Snapshot,
-    new: &Snapshot,
-    settings: &Settings,
-) -> Result<(Vec<Entry>, Vec<Entry>), ReplayError> {
-    std::thread::scope(|scope| {
-        let other = scope.spawn(move || replay::isolated(|| Ok(reload(new, settings)?)));
-        let one = replay::isolated(|| Ok(reload(old, settings)?));
-        let other =
-            other.join().unwrap_or_else(|_| Err(Error::new("the reload of the new side's dump broke off").into()));
-        Ok((one?, other?))
-    })
+/// The entries of a dump after a reload, or why there are none.
+pub(super) fn reloaded(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>, ReplayError> {
+    replay::isolated(|| Ok(reload(snapshot, settings)?))
 }
 
 fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::replay::leading_extension;
+use super::words::leading_extension;
 use super::{Database, ReplayError, ReplayFile, Settings};
 use crate::scratch::extensions;
 use crate::scratch::programs::Programs;

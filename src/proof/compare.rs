@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Serialize;
 
 use super::volatile::{Cell, MarkedRow, Stable};
-use super::{Entry, ReplayError, SequencePosition, Settings, Snapshot, TableRows, canonical, naming};
+use super::{Entry, ReplayError, SequencePosition, Settings, Snapshot, TableRows, naming};
 
 /// What became of an object from the old side to the new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -72,15 +72,20 @@ pub struct Comparison {
     pub unread: Vec<String>,
 }
 
-/// Replays the old side once more.
-pub type Again<'a> = &'a dyn Fn() -> Result<Snapshot, ReplayError>;
+/// What else a comparison may ask for, where two snapshots alone leave it open.
+pub(super) trait More {
+    /// The old side replayed once more, for its rows.
+    fn again(&self) -> Result<&Snapshot, ReplayError>;
+    /// The entries of both sides' dumps after a reload.
+    fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError>;
+}
 
-/// Compares two snapshots. `again` replays the old side once more, and is called only if rows differ.
-pub fn compare(
+/// Compares two snapshots. `more` is asked only if rows or texts differ.
+pub(super) fn compare(
     old: &Snapshot,
     new: &Snapshot,
     settings: &Settings,
-    again: Again<'_>,
+    more: &dyn More,
 ) -> Result<Comparison, ReplayError> {
     let mut found = Comparison {
         compared: Compared {
@@ -100,20 +105,22 @@ pub fn compare(
         into.extend(one.iter().cloned());
         into.extend(other.iter().filter(|text| !one.contains(text)).cloned());
     }
-    schema(old, new, settings, &mut found);
+    let refused = old.refused.iter().chain(&new.refused);
+    found.unread.extend(refused.map(|f| format!("{}:{} was refused: {}", f.file, f.line, f.message)));
+    schema(old, new, more, &mut found);
     found.differences.extend(entries(&old.globals, &new.globals));
-    rows(old, new, again, &mut found)?;
+    rows(old, new, more, &mut found)?;
     sequences(old, new, settings, &mut found);
     Ok(found)
 }
 
 /// The dumps: as they are, and where texts differ after a reload.
-fn schema(old: &Snapshot, new: &Snapshot, settings: &Settings, found: &mut Comparison) {
+fn schema(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Comparison) {
     let mut differences = entries(&old.entries, &new.entries);
     if differences.iter().any(|difference| difference.change == Change::Changed) {
-        match canonical::both(old, new, settings) {
+        match more.reloaded(new) {
             Ok((one, other)) => {
-                let still: HashSet<_> = entries(&one, &other).into_iter().map(identity).collect();
+                let still: HashSet<_> = entries(one, &other).into_iter().map(identity).collect();
                 differences.retain(|difference| {
                     difference.change != Change::Changed || still.contains(&identity(difference.clone()))
                 });
@@ -228,7 +235,7 @@ fn bare(kind: &str, schema: &str, name: &str, change: Change) -> Difference {
 }
 
 /// Compares the rows of the tables that both sides have; the others differ as tables already.
-fn rows(old: &Snapshot, new: &Snapshot, again: Again<'_>, found: &mut Comparison) -> Result<(), ReplayError> {
+fn rows(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Comparison) -> Result<(), ReplayError> {
     let others: HashMap<(&str, &str), &TableRows> =
         new.rows.iter().map(|table| ((table.schema.as_str(), table.table.as_str()), table)).collect();
     let pairs: Vec<(&TableRows, &TableRows)> = old
@@ -239,7 +246,7 @@ fn rows(old: &Snapshot, new: &Snapshot, again: Again<'_>, found: &mut Comparison
     if pairs.iter().all(|(one, other)| names(one) == names(other) && one.rows == other.rows) {
         return Ok(());
     }
-    let again = again()?;
+    let again = more.again()?;
     let stable = Stable::learn(&old.rows, &again.rows);
     let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
     // The new side's columns in the old side's order: where they stand is the table's affair.

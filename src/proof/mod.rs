@@ -15,13 +15,14 @@ mod session;
 mod snapshot;
 mod verdict;
 mod volatile;
+mod words;
 
 pub use crate::scratch::Database;
 pub use crate::scratch::extensions::{StandIn, StandInCall};
 pub use choice::{Choice, Ran, Wish, on_chosen};
-pub use compare::{Change, Compared, Comparison, Difference, compare};
-pub use replay::{replay, replay_both};
-pub use verdict::{Verdict, VerdictKind, verify};
+pub use compare::{Change, Compared, Comparison, Difference};
+pub use replay::{replay, replay_and_survey, replay_both, survey};
+pub use verdict::{Judge, Verdict, VerdictKind, verify};
 
 use std::fmt;
 
@@ -103,6 +104,8 @@ pub struct Snapshot {
     pub not_compared: Vec<String>,
     /// What was out of the ordinary while replaying.
     pub notes: Vec<String>,
+    /// Statements that a survey left out, since PostgreSQL refused them: with any of them nothing is proven.
+    pub refused: Vec<ReplayFailure>,
     /// How long it took from the start of the database.
     pub seconds: f64,
 }

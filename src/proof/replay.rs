@@ -1,12 +1,10 @@
 //! Runs a set on a scratch database, statement by statement, as its migration tool would.
 
-use std::sync::LazyLock;
 use std::time::Instant;
-
-use regex::Regex;
 
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
+use super::words::{Word, comment_end, counts_rows, gives_back_session, runs_alone, sets_for_later, transaction_word};
 use super::{Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot};
 use crate::scratch::{Needs, embedded::panic_text, extensions};
 use crate::{At, Error};
@@ -19,7 +17,19 @@ pub fn replay(
     progress: &dyn Progress,
 ) -> Result<Snapshot, ReplayError> {
     let needs = needs(&[files], settings);
-    isolated(|| replay_for(side, files, settings, &needs, Want::Everything, progress))
+    isolated(|| replay_for(side, files, settings, &needs, STRICT, progress))
+}
+
+/// Replays a set, and goes on where PostgreSQL refuses a statement: the snapshot names all that it refused. A set of which
+/// nothing is refused was replayed as [`replay`] does it.
+pub fn survey(
+    side: &str,
+    files: &[ReplayFile],
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Snapshot, ReplayError> {
+    let needs = needs(&[files], settings);
+    isolated(|| replay_for(side, files, settings, &needs, SURVEY, progress))
 }
 
 /// Replays two sets side by side, each on a scratch database of its own.
@@ -29,14 +39,45 @@ pub fn replay_both(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> (Result<Snapshot, ReplayError>, Result<Snapshot, ReplayError>) {
+    side_by_side(old, new, settings, STRICT, progress)
+}
+
+/// Replays one set and surveys another side by side.
+pub fn replay_and_survey(
+    old: &[ReplayFile],
+    new: &[ReplayFile],
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> (Result<Snapshot, ReplayError>, Result<Snapshot, ReplayError>) {
+    side_by_side(old, new, settings, SURVEY, progress)
+}
+
+fn side_by_side(
+    old: &[ReplayFile],
+    new: &[ReplayFile],
+    settings: &Settings,
+    of_new: Manner,
+    progress: &dyn Progress,
+) -> (Result<Snapshot, ReplayError>, Result<Snapshot, ReplayError>) {
     // Both databases hold the same ready, so that neither set sees another world.
     let needs = &needs(&[old, new], settings);
     std::thread::scope(|scope| {
-        let other = scope.spawn(move || replay_for("new", new, settings, needs, Want::Everything, progress));
-        let one = isolated(|| replay_for("old", old, settings, needs, Want::Everything, progress));
+        let other = scope.spawn(move || replay_for("new", new, settings, needs, of_new, progress));
+        let one = isolated(|| replay_for("old", old, settings, needs, STRICT, progress));
         (one, joined(other))
     })
 }
+
+/// What a replay is for.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    want: Want,
+    /// Whether it goes on after a refusal.
+    goes_on: bool,
+}
+
+const STRICT: Manner = Manner { want: Want::Everything, goes_on: false };
+const SURVEY: Manner = Manner { want: Want::Everything, goes_on: true };
 
 /// Replays a set for its rows only, to learn which of them differ from run to run.
 pub(super) fn replay_rows(
@@ -46,7 +87,8 @@ pub(super) fn replay_rows(
     progress: &dyn Progress,
 ) -> Result<Snapshot, ReplayError> {
     let needs = needs(&[files], settings);
-    isolated(|| replay_for(side, files, settings, &needs, Want::Rows, progress))
+    let manner = Manner { want: Want::Rows, goes_on: false };
+    isolated(|| replay_for(side, files, settings, &needs, manner, progress))
 }
 
 /// Runs work on a thread of its own, so that it may block whoever calls, and so that a panic is an error.
@@ -72,19 +114,19 @@ fn replay_for(
     files: &[ReplayFile],
     settings: &Settings,
     needs: &Needs,
-    want: Want,
+    manner: Manner,
     progress: &dyn Progress,
 ) -> Result<Snapshot, ReplayError> {
     let begun = Instant::now();
     progress.step(side, "start", 0, files.len());
     let scratch = settings.database.open(needs)?;
     let session = Session::open(scratch.url())?;
-    let whole = scratch.is_whole();
-    let mut run = Run { session, whole, in_prelude: true, sticky: false, placed: false, notes: Vec::new() };
+    let mut run = Run::new(session, scratch.is_whole());
     for (index, file) in settings.prelude.iter().enumerate() {
         run.file(index, file)?;
     }
     run.in_prelude = false;
+    run.goes_on = manner.goes_on;
     run.new_session()?;
     let mut touched = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
@@ -95,8 +137,8 @@ fn replay_for(
         touched.push(run.file(index, file)?);
     }
     progress.step(side, "look", files.len(), files.len());
-    let Run { mut session, notes, .. } = run;
-    let mut snapshot = snapshot::take(&mut session, &*scratch, want)?;
+    let Run { mut session, notes, refused, .. } = run;
+    let mut snapshot = snapshot::take(&mut session, &*scratch, manner.want)?;
     drop(session);
     scratch.stop()?;
     if settings.database.has_stand_ins() {
@@ -104,6 +146,7 @@ fn replay_for(
         snapshot.stand_ins = extensions::substitutes_named(texts, &settings.stand_ins, &needs.extensions);
     }
     snapshot.touched = touched;
+    snapshot.refused = refused;
     snapshot.notes.extend(notes);
     snapshot.seconds = begun.elapsed().as_secs_f64();
     Ok(snapshot)
@@ -119,6 +162,9 @@ struct Run {
     sticky: bool,
     /// Whether such settings were made at any time before.
     placed: bool,
+    /// Whether it leaves out what PostgreSQL refuses, and what that was.
+    goes_on: bool,
+    refused: Vec<ReplayFailure>,
     notes: Vec<String>,
 }
 
@@ -135,6 +181,11 @@ const KEPT_SEARCH_PATH: &str = "SELECT set_config('search_path', substr(setting,
 type Stop = (usize, Refusal);
 
 impl Run {
+    fn new(session: Session, whole: bool) -> Self {
+        let (notes, refused) = (Vec::new(), Vec::new());
+        Run { session, whole, in_prelude: true, sticky: false, placed: false, goes_on: false, refused, notes }
+    }
+
     /// Gives the next file what a new connection of the migration tool would have.
     fn new_session(&mut self) -> Result<(), ReplayError> {
         if std::mem::take(&mut self.sticky) {
@@ -173,7 +224,26 @@ impl Run {
             ));
             outcome = self.bare(file);
         }
-        outcome.map_err(|(at, refusal)| self.failure(index, file, at, refusal))
+        match outcome {
+            Err((at, _)) if self.goes_on => {
+                // What ran before the refusal was taken back with the transaction.
+                self.around(index, file, if in_transaction { 0 } else { at })
+            }
+            outcome => outcome.map_err(|(at, refusal)| self.failure(index, file, at, refusal)),
+        }
+    }
+
+    /// Runs a file from a statement on, each for itself, and leaves out what PostgreSQL refuses.
+    fn around(&mut self, index: usize, file: &ReplayFile, from: usize) -> Result<Vec<Option<u64>>, ReplayError> {
+        for (at, statement) in file.statements.iter().enumerate().skip(from) {
+            if let Err(refusal) = self.statement(statement) {
+                match self.failure(index, file, at, refusal) {
+                    ReplayError::Failed(failure) => self.refused.push(*failure),
+                    unable @ ReplayError::Unable(_) => return Err(unable),
+                }
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Runs a file inside a transaction.
@@ -301,123 +371,6 @@ fn lacking(sqlstate: &str, statements: &[ReplayStatement], at: usize) -> Option<
         .then(|| lacks("lacks some parts of PostgreSQL, and what came after its version"))
 }
 
-/// Whether PostgreSQL refuses the statement inside a transaction block, whatever the database holds.
-fn runs_alone(sql: &str) -> bool {
-    static ALONE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        let words = r"(?is)^\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(?:(?:create\s+(?:unique\s+)?|drop\s+|re)index\s+(?:\w+\s+)?concurrently\b|vacuum\b)";
-        Regex::new(words).ok()
-    });
-    ALONE.as_ref().is_some_and(|alone| alone.is_match(sql))
-}
-
-/// What a statement does to the transaction around it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Word {
-    Opens,
-    Closes,
-}
-
-/// Whether a statement opens or closes a transaction.
-fn transaction_word(text: &str) -> Option<Word> {
-    let mut words = words(text);
-    match words.next()?.as_str() {
-        "begin" => Some(Word::Opens),
-        "start" => (words.next()? == "transaction").then_some(Word::Opens),
-        "rollback" => {
-            let mut rest = words.filter(|word| word != "work" && word != "transaction");
-            (rest.next().as_deref() != Some("to")).then_some(Word::Closes)
-        }
-        "commit" | "end" | "abort" => Some(Word::Closes),
-        "prepare" => (words.next()? == "transaction").then_some(Word::Closes),
-        _ => None,
-    }
-}
-
-/// Whether a statement gives the session back to who logged in.
-fn gives_back_session(text: &str) -> bool {
-    let words = words(text).take(5).collect::<Vec<_>>().join(" ");
-    let begins = ["reset session authorization", "reset session_authorization", "discard all"];
-    let is = ["set session authorization default", "set session session authorization default"];
-    begins.iter().any(|begin| words.starts_with(begin)) || is.contains(&words.as_str())
-}
-
-/// Whether a statement changes what later connections find, such as a role's search_path.
-fn sets_for_later(text: &str) -> bool {
-    static ALTER: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?is)\balter\s+(role|user|database)\b.*\b(set|reset)\b").ok());
-    ALTER.as_ref().is_some_and(|alter| alter.is_match(text))
-}
-
-/// Whether the row count that PostgreSQL reports is the number of rows that the statement touched.
-///
-/// After WITH it is so only if the last part writes and no other part does.
-fn counts_rows(text: &str) -> bool {
-    let writes = |word: &str| ["insert", "update", "delete", "merge"].contains(&word);
-    match words(text).next().as_deref() {
-        Some("with") => {
-            let mut depth = 0_i32;
-            let (mut outer, mut inner) = (None, false);
-            for word in tokens(text) {
-                match word.as_str() {
-                    "(" => depth += 1,
-                    ")" => depth -= 1,
-                    _ if writes(&word) && depth > 0 => inner = true,
-                    _ if depth == 0 && outer.is_none() && (writes(&word) || word == "select") => outer = Some(word),
-                    _ => {}
-                }
-            }
-            !inner && outer.is_some_and(|word| writes(&word))
-        }
-        Some("copy") => true,
-        Some(word) => writes(word),
-        None => false,
-    }
-}
-
-/// The words of a statement in lower case, without leading comments.
-fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    let bare = &text[comment_end(text)..];
-    let words = bare.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
-    words.map(str::to_lowercase)
-}
-
-/// Words and parentheses of a statement, in lower case.
-fn tokens(text: &str) -> Vec<String> {
-    let mut tokens: Vec<String> = Vec::new();
-    let mut word = String::new();
-    for c in text[comment_end(text)..].chars().chain([' ']) {
-        if c.is_alphanumeric() || c == '_' {
-            word.extend(c.to_lowercase());
-            continue;
-        }
-        if !word.is_empty() {
-            tokens.push(std::mem::take(&mut word));
-        }
-        if c == '(' || c == ')' {
-            tokens.push(c.to_string());
-        }
-    }
-    tokens
-}
-
-/// Where the comments and blanks at the start of a text end.
-fn comment_end(text: &str) -> usize {
-    let mut at = 0;
-    loop {
-        let rest = &text[at..];
-        let blank = rest.len() - rest.trim_start().len();
-        let rest = &rest[blank..];
-        at += blank;
-        if rest.starts_with("--") {
-            at += rest.find('\n').unwrap_or(rest.len());
-        } else if rest.starts_with("/*") {
-            at += rest.find("*/").map_or(rest.len(), |end| end + 2);
-        } else {
-            return at;
-        }
-    }
-}
-
 /// The line that a refusal is about.
 fn line_of(file: &ReplayFile, at: usize, refusal: &Refusal) -> usize {
     let Some(statement) = file.statements.get(at) else {
@@ -431,15 +384,6 @@ fn line_of(file: &ReplayFile, at: usize, refusal: &Refusal) -> usize {
     statement.line + statement.text[..start].matches('\n').count()
 }
 
-/// The extension that a statement creates, and the line, if that is all the statement does.
-pub(super) fn leading_extension(statement: &ReplayStatement) -> Option<(String, usize)> {
-    let start = comment_end(&statement.text);
-    let bare = &statement.text[start..];
-    let creates = words(bare).take(2).eq(["create", "extension"]);
-    let name = creates.then(|| extensions::named([bare])).into_iter().flatten().next()?;
-    Some((name, statement.line + statement.text[..start].matches('\n').count()))
-}
-
 /// The extension that PostgreSQL didn't find, if that is the trouble.
 fn missing_extension(refusal: &Refusal) -> Option<&str> {
     let rest = refusal.message.strip_prefix("extension \"")?;
@@ -451,36 +395,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transaction_words_are_statements_of_their_own() {
-        assert_eq!(transaction_word("-- x\n BEGIN;"), Some(Word::Opens));
-        assert_eq!(transaction_word("start transaction isolation level serializable"), Some(Word::Opens));
-        assert_eq!(transaction_word("COMMIT AND CHAIN"), Some(Word::Closes));
-        assert_eq!(transaction_word("ROLLBACK TO SAVEPOINT a"), None);
-        assert_eq!(transaction_word("DO $$ BEGIN COMMIT; END $$"), None);
-    }
-
-    #[test]
-    fn rows_count_where_the_statement_writes_them_itself() {
-        assert!(counts_rows("/* a */ UPDATE t SET a = 1"));
-        assert!(counts_rows("WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a"));
-        assert!(!counts_rows("WITH a AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM a"));
-        assert!(!counts_rows("WITH a AS (DELETE FROM t RETURNING *) SELECT * FROM a"));
-        assert!(!counts_rows("SELECT f()"));
-        assert!(!counts_rows("CREATE TABLE t AS SELECT 1"));
-    }
-
-    #[test]
     fn a_failure_points_to_the_line_it_is_about() {
         let statement = ReplayStatement { line: 10, text: "-- why\n\nSELECT\n  nothing".into(), copy_data: None };
         let file = ReplayFile { statements: vec![statement], ..ReplayFile::default() };
         assert_eq!(line_of(&file, 0, &Refusal::default()), 12);
         assert_eq!(line_of(&file, 0, &Refusal { position: Some(18), ..Refusal::default() }), 13);
         assert_eq!(line_of(&file, 1, &Refusal::default()), 13);
-    }
-
-    #[test]
-    fn settings_for_later_connections_are_seen() {
-        assert!(sets_for_later("DO $$ BEGIN EXECUTE 'ALTER DATABASE x SET search_path = a'; END $$"));
-        assert!(!sets_for_later("SET search_path = a"));
     }
 }

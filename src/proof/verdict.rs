@@ -1,11 +1,14 @@
 //! The whole story: both sets replayed at once, compared, and the verdict.
 
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use serde::Serialize;
 
+use super::compare::{More, compare};
 use super::{
-    Comparison, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, compare, replay, replay_both,
+    Comparison, Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, canonical, replay,
+    replay_both,
 };
 
 /// How the two sets compare.
@@ -49,34 +52,79 @@ pub struct Verdict {
     pub new_statements: usize,
 }
 
-impl Verdict {
-    /// Judges by snapshots that are there already. `again` replays the old set once more and is called only if rows differ.
-    pub fn of(
-        (old, old_snapshot): (&[ReplayFile], &Snapshot),
-        (new, new_snapshot): (&[ReplayFile], &Snapshot),
-        settings: &Settings,
-        progress: &dyn Progress,
+/// Compares new sets with one old set. What it finds out about the old one it finds out once.
+pub struct Judge<'a> {
+    files: &'a [ReplayFile],
+    /// What the replay of the old set showed.
+    pub old: Snapshot,
+    settings: &'a Settings,
+    progress: &'a dyn Progress,
+    begun: Instant,
+    again: OnceLock<Result<Snapshot, ReplayError>>,
+    reloaded: OnceLock<Result<Vec<Entry>, ReplayError>>,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge of an old set that was replayed already; `begun` is when that began.
+    pub fn new(
+        files: &'a [ReplayFile],
+        old: Snapshot,
+        settings: &'a Settings,
+        progress: &'a dyn Progress,
         begun: Instant,
-    ) -> Result<Verdict, ReplayError> {
-        let again = || replay::replay_rows("old again", old, settings, progress);
-        let comparison = compare(old_snapshot, new_snapshot, settings, &again)?;
-        let mut stand_ins = old_snapshot.stand_ins.clone();
-        stand_ins.extend(new_snapshot.stand_ins.iter().cloned());
+    ) -> Self {
+        Judge { files, old, settings, progress, begun, again: OnceLock::new(), reloaded: OnceLock::new() }
+    }
+
+    /// The rows of a second replay of the old set: what isn't as in the first one differs from run to run.
+    ///
+    /// # Errors
+    /// When the second replay fails.
+    pub fn again(&self) -> Result<&Snapshot, ReplayError> {
+        let replay = || replay::replay_rows("old again", self.files, self.settings, self.progress);
+        self.again.get_or_init(replay).as_ref().map_err(Clone::clone)
+    }
+
+    /// The verdict on a new set that was replayed already.
+    ///
+    /// # Errors
+    /// When a scratch database that the comparison needs can't do its part.
+    pub fn verdict(&self, new: &[ReplayFile], snapshot: &Snapshot) -> Result<Verdict, ReplayError> {
+        let comparison = compare(&self.old, snapshot, self.settings, self)?;
+        let mut stand_ins = self.old.stand_ins.clone();
+        stand_ins.extend(snapshot.stand_ins.iter().cloned());
         stand_ins.sort();
         stand_ins.dedup();
         let count = |files: &[ReplayFile]| files.iter().map(|file| file.statements.len()).sum();
         Ok(Verdict {
             kind: kind(&comparison),
             comparison,
-            postgres: old_snapshot.postgres.clone(),
-            scratch: settings.database.name(),
-            seconds: begun.elapsed().as_secs_f64(),
+            postgres: self.old.postgres.clone(),
+            scratch: self.settings.database.name(),
+            seconds: self.begun.elapsed().as_secs_f64(),
             stand_ins,
             peak_mb: peak_mb(),
-            old_files: old.len(),
-            old_statements: count(old),
+            old_files: self.files.len(),
+            old_statements: count(self.files),
             new_files: new.len(),
             new_statements: count(new),
+        })
+    }
+}
+
+impl More for Judge<'_> {
+    fn again(&self) -> Result<&Snapshot, ReplayError> {
+        self.again()
+    }
+
+    fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError> {
+        let of = |snapshot: &Snapshot| canonical::reloaded(snapshot, self.settings);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| of(new));
+            let one = self.reloaded.get_or_init(|| of(&self.old)).as_ref().map_err(Clone::clone);
+            let broken = || crate::Error::new("the reload of the new side's dump broke off").into();
+            let other = other.join().unwrap_or_else(|_| Err(broken()));
+            Ok((one?.as_slice(), other?))
         })
     }
 }
@@ -102,7 +150,7 @@ pub fn verify(
     let (one, other) = replay_both(old, new, settings, progress);
     let one = one.map_err(|error| ("old", error))?;
     let other = other.map_err(|error| ("new", error))?;
-    Verdict::of((old, &one), (new, &other), settings, progress, begun).map_err(|error| ("old", error))
+    Judge::new(old, one, settings, progress, begun).verdict(new, &other).map_err(|error| ("old", error))
 }
 
 /// The most memory that this program has used so far, in megabytes.
