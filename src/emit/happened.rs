@@ -7,7 +7,7 @@ use super::Choices;
 use super::unit::{Owner, Unit};
 use crate::history::{History, StatementId};
 use crate::replay::Model;
-use crate::schema::{Kind, ObjectId};
+use crate::schema::{Kind, Object, ObjectId};
 use pg_query::NodeEnum as N;
 use std::collections::{BTreeSet, HashMap};
 
@@ -45,11 +45,15 @@ impl Steps {
         steps
     }
 
-    /// The unit in which a part of `unit`'s object is as it is at the end.
-    pub fn with(&self, unit: usize, object: ObjectId, part: ObjectId) -> usize {
+    /// The unit after which `part` of `unit`'s object is as `dependent` needs it: at the end, if the text of that was changed
+    /// to fit, else as it was when its author wrote it.
+    pub fn with(&self, unit: usize, part: ObjectId, dependent: &Object) -> usize {
         let Some(later) = self.later.get(&unit) else { return unit };
-        let last = self.changed.get(&part).filter(|_| part != object);
-        last.and_then(|s| later.iter().rev().find(|(at, _)| at == s)).map_or(unit, |(_, step)| *step)
+        let last = match dependent.edited {
+            true => self.changed.get(&part).copied().unwrap_or(0),
+            false => dependent.source,
+        };
+        later.iter().rev().find(|(at, _)| *at <= last).map_or(unit, |(_, step)| *step)
     }
 }
 

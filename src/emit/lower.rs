@@ -29,6 +29,8 @@ pub struct Lowering<'a> {
     /// How the rows of each table are stated by now.
     /// Tables that were tried as it happened.
     pub(super) told: HashSet<ObjectId>,
+    /// What is left out since a table that is written as it happened brings it.
+    pub(super) beside: HashMap<ObjectId, Vec<ObjectId>>,
     pub(super) row_places: HashMap<(String, String), RowPlace>,
     /// The tables whose rows differ in the round under way.
     pub(super) differing: HashSet<(String, String)>,
@@ -55,6 +57,7 @@ impl<'a> Lowering<'a> {
             owners: owners(&model.schema),
             positions,
             told: HashSet::new(),
+            beside: HashMap::new(),
             row_places: HashMap::new(),
             differing: HashSet::new(),
             tried_positions: HashSet::new(),
@@ -339,7 +342,8 @@ impl<'a> Lowering<'a> {
                 .live()
                 .filter(|o| *o != table && schema.is_unit(*o) && story.contains(&schema.objects[*o].source))
                 .collect();
-            choices.left_out.extend(beside);
+            let beside: Vec<ObjectId> = beside.into_iter().filter(|o| choices.left_out.insert(*o)).collect();
+            self.beside.insert(table, beside);
             choices.stated.remove(&table);
             choices.happened.insert(table, story);
             self.told.insert(table);
@@ -352,6 +356,7 @@ impl<'a> Lowering<'a> {
     /// The object as PostgreSQL states it, with all that the dump states apart from it but the model keeps inside.
     fn state(&mut self, choices: &mut Choices, id: ObjectId, why: &str) -> bool {
         let schema = &self.model.schema;
+        let split = choices.split.clone();
         let mut members = vec![id];
         let mut inside: Vec<ObjectId> = schema
             .live()
@@ -378,9 +383,14 @@ impl<'a> Lowering<'a> {
         positions.dedup();
         let texts: Vec<String> = positions.iter().flat_map(|p| statements(&self.old.entries[*p])).collect();
         if self.tell_story(choices, id, texts.len(), why) {
+            choices.split = split;
             return true;
         }
-        choices.happened.remove(&id);
+        if choices.happened.remove(&id).is_some() {
+            for beside in self.beside.remove(&id).unwrap_or_default() {
+                choices.left_out.remove(&beside);
+            }
+        }
         if texts.is_empty() {
             choices.left_out.insert(id);
         } else {

@@ -155,22 +155,6 @@ pub fn prove(
         }
         let refused: Vec<(Owner, &ReplayFailure)> =
             seen.refused.iter().filter_map(|f| Some((owner_at(&set, f.file_index, f.statement_index)?, f))).collect();
-        if std::env::var_os("DBG").is_some() {
-            eprintln!("--- round {round}");
-            for (o, f) in &refused {
-                eprintln!("  refused {:?} {}:{} {}", o, f.file, f.line, f.message);
-            }
-            for d in &verdict.comparison.differences {
-                eprintln!("  differs {:?} {}", d.change, d.object);
-                if std::env::var("DBG").as_deref() == Ok("2") {
-                    eprintln!("<<<{}\n>>>{}", d.old.as_deref().unwrap_or("-"), d.new.as_deref().unwrap_or("-"));
-                }
-            }
-            let _ = std::fs::create_dir_all("/tmp/dbg");
-            for f in &set.files {
-                let _ = std::fs::write(format!("/tmp/dbg/{round}-{}", f.name), &f.text);
-            }
-        }
         let progressed = lowering.round(&mut choices, &refused, &verdict.comparison.differences);
         if !progressed || (round >= ROUNDS && !last_resort) {
             if last_resort {

@@ -54,7 +54,7 @@ pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSe
         let mut at = id;
         loop {
             match index.get(&at) {
-                Some(unit) => return Some(steps.with(*unit, at, id)),
+                Some(unit) => return Some(*unit),
                 None => at = schema.objects[at].parent?,
             }
         }
@@ -64,6 +64,7 @@ pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSe
         let inner_key = owners.get(unit).is_some_and(|o| *o != id) && is_foreign_key(model, id);
         for need in &schema.objects[id].needs {
             let Some(on) = written_in(need.on).filter(|on| *on != unit && schema.lives(need.on)) else { continue };
+            let on = steps.with(on, need.on, &schema.objects[id]);
             if inner_key {
                 units[unit].foreign_keys.push((id, on));
             } else if need.strength != Strength::Order || on_earlier(&units, on, unit, schema.objects[need.on].kind) {
