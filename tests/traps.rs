@@ -87,9 +87,9 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
     if set.statements() >= history.statements.len() && !trap.join("longer.txt").exists() {
         wrong.push(format!("{} statements became {}", history.statements.len(), set.statements()));
     }
-    judge(&history, &set, settings).unwrap_or_else(|why| wrong.push(why));
-    // The texts are no other on another PostgreSQL.
+    // Another PostgreSQL must find the set identical, as it just has; what is said of the texts holds there too.
     if settings.database.name() == "embedded" {
+        judge(&history, &set, settings).unwrap_or_else(|why| wrong.push(why));
         again(&set, settings).unwrap_or_else(|why| wrong.push(why));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n    ")) }

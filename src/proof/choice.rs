@@ -142,6 +142,7 @@ mod tests {
             name: "1.sql".into(),
             in_transaction: true,
             statements: texts.iter().map(statement).collect(),
+            ..ReplayFile::default()
         }]
     }
 

@@ -335,7 +335,8 @@ impl Run {
             return unable(format!("the scratch database broke off: {}", refusal.message), hint);
         }
         if let Some(extension) = missing_extension(&refusal) {
-            let hint = if self.whole { format!("install {extension} for it") } else { lacks("hasn't got it") };
+            let hint =
+                if self.whole { format!("install {extension} for it") } else { lacks(&format!("has no {extension}")) };
             let hint = format!(
                 "{hint}; or put what the migrations use of it (types, functions) into a prelude, and take the CREATE \
                  EXTENSION out of a copy of the history"

@@ -75,6 +75,7 @@ struct Fields<'a> {
     names: Vec<String>,
     arguments: usize,
     constants_before: usize,
+    configurations_before: usize,
 }
 
 impl Fields<'_> {
@@ -175,9 +176,10 @@ impl ser::SerializeStruct for Fields<'_> {
                     let names = self.names_in_constants();
                     self.walker.found.relations.extend(names);
                 } else if self.arguments > 1 && searches(&function.name) {
-                    // The configuration comes first.
+                    // The configuration comes first, perhaps with a cast.
                     let names = self.names_in_constants();
                     self.walker.found.configurations.extend(names.into_iter().next());
+                    self.walker.found.configurations.truncate(self.configurations_before + 1);
                 }
                 self.walker.found.functions.push(function);
                 self.walker.found.argument_counts.push(self.arguments);
@@ -336,6 +338,7 @@ impl<'a> ser::Serializer for &'a mut Walker {
     }
     fn serialize_struct(self, name: &'static str, _: usize) -> Result<Fields<'a>, Never> {
         let constants_before = self.constants.len();
+        let configurations_before = self.found.configurations.len();
         Ok(Fields {
             walker: self,
             name,
@@ -345,6 +348,7 @@ impl<'a> ser::Serializer for &'a mut Walker {
             names: Vec::new(),
             arguments: 0,
             constants_before,
+            configurations_before,
         })
     }
     fn serialize_struct_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<Parts<'a>, Never> {

@@ -36,7 +36,7 @@ impl Drop for Open {
 
 impl Open {
     fn new() -> Self {
-        let scratch = scratch::open(&Needs::default()).expect("the embedded PostgreSQL starts");
+        let scratch = scratch::Database::Embedded.open(&Needs::default()).expect("the embedded PostgreSQL starts");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let options: PgConnectOptions = scratch.url().parse().expect("a URL");
         let options = options.disable_statement_logging().statement_cache_capacity(0);
