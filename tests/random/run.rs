@@ -128,7 +128,7 @@ pub fn run(settings: &Settings) -> Figures {
                     if number >= settings.count {
                         return;
                     }
-                    one(settings, number, &mut database, &figures);
+                    one(settings, number, begun, &mut database, &figures);
                 }
             });
         }
@@ -138,7 +138,7 @@ pub fn run(settings: &Settings) -> Figures {
     figures
 }
 
-fn one(settings: &Settings, number: u64, database: &mut Database, figures: &Mutex<Figures>) {
+fn one(settings: &Settings, number: u64, start: Instant, database: &mut Database, figures: &Mutex<Figures>) {
     let seed = settings.first + number;
     let depth = Depth { twice: number.is_multiple_of(settings.share.max(1)), lowered: settings.lowered };
     let begun = Instant::now();
@@ -160,7 +160,8 @@ fn one(settings: &Settings, number: u64, database: &mut Database, figures: &Mute
             }
         }
         if figures.histories.is_multiple_of(25) {
-            let so_far = Figures { found: BTreeMap::new(), classes: figures.classes.clone(), ..*figures };
+            let classes = figures.classes.clone();
+            let so_far = Figures { found: BTreeMap::new(), classes, elapsed: start.elapsed(), ..*figures };
             eprintln!("{so_far}");
         }
     }

@@ -6,7 +6,7 @@ use crate::database::Database;
 use crate::grow::{Part, files, statements};
 
 /// How many proofs a shrink may take.
-const PROOFS: usize = 150;
+const PROOFS: usize = 100;
 
 /// The work of one shrink.
 pub struct Shrink<'a> {
