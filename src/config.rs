@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub struct Config {
     /// The folder of the history.
     pub old: Option<PathBuf>,
+    /// The layout of the history; found by itself if it isn't said.
+    pub layout: Option<LayoutName>,
     /// The folder of the consolidated set.
     pub new: Option<PathBuf>,
     /// How the new set is written.
@@ -53,6 +55,19 @@ pub struct FileRule {
     pub kinds: Vec<String>,
     /// Patterns of object names (`*` and `?`), with or without schema. Empty: all names.
     pub names: Vec<String>,
+}
+
+/// The name of a layout.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct LayoutName(pub String);
+
+impl TryFrom<String> for LayoutName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        crate::history::layout::by_name(&name).map(|_| LayoutName(name))
+    }
 }
 
 /// Words that name kinds. Checked here, where an error has its place in the file.

@@ -74,6 +74,7 @@ pub fn replay(history: &History) -> Model {
     replay.add_what_is_there();
     for (index, file) in history.files.iter().enumerate() {
         debug_assert!(file.statements.clone().all(|id| history.statements[id].file == index));
+        replay.between_files(history.between);
         for id in file.statements.clone() {
             replay.current = id;
             replay.text = Cow::Borrowed(history.text(id));

@@ -50,13 +50,14 @@ pub fn run(args: &EmitArgs) -> Outcome {
     if !args.dry_run {
         write::check(&project.new, args.force).map_err(|e| vec![e])?;
     }
+    super::warn(&history);
     let model = replay(&history);
     let bars = Bars::new();
     let result = prove(&history, &model, &project.config, &project.settings, &bars);
     drop(bars);
     let proven = match result {
         Ok(proven) => proven,
-        Err(Unproven::History(error)) => return Err(vec![could_not_replay(&project.old, false, error)]),
+        Err(Unproven::History(error)) => return Err(vec![could_not_replay(&history.folder, false, error)]),
         Err(Unproven::Candidate(error, blocked)) => {
             let error = could_not_replay(std::path::Path::new(""), false, error);
             return Ok(refuse(&format!("the last one tried failed at {error}"), &blocked));

@@ -2,7 +2,7 @@
 
 use super::{FINE, Outcome, print};
 use crate::error::Error;
-use crate::history;
+use crate::history::{self, layout};
 use crate::replay::replay;
 use crate::schema::Kind;
 use clap::Args;
@@ -14,6 +14,9 @@ pub struct InitArgs {
     /// The folder of the history [default: migrations.old, or migrations]
     #[arg(long, value_name = "DIR")]
     old: Option<PathBuf>,
+    /// How the history is laid out [default: found by itself]
+    #[arg(long, value_name = "NAME", value_parser = super::layouts())]
+    layout: Option<String>,
 }
 
 /// Looks at the history and writes `consolidate.toml`, unless there is one.
@@ -27,15 +30,18 @@ pub fn run(args: &InitArgs) -> Outcome {
                 .hint("name the folder of your migrations with --old"),
         ]
     })?;
-    let history = history::read(&old)?;
+    let given = args.layout.as_deref().and_then(|name| layout::by_name(name).ok());
+    let history = history::read_as(&old, given)?;
+    super::warn(&history);
     let model = replay(&history);
     let schema = &model.schema;
     let tables: Vec<String> =
         schema.live().filter(|id| schema.objects[*id].kind == Kind::Table).map(|id| schema.display(id)).collect();
-    let first = history.files.first().and_then(|f| f.version.clone()).unwrap_or_else(|| "0001".into());
+    let first = crate::emit::first_version(&history);
     // Once the history is moved aside, that is where it is.
     let aside = if old == Path::new("migrations") { "migrations.old".to_string() } else { old.display().to_string() };
-    let text = template(&aside, &first, &tables, &roles_taken_for_granted(&history, schema));
+    let layout = layout_setting(&history, args.layout.is_some());
+    let text = template(&aside, &layout, &first, &tables, &roles_taken_for_granted(&history, schema));
     let mut file = std::fs::File::create_new(target).map_err(|e| {
         vec![
             Error::new(format!("can't write consolidate.toml: {e}"))
@@ -44,10 +50,11 @@ pub fn run(args: &InitArgs) -> Outcome {
     })?;
     file.write_all(text.as_bytes()).map_err(|e| vec![Error::new(format!("can't write consolidate.toml: {e}"))])?;
     print(&format!(
-        "consolidate.toml written: {} files, {} statements in {}, {} tables at the end\nnext: {}consolidate plan\n",
+        "consolidate.toml written: {} files, {} statements in {} (layout: {}), {} tables at the end\nnext: {}consolidate plan\n",
         history.files.len(),
         history.statements.len(),
-        old.display(),
+        history.folder.display(),
+        history.layout,
         tables.len(),
         if old == Path::new("migrations") { "git mv migrations migrations.old, then " } else { "" }
     ));
@@ -68,7 +75,23 @@ fn roles_taken_for_granted(history: &history::History, schema: &crate::schema::S
     roles
 }
 
-fn template(old: &str, first: &str, tables: &[String], roles: &[String]) -> String {
+/// The layout, as a setting if it was said, else as a comment: it is found again.
+fn layout_setting(history: &history::History, is_given: bool) -> String {
+    let names: Vec<&str> = layout::ALL.iter().map(|l| l.name()).collect();
+    let mut known = vec![String::from("# One of")];
+    for name in names {
+        let last = known.last_mut().filter(|l| l.len() + name.len() < 110);
+        match last {
+            Some(line) => line.push_str(&format!(" {name},")),
+            None => known.push(format!("# {name},")),
+        }
+    }
+    let known = known.join("\n");
+    let mark = if is_given { "" } else { "# " };
+    format!("{}.\n{mark}layout = \"{}\"", known.trim_end_matches(','), history.layout)
+}
+
+fn template(old: &str, layout: &str, first: &str, tables: &[String], roles: &[String]) -> String {
     let prelude = if roles.is_empty() {
         "# prelude = [\"prelude.sql\"]\n".to_string()
     } else {
@@ -87,6 +110,9 @@ fn template(old: &str, first: &str, tables: &[String], roles: &[String]) -> Stri
 # The folder of the history, and that of the consolidated set.
 old = {old}
 new = "migrations"
+
+# The layout of the history: which files run, in which order. It is found by itself; say it if that goes wrong.
+{layout}
 
 [scratch]
 # SQL that the history takes for granted (roles, schemas of a platform), run first on both sides of every proof.

@@ -8,7 +8,10 @@ mod project;
 mod verify;
 
 use crate::error::Error;
+use crate::history::History;
+use crate::history::layout::ALL;
 use crate::report::style::Style;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -65,6 +68,9 @@ struct Common {
     /// The folder of the history [default: migrations.old, or migrations]
     #[arg(long, value_name = "DIR")]
     old: Option<PathBuf>,
+    /// How the history is laid out [default: found by itself]
+    #[arg(long, value_name = "NAME", value_parser = layouts())]
+    layout: Option<String>,
     /// The folder of the consolidated set [default: migrations]
     #[arg(long, value_name = "DIR")]
     new: Option<PathBuf>,
@@ -74,6 +80,11 @@ struct Common {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+/// The layouts that there are, for the help.
+fn layouts() -> PossibleValuesParser {
+    PossibleValuesParser::new(ALL.iter().map(|layout| PossibleValue::new(layout.name()).help(layout.about())))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -120,6 +131,14 @@ fn complain(errors: &[Error]) {
         if let Some(hint) = &error.hint {
             eprintln!("{} {hint}", style.yellow("hint:"));
         }
+    }
+}
+
+/// What of a history is not in what is proven, on standard error. A plan has it among its warnings.
+fn warn(history: &History) {
+    let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
+    for (at, why) in &history.warnings {
+        eprintln!("{} {at}: {why}", style.yellow("warning:"));
     }
 }
 

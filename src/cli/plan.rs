@@ -3,7 +3,7 @@
 use super::project::Project;
 use super::{Common, FINE, FOUND, Format, Outcome, print, print_json, style};
 use crate::error::Error;
-use crate::history::History;
+use crate::history::{File, History};
 use crate::plan::{FateKind, Plan, plan};
 use crate::replay::replay;
 use crate::report::plan as report;
@@ -45,12 +45,20 @@ fn explain(history: &History, plan: &Plan, place: &str) -> Result<(), Error> {
         .rsplit_once(':')
         .and_then(|(f, l)| l.parse::<usize>().ok().map(|l| (f, l)))
         .ok_or_else(|| Error::new(format!("\"{place}\" isn't FILE:LINE")))?;
+    // With its folder or without, with the folder of the history before it, or by its version.
     let name = file.rsplit('/').next().unwrap_or(file);
-    let found =
-        history.files.iter().find(|f| f.name == name || f.version.as_deref() == Some(name)).ok_or_else(|| {
+    let is_it = |f: &&File| {
+        f.name == file
+            || file.ends_with(&format!("/{}", f.name))
+            || f.version.as_deref() == Some(name)
+            || f.stem == name
+    };
+    let found = history.files.iter().find(is_it).or_else(|| history.files.iter().find(|f| f.name == name)).ok_or_else(
+        || {
             Error::new(format!("no file {file} in {}", history.folder.display()))
                 .hint("give the file's name or its version")
-        })?;
+        },
+    )?;
     let statement = found
         .statements
         .clone()

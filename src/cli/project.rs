@@ -3,6 +3,7 @@
 use super::Common;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::history::layout::{self, Layout};
 use crate::history::{self, History};
 use crate::proof::{ReplayFile, ReplayStatement, Settings};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ pub struct Project {
     pub config: Config,
     /// The folder of the history.
     pub old: PathBuf,
+    /// The layout of the history, if it is said.
+    pub layout: Option<&'static dyn Layout>,
     /// The folder of the consolidated set.
     pub new: PathBuf,
     /// How to replay and compare.
@@ -41,12 +44,14 @@ impl Project {
         let prelude = files.iter().map(|f| prelude_file(f)).collect::<Result<Vec<_>>>().map_err(|e| vec![e])?;
         let settings = Settings {
             prelude,
-            // sqlx, golang-migrate and their like run all files in one session.
+            // All tools whose layouts are known run all files in one session; some give back what a file set.
             one_session: true,
             exact_sequences: config.scratch.exact_sequences,
             ..Settings::default()
         };
-        Ok(Project { config, old, new, settings })
+        let layout = common.layout.as_ref().or(config.layout.as_ref().map(|l| &l.0));
+        let layout = layout.and_then(|name| layout::by_name(name).ok());
+        Ok(Project { config, old, layout, new, settings })
     }
 
     /// Whether history and consolidated set are one folder, however it is written (`m`, `./m/`, by a link).
@@ -57,7 +62,7 @@ impl Project {
 
     /// Reads the history.
     pub fn history(&self) -> Result<History, Vec<Error>> {
-        history::read(&self.old)
+        history::read_as(&self.old, self.layout)
     }
 }
 
@@ -74,5 +79,5 @@ fn prelude_file(path: &Path) -> Result<ReplayFile> {
             copy_data: piece.copy_data.map(|r| text[r].to_string()),
         })
         .collect();
-    Ok(ReplayFile { name, in_transaction: false, statements })
+    Ok(ReplayFile { name, statements, ..ReplayFile::default() })
 }

@@ -33,11 +33,12 @@ pub fn run(args: &VerifyArgs) -> Outcome {
             return Err(errors);
         }
     };
+    super::warn(&old);
     let bars = Bars::new();
     let result = verify(&replay_files(&old), &replay_files(&new), &project.settings, &bars);
     drop(bars);
     let verdict = result.map_err(|(side, error)| {
-        let folder = if side == "old" { &project.old } else { &project.new };
+        let folder = if side == "old" { &old.folder } else { &new.folder };
         vec![could_not_replay(folder, side == "new", error)]
     })?;
     match args.common.format {

@@ -159,14 +159,12 @@ fn rule(file: &FileRule) -> Result<Rule> {
 }
 
 fn name_of_file(file: &crate::history::File) -> FileName {
-    let stem = file.name.strip_suffix(".sql").unwrap_or(&file.name);
-    let stem = stem.strip_suffix(".up").unwrap_or(stem).to_string();
-    FileName { stem, title: own_title(&file.text).unwrap_or_else(|| title(&file.description)) }
+    FileName { stem: file.stem.clone(), title: own_title(&file.text).unwrap_or_else(|| title(&file.description)) }
 }
 
 /// The title that a file gives itself, where it is written as a set's own: one line of comment, and an empty one.
 fn own_title(text: &str) -> Option<String> {
-    let mut lines = text.trim_start_matches('\u{feff}').lines();
+    let mut lines = text.trim_start_matches(['\u{feff}', '\r']).lines();
     let words = lines.next()?.strip_prefix("-- ")?.trim();
     // Marks for a migration tool are no titles.
     let is_mark = ["no-transaction", "migrate:"].iter().any(|mark| words.starts_with(mark));
@@ -175,8 +173,9 @@ fn own_title(text: &str) -> Option<String> {
 }
 
 /// The number of the history's first file, so that the new set sorts where the old one did.
-fn first_version(history: &History) -> String {
-    history.files.first().and_then(|f| f.version.clone()).unwrap_or_else(|| "0001".into())
+pub fn first_version(history: &History) -> String {
+    let version = history.files.first().and_then(|f| f.stem.split_once('_')).map(|(version, _)| version.to_string());
+    version.filter(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit())).unwrap_or_else(|| "0001".into())
 }
 
 fn count_up(first: &str, by: usize) -> Result<String> {

@@ -25,6 +25,8 @@ pub struct Lowering<'a> {
     pub(super) positions: HashMap<Key, usize>,
     /// How the rows of each table are stated by now.
     pub(super) row_places: HashMap<(String, String), RowPlace>,
+    /// The tables whose rows differ in the round under way.
+    pub(super) differing: HashSet<(String, String)>,
     pub(super) tried_positions: HashSet<(String, String)>,
     pub(super) positioned: HashSet<(String, String)>,
     pub(super) waited: HashSet<(String, String)>,
@@ -47,6 +49,7 @@ impl<'a> Lowering<'a> {
             owners: owners(&model.schema),
             positions,
             row_places: HashMap::new(),
+            differing: HashSet::new(),
             tried_positions: HashSet::new(),
             positioned: HashSet::new(),
             waited: HashSet::new(),
@@ -69,6 +72,8 @@ impl<'a> Lowering<'a> {
         refused: &[(Owner, &ReplayFailure)],
         differences: &[Difference],
     ) -> bool {
+        let of_rows = differences.iter().filter(|d| d.kind == "ROWS");
+        self.differing = of_rows.map(|d| (d.schema.clone(), d.name.clone())).collect();
         let failed: HashSet<Owner> = refused.iter().map(|(owner, _)| *owner).collect();
         let mut progress = false;
         let mut done = HashSet::new();

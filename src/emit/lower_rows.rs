@@ -162,23 +162,26 @@ impl Lowering<'_> {
                 true
             }
             (Ok(statements), RowPlace::End) => {
-                let position = self.old.entries.len() + table.map_or(0, |t| self.depth(t, 0));
+                let place_in = texts.order.iter().position(|(s, n)| *s == place && *n == name).unwrap_or(0);
+                let position = self.old.entries.len() + place_in;
                 let (kind, text) = ("TABLE DATA".to_string(), statements.join(";\n"));
-                self.push_extra(choices, Extra { kind, schema: place.into(), name: name.into(), text, position })
+                let looks_up = text.contains("(SELECT ");
+                let pushed =
+                    self.push_extra(choices, Extra { kind, schema: place.into(), name: name.into(), text, position });
+                // What it looks up must be there; if that differs too, it would only be missed in the next round.
+                for on in table.filter(|_| looks_up).map(|t| self.referred(t)).unwrap_or_default() {
+                    let at = (schema.objects[on].schema.clone(), schema.objects[on].name.clone());
+                    if self.differing.contains(&at) && !self.row_places.contains_key(&at) {
+                        self.state_rows(choices, &at.0, &at.1);
+                    }
+                }
+                pushed
             }
             (Err(why), _) => {
                 self.blocked.push(why);
                 false
             }
         }
-    }
-
-    /// How many tables a table's foreign keys lead through: rows come in that order.
-    fn depth(&self, table: ObjectId, level: usize) -> usize {
-        if level > 50 {
-            return level;
-        }
-        self.referred(table).into_iter().map(|on| 1 + self.depth(on, level + 1)).max().unwrap_or(0)
     }
 
     pub(super) fn state_sequence(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {

@@ -12,7 +12,7 @@ mod text;
 mod unit;
 pub mod write;
 
-pub use group::{FileName, Grouping};
+pub use group::{FileName, Grouping, first_version};
 pub use lower::Lowered;
 pub use prove::{Proven, Rungs, Unproven, prove, replay_files, set_files};
 pub use set::{NewFile, NewSet, NewStatement, render};

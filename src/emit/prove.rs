@@ -67,6 +67,7 @@ pub fn replay_files(history: &History) -> Vec<ReplayFile> {
         .iter()
         .map(|file| ReplayFile {
             name: file.name.clone(),
+            before: history.between.sql().iter().map(ToString::to_string).collect(),
             in_transaction: file.in_transaction,
             statements: file
                 .statements
@@ -87,6 +88,7 @@ pub fn set_files(set: &NewSet) -> Vec<ReplayFile> {
         .iter()
         .map(|file| ReplayFile {
             name: file.name.clone(),
+            before: Vec::new(),
             in_transaction: true,
             statements: file
                 .statements

@@ -15,6 +15,8 @@ pub struct RowTexts<'a> {
     first: &'a Snapshot,
     again: Option<&'a Snapshot>,
     refers: HashMap<Place, Place>,
+    /// The tables with rows, each after those that its rows point at.
+    pub order: Vec<(&'a str, &'a str)>,
 }
 
 /// One table's rows under work.
@@ -30,7 +32,11 @@ impl<'a> RowTexts<'a> {
     /// `again` is a second replay of the same history: what differs there differs from run to run.
     pub fn new(first: &'a Snapshot, again: Option<&'a Snapshot>) -> Self {
         let keys = first.entries.iter().filter(|e| e.kind == "FK CONSTRAINT");
-        RowTexts { first, again, refers: keys.filter_map(single_key).collect() }
+        let mut texts = RowTexts { first, again, refers: keys.filter_map(single_key).collect(), order: Vec::new() };
+        let mut order = Vec::new();
+        first.rows.iter().for_each(|table| texts.visit(table, &mut Vec::new(), &mut order));
+        texts.order = order;
+        texts
     }
 
     /// The rows of a table as one INSERT. `hold_triggers` keeps the table's own triggers off, since these rows are their
@@ -118,54 +124,80 @@ impl<'a> RowTexts<'a> {
             return Some(literal(value));
         }
         if let Some((schema, table, column)) = self.origin(work.rows, i) {
-            return self.look_up(find(self.first, schema, table)?, column, value);
+            return self.look_up(find(self.first, schema, table)?, column, value, 0);
         }
         if let Some((table, column)) = self.owner(work.rows, i, value) {
-            return self.look_up(table, &column, value);
+            return self.look_up(table, &column, value, 0);
         }
         expression(&work.rows.columns[i].1).map(String::from).or_else(|| alike(work, i))
     }
 
-    /// Without a foreign key: a table whose key is the same long value is what the value refers to.
+    /// Without a foreign key: an earlier table with the same long value, which the value then refers to.
     fn owner(&self, rows: &TableRows, i: usize, value: &str) -> Option<(&'a TableRows, String)> {
-        if value.len() < 16 || rows.key.contains(&i) || is_time(&rows.columns[i].1) {
+        if value.len() < 16 || is_time(&rows.columns[i].1) {
             return None;
         }
-        let others = self.first.rows.iter().filter(|t| (&t.schema, &t.table) != (&rows.schema, &rows.table));
-        others.into_iter().find_map(|table| {
-            let [key] = table.key.as_slice() else { return None };
-            let has = table.rows.iter().any(|r| r[*key].as_deref() == Some(value));
-            has.then(|| (table, table.columns[*key].0.clone()))
+        let own = |at: &&(&str, &str)| **at != (rows.schema.as_str(), rows.table.as_str());
+        self.order.iter().take_while(own).find_map(|(schema, table)| {
+            let table = find(self.first, schema, table)?;
+            let row = table.rows.iter().find(|r| r.iter().any(|v| v.as_deref() == Some(value)))?;
+            let at = row.iter().position(|v| v.as_deref() == Some(value))?;
+            Some((table, table.columns[at].0.clone()))
         })
     }
 
-    /// A query for the value, by what of its row is the same in every run.
-    fn look_up(&self, table: &'a TableRows, column: &str, value: &str) -> Option<String> {
+    /// A query for the value, by what of its row is the same in every run, or is itself looked up. `depth` says how many
+    /// queries stand around this one.
+    fn look_up(&self, table: &'a TableRows, column: &str, value: &str, depth: usize) -> Option<String> {
         let work = self.work(table);
         let at = table.columns.iter().position(|(name, _)| name == column)?;
         let row = table.rows.iter().position(|r| r[at].as_deref() == Some(value))?;
-        let stable: Vec<usize> = (0..table.columns.len()).filter(|i| work.volatile.iter().all(|r| !r[*i])).collect();
-        let alone = |i: &&usize| {
-            let same = table.rows.iter().filter(|r| r[**i] == table.rows[row][**i]).count();
-            same == 1 && table.rows[row][**i].is_some()
-        };
-        let by: Vec<usize> = stable.iter().find(alone).map_or_else(|| stable.clone(), |i| vec![*i]);
-        let conditions: Vec<String> = by
-            .iter()
-            .map(|i| match &table.rows[row][*i] {
-                Some(value) => format!("{} = {}", quote(&table.columns[*i].0), literal(value)),
-                None => format!("{} IS NULL", quote(&table.columns[*i].0)),
-            })
-            .collect();
-        let alike: Vec<usize> =
-            (0..table.rows.len()).filter(|n| by.iter().all(|i| table.rows[*n][*i] == table.rows[row][*i])).collect();
-        let condition = if conditions.is_empty() { "true".to_string() } else { conditions.join(" AND ") };
+        let stable = |i: &usize| work.volatile.iter().all(|r| !r[*i]);
+        let refers = |i: &usize| !stable(i) && *i != at && depth < 4 && self.origin(table, *i).is_some();
+        let known = (0..table.columns.len()).filter(stable);
+        let mut alike: Vec<usize> = (0..table.rows.len()).collect();
+        let mut conditions = Vec::new();
+        // Only what tells the row apart from those that are left is asked for.
+        for i in known.chain((0..table.columns.len()).filter(refers)) {
+            let same: Vec<usize> = alike.iter().copied().filter(|n| table.rows[*n][i] == table.rows[row][i]).collect();
+            if same.len() == alike.len() {
+                continue;
+            }
+            let name = quote(&table.columns[i].0);
+            conditions.push(match &table.rows[row][i] {
+                None => format!("{name} IS NULL"),
+                Some(_) if !work.volatile[row][i] => format!("{name} = {}", literal(table.rows[row][i].as_deref()?)),
+                Some(value) => {
+                    let (schema, other, key) = self.origin(table, i)?;
+                    format!("{name} = {}", self.look_up(find(self.first, schema, other)?, key, value, depth + 1)?)
+                }
+            });
+            alike = same;
+        }
+        let condition =
+            if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
         let name = quote(column);
         let from = format!("{}.{}", quote(&table.schema), quote(&table.table));
         let place = alike.iter().position(|n| *n == row)?;
         // Rows that are alike in all that lasts are interchangeable; each is taken once.
         let nth = if alike.len() > 1 { format!(" ORDER BY {name} OFFSET {place} LIMIT 1") } else { String::new() };
-        Some(format!("(SELECT {name} FROM {from} WHERE {condition}{nth})"))
+        Some(format!("(SELECT {name} FROM {from}{condition}{nth})"))
+    }
+
+    fn visit(&self, table: &'a TableRows, path: &mut Vec<(&'a str, &'a str)>, order: &mut Vec<(&'a str, &'a str)>) {
+        let name = (table.schema.as_str(), table.table.as_str());
+        if order.contains(&name) || path.contains(&name) || table.rows.is_empty() {
+            return;
+        }
+        path.push(name);
+        for (i, _) in table.columns.iter().enumerate().filter(|(i, _)| table.rows.iter().any(|r| r[*i].is_some())) {
+            let on = self.origin(table, i).and_then(|(schema, other, _)| find(self.first, schema, other));
+            if let Some(other) = on {
+                self.visit(other, path, order);
+            }
+        }
+        path.pop();
+        order.push(name);
     }
 }
 

@@ -1,10 +1,13 @@
 //! A folder of migrations, read in the order in which the migration tool runs them, every statement with its place.
 
-mod folder;
+pub mod contents;
+pub mod layout;
 
 use crate::error::{At, Error};
 use crate::sql::parse::{NodeEnum, parse};
 use crate::sql::split::{Piece, split};
+use contents::Contents;
+use layout::{Between, Entry, Layout, Mask, Wrap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +20,10 @@ pub type StatementId = usize;
 pub struct History {
     /// The folder that it was read from.
     pub folder: PathBuf,
+    /// The name of the layout by which it was read.
+    pub layout: &'static str,
+    /// What the tool does to its connection before each file.
+    pub between: Between,
     /// The files in the order in which they run.
     pub files: Vec<File>,
     /// All statements in the order in which they run.
@@ -25,6 +32,10 @@ pub struct History {
     pub shared_versions: Vec<Vec<usize>>,
     /// Files that belong to the layout but don't run forward (`.down.sql`).
     pub set_aside: Vec<String>,
+    /// Files with a part that doesn't run forward.
+    pub down_sections: Vec<String>,
+    /// What the layout has to say: steps that aren't SQL, files that don't run.
+    pub warnings: Vec<(At, String)>,
 }
 
 /// One file of a history.
@@ -36,7 +47,9 @@ pub struct File {
     pub version: Option<String>,
     /// The words after the version, without the ending.
     pub description: String,
-    /// The whole text.
+    /// The name, without the ending, that it would have in a flat folder: version and description.
+    pub stem: String,
+    /// The whole text, with blanks for what isn't run: marks for the tool, down parts. Every byte stands where it stood.
     pub text: String,
     /// Whether the tool wraps the file in a transaction.
     pub in_transaction: bool,
@@ -59,6 +72,12 @@ pub struct Statement {
 }
 
 impl File {
+    /// The number of its lines.
+    fn lines(&self) -> usize {
+        // The text may have blanks for ends of lines.
+        self.line_starts.iter().filter(|start| **start < self.text.len()).count()
+    }
+
     /// The line of a byte, from 1.
     pub fn line_of(&self, byte: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= byte)
@@ -95,33 +114,39 @@ impl History {
 
     /// The number of lines of all files.
     pub fn lines(&self) -> usize {
-        self.files.iter().map(|f| f.text.lines().count()).sum()
+        self.files.iter().map(File::lines).sum()
     }
 }
 
-/// Reads a folder of migrations.
+/// Reads a folder of migrations; its layout is found.
+///
+/// # Errors
+/// As [`read_as`].
+pub fn read(folder: &Path) -> Result<History, Vec<Error>> {
+    read_as(folder, None)
+}
+
+/// Reads a folder of migrations by a layout, or by the one that is found.
 ///
 /// # Errors
 /// All that is wrong with it, so that one bad file doesn't hide the next: a missing or empty folder, a file that isn't
-/// UTF-8, syntax errors, psql's meta-commands.
-pub fn read(folder: &Path) -> Result<History, Vec<Error>> {
-    let listing = folder::list(folder).map_err(|e| vec![e])?;
-    let mut history = History {
-        folder: folder.to_path_buf(),
-        files: Vec::new(),
-        statements: Vec::new(),
-        shared_versions: listing.shared_versions,
-        set_aside: listing.set_aside,
-    };
-    let mut errors = Vec::new();
-    for (file, statements, wrong) in read_files(folder, listing.files) {
-        let first = history.statements.len();
-        let number = history.files.len();
-        history.statements.extend(statements.into_iter().map(|s| Statement { file: number, ..s }));
-        history.files.push(File { statements: first..history.statements.len(), ..file });
-        errors.extend(wrong);
-    }
-    if errors.is_empty() { Ok(history) } else { Err(errors.into_iter().map(|e| in_folder(folder, e)).collect()) }
+/// UTF-8 or not as the layout wants it, syntax errors, psql's meta-commands.
+pub fn read_as(folder: &Path, layout: Option<&'static dyn Layout>) -> Result<History, Vec<Error>> {
+    let contents = Contents::read(folder).map_err(|e| vec![e])?;
+    let found = layout::find(contents, layout).map_err(|e| vec![e])?;
+    let mut history = empty(found.contents.root(), found.layout);
+    history.shared_versions = found.shared_versions;
+    history.set_aside = found.set_aside;
+    history.warnings = found.warnings;
+    let tasks: Vec<Task> = found
+        .entries
+        .iter()
+        .zip(&found.stems)
+        .map(|(entry, stem)| Task { entry, stem, bytes: found.contents.bytes(&entry.path) })
+        .collect();
+    let folder = history.folder.clone();
+    assemble(history, read_files(found.layout, &tasks))
+        .map_err(|errors| errors.into_iter().map(|e| in_folder(&folder, e)).collect())
 }
 
 /// Reads a set that is still in memory, as names and texts, as [`read`] would read it from a folder.
@@ -129,18 +154,42 @@ pub fn read(folder: &Path) -> Result<History, Vec<Error>> {
 /// # Errors
 /// As [`read`].
 pub fn from_texts(folder: &Path, files: &[(String, String)]) -> Result<History, Vec<Error>> {
-    let mut history = History {
+    let layout = layout::WRITTEN;
+    let read = files.iter().map(|(name, text)| {
+        let stem = name.strip_suffix(".sql").unwrap_or(name);
+        let entry = match stem.split_once('_').filter(|(v, _)| !v.is_empty() && v.bytes().all(|b| b.is_ascii_digit())) {
+            Some((version, description)) => Entry::numbered(name, version, description),
+            None => Entry::unversioned(name, stem),
+        };
+        parse_file(layout, &Task { entry: &entry, stem, bytes: Ok(&[]) }, text.clone(), Vec::new())
+    });
+    assemble(empty(folder, layout), read.collect())
+}
+
+fn empty(folder: &Path, layout: &dyn Layout) -> History {
+    History {
         folder: folder.to_path_buf(),
+        layout: layout.name(),
+        between: layout.between(),
         files: Vec::new(),
         statements: Vec::new(),
         shared_versions: Vec::new(),
         set_aside: Vec::new(),
-    };
+        down_sections: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+/// Puts files together and numbers their statements.
+fn assemble(mut history: History, files: Vec<ReadFile>) -> Result<History, Vec<Error>> {
     let mut errors = Vec::new();
-    for (name, text) in files {
-        let (file, statements, wrong) = parse_file(&folder::parse_name(name), text.clone(), Vec::new());
+    for ReadFile { file, statements, errors: wrong, has_down, warnings } in files {
         let (first, number) = (history.statements.len(), history.files.len());
         history.statements.extend(statements.into_iter().map(|s| Statement { file: number, ..s }));
+        history.warnings.extend(warnings.into_iter().map(|(line, why)| (At::new(&file.name, line), why)));
+        if has_down {
+            history.down_sections.push(file.name.clone());
+        }
         history.files.push(File { statements: first..history.statements.len(), ..file });
         errors.extend(wrong);
     }
@@ -161,20 +210,32 @@ fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Error {
     Error::new("the file isn't UTF-8").at(At::new(name, line)).hint("save it as UTF-8, for example with iconv")
 }
 
-/// A file as read: its statements aren't numbered yet.
-type ReadFile = (File, Vec<Statement>, Vec<Error>);
+/// A file that is to be read.
+struct Task<'a> {
+    entry: &'a Entry,
+    stem: &'a str,
+    bytes: Result<&'a [u8], String>,
+}
 
-/// Reads and parses the files, on as many threads as the machine has cores: parsing is most of what a plan takes.
-fn read_files(folder: &Path, entries: Vec<folder::Entry>) -> Vec<ReadFile> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len()).max(1);
+/// A file as read: its statements aren't numbered yet.
+struct ReadFile {
+    file: File,
+    statements: Vec<Statement>,
+    errors: Vec<Error>,
+    has_down: bool,
+    warnings: Vec<(usize, String)>,
+}
+
+/// Parses the files, on as many threads as the machine has cores: parsing is most of what a plan takes.
+fn read_files(layout: &'static dyn Layout, tasks: &[Task]) -> Vec<ReadFile> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(tasks.len()).max(1);
     let next = AtomicUsize::new(0);
-    let entries = &entries;
     let work = || {
         let mut done: Vec<(usize, ReadFile)> = Vec::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(entry) = entries.get(number) else { return done };
-            done.push((number, read_file(folder, entry)));
+            let Some(task) = tasks.get(number) else { return done };
+            done.push((number, read_file(layout, task)));
         }
     };
     let mut files = std::thread::scope(|scope| {
@@ -188,33 +249,33 @@ fn read_files(folder: &Path, entries: Vec<folder::Entry>) -> Vec<ReadFile> {
     files.into_iter().map(|(_, file)| file).collect()
 }
 
-fn read_file(folder: &Path, entry: &folder::Entry) -> ReadFile {
-    let mut errors = Vec::new();
-    let text = match std::fs::read(folder.join(&entry.name)).map(String::from_utf8) {
-        Ok(Ok(text)) => text,
-        Ok(Err(error)) => {
-            errors.push(not_utf8(&entry.name, &error));
-            String::new()
-        }
-        Err(error) => {
-            let wrong = Error::new(format!("can't read it: {error}")).at(At::new(&entry.name, 1));
-            errors.push(wrong.hint("allow reading it"));
-            String::new()
-        }
+fn read_file(layout: &dyn Layout, task: &Task) -> ReadFile {
+    let name = &task.entry.path;
+    let text = match &task.bytes {
+        Ok(bytes) => String::from_utf8(bytes.to_vec()).map_err(|error| not_utf8(name, &error)),
+        Err(error) => Err(Error::new(format!("can't read it: {error}")).at(At::new(name, 1)).hint("allow reading it")),
     };
-    parse_file(entry, text, errors)
+    match text {
+        Ok(text) => parse_file(layout, task, text, Vec::new()),
+        Err(wrong) => parse_file(layout::WRITTEN, task, String::new(), vec![wrong]),
+    }
 }
 
-fn parse_file(entry: &folder::Entry, text: String, mut errors: Vec<Error>) -> ReadFile {
+fn parse_file(layout: &dyn Layout, task: &Task, text: String, mut errors: Vec<Error>) -> ReadFile {
+    let entry = task.entry;
     let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-    // sqlx: `no_tx` is the first line of the file (sqlx-core/src/migrate/source.rs).
-    let in_transaction = !text.trim_start_matches('\u{feff}').starts_with("-- no-transaction");
-    let file = File {
-        name: entry.name.clone(),
+    let mut mask = layout.mask(entry, &text).unwrap_or_else(|wrong| {
+        errors.push(wrong);
+        Mask { blanks: std::iter::once(0..text.len()).collect(), ..Mask::default() }
+    });
+    mask.blank_lines(&text, layout.boilerplate());
+    let mut file = File {
+        name: entry.path.clone(),
         version: entry.version.clone(),
         description: entry.description.clone(),
-        text,
-        in_transaction,
+        stem: task.stem.to_string(),
+        text: mask.apply(text),
+        in_transaction: true,
         statements: 0..0,
         line_starts,
     };
@@ -227,7 +288,12 @@ fn parse_file(entry: &folder::Entry, text: String, mut errors: Vec<Error>) -> Re
             Err(error) => errors.push(error),
         }
     }
-    (file, statements, errors)
+    file.in_transaction = match mask.wrap.unwrap_or(entry.wrap) {
+        Wrap::Transaction => true,
+        Wrap::OneQuery => statements.len() > 1,
+        Wrap::Bare => false,
+    };
+    ReadFile { file, statements, errors, has_down: mask.has_down, warnings: mask.warnings }
 }
 
 fn parse_piece(file: &File, piece: &Piece) -> Result<Option<NodeEnum>, Error> {

@@ -101,6 +101,8 @@ pub struct Plan {
     pub fates: Vec<Fate>,
     /// Warnings.
     pub warnings: Vec<Warning>,
+    /// The layout by which the history was read.
+    pub layout: &'static str,
     /// The size of the history.
     pub before: Size,
     /// The size of the new set, before any proof.
@@ -128,6 +130,7 @@ pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
         findings,
         fates,
         warnings: warnings::find(&cx),
+        layout: history.layout,
         before: Size { files: history.files.len(), statements: history.statements.len(), lines: history.lines() },
         after: Size { files: set.files.len(), statements: set.statements(), lines: set.lines() },
     })

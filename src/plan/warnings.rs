@@ -1,4 +1,4 @@
-//! What asks for a look: a version used twice, a file that only undoes another, a password in the history.
+//! What asks for a look: what the layout leaves out, a version used twice, a file that only undoes another, a password in the history.
 
 use super::{Cx, Warning};
 use crate::error::At;
@@ -10,7 +10,9 @@ use std::collections::HashSet;
 /// All warnings.
 pub fn find(cx: &Cx) -> Vec<Warning> {
     let mut warnings = shared_versions(cx);
+    warnings.extend(cx.history.warnings.iter().map(|(at, why)| Warning { at: at.clone(), message: why.clone() }));
     warnings.extend(set_aside(cx));
+    warnings.extend(down_sections(cx));
     warnings.extend(rollbacks(cx));
     warnings.extend(passwords(cx));
     warnings
@@ -29,11 +31,25 @@ fn shared_versions(cx: &Cx) -> Vec<Warning> {
     cx.history.shared_versions.iter().map(warn).collect()
 }
 
+/// Down parts run only to undo; the new set has none.
+fn down_sections(cx: &Cx) -> Option<Warning> {
+    let down = &cx.history.down_sections;
+    let first = down.first()?;
+    let message = match down.len() {
+        1 => "the down section was not read, and the new set has none".to_string(),
+        n => format!("{n} down sections were not read, and the new set has none"),
+    };
+    Some(Warning { at: At::new(first, 1), message })
+}
+
 /// Down files run only to undo; the new set has none.
 fn set_aside(cx: &Cx) -> Vec<Warning> {
     let down = &cx.history.set_aside;
     let Some(first) = down.first() else { return Vec::new() };
-    let message = format!("{} down files were not read, and the new set has none", down.len());
+    let message = match down.len() {
+        1 => "the down file was not read, and the new set has none".to_string(),
+        n => format!("{n} down files were not read, and the new set has none"),
+    };
     vec![Warning { at: At::new(first, 1), message }]
 }
 

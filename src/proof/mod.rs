@@ -29,6 +29,8 @@ use serde::Serialize;
 pub struct ReplayFile {
     /// Its name as the user would say it.
     pub name: String,
+    /// What the migration tool says to its connection before it.
+    pub before: Vec<String>,
     /// Whether the migration tool wraps it in a transaction.
     pub in_transaction: bool,
     /// Its statements in order.

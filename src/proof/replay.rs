@@ -200,6 +200,12 @@ impl Run {
 
     /// Runs a file and says how many rows each of its statements touched.
     fn file(&mut self, index: usize, file: &ReplayFile) -> Result<Vec<Option<u64>>, ReplayError> {
+        for sql in &file.before {
+            self.session.must_run(sql)?;
+        }
+        if self.placed && !file.before.is_empty() {
+            self.session.must_run(KEPT_SEARCH_PATH)?;
+        }
         self.sticky |= file.statements.iter().any(|statement| sets_for_later(&statement.text));
         let own_words = file.statements.iter().any(|statement| transaction_word(&statement.text).is_some());
         let alone = file.statements.iter().find(|statement| runs_alone(&statement.text));

@@ -1,6 +1,7 @@
 //! The session: search_path, roles, transaction words, and statements that leave nothing behind.
 
 use super::{Replay, Savepoint};
+use crate::history::layout::Between;
 use crate::ledger::{Mark, What};
 use crate::schema::Context;
 use crate::sql::lex::lex_code;
@@ -47,6 +48,20 @@ impl Replay<'_> {
             self.context_before_local = Some(self.context.clone());
         }
         self.context = Rc::new(context);
+    }
+
+    /// What the migration tool does to the session between two files.
+    pub(crate) fn between_files(&mut self, between: Between) {
+        let context = match between {
+            Between::Nothing => return,
+            Between::ResetAll => Context { role: self.context.role.clone(), ..Context::default() },
+            Between::ResetPathAndRole => {
+                Context { unchecked_bodies: self.context.unchecked_bodies, ..Context::default() }
+            }
+        };
+        if context != *self.context {
+            self.context = Rc::new(context);
+        }
     }
 
     /// What SET LOCAL set ends with the transaction.

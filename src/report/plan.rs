@@ -128,6 +128,7 @@ fn totals(plan: &Plan, style: Style) -> String {
         out.push_str(&format!("  {word:<16} {before:>10} {after:>9}\n"));
     }
     out.push_str(&format!("  {}\n", style.dim("after: before any proof; `consolidate emit` proves it")));
+    out.push_str(&format!("  {}\n", style.dim(&format!("layout: {}", plan.layout))));
     out
 }
 
@@ -170,6 +171,7 @@ pub fn json(plan: &Plan) -> Value {
         );
     }
     json!({
+        "layout": plan.layout,
         "totals": {
             "files": { "before": plan.before.files, "after": plan.after.files },
             "statements": { "before": plan.before.statements, "after": plan.after.statements },
@@ -221,10 +223,10 @@ impl Labels {
     }
 
     fn shorten(name: &str, all: &[&str]) -> String {
-        let ends = name.match_indices(['_', '.']).map(|(i, _)| i);
+        let ends = name.match_indices(['_', '.', '/']).map(|(i, _)| i);
         for end in ends {
             let prefix = &name[..end];
-            let alike = |n: &&&str| n.strip_prefix(prefix).is_some_and(|r| r.starts_with(['_', '.']));
+            let alike = |n: &&&str| n.strip_prefix(prefix).is_some_and(|r| r.starts_with(['_', '.', '/']));
             if all.iter().filter(alike).count() == 1 {
                 return prefix.to_string();
             }

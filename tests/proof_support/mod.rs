@@ -14,7 +14,7 @@ pub fn file(name: &str, sql: &str, in_transaction: bool) -> ReplayFile {
         let line = 1 + sql[..at - text.len()].matches('\n').count();
         statements.push(ReplayStatement { line, text: text.to_string(), copy_data: None });
     }
-    ReplayFile { name: name.to_string(), in_transaction, statements }
+    ReplayFile { name: name.to_string(), in_transaction, statements, ..ReplayFile::default() }
 }
 
 /// Files that run in a transaction each.

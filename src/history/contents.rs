@@ -1,0 +1,137 @@
+//! What lies in a folder of migrations, folders below it too: names at once, texts when they are asked for.
+
+use crate::error::{Error, Result};
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+/// How deep folders are looked into. Migrations lie one or two folders deep; the rest is something else.
+const DEPTH: usize = 5;
+
+/// What helps when a folder holds no migrations.
+pub const HINT: &str = "name the folder of your migrations with --old, or in consolidate.toml";
+
+/// The files of a folder, by their paths in it, with `/` between names, sorted. Hidden ones are left out.
+pub struct Contents {
+    root: PathBuf,
+    files: Vec<Found>,
+}
+
+struct Found {
+    path: String,
+    bytes: OnceCell<std::io::Result<Vec<u8>>>,
+}
+
+impl Contents {
+    /// Looks into a folder.
+    ///
+    /// # Errors
+    /// When it, or one below it, can't be read, or a name isn't UTF-8.
+    pub fn read(root: &Path) -> Result<Contents> {
+        let mut files = Vec::new();
+        collect(root, "", 1, &mut files)?;
+        files.sort();
+        let files = files.into_iter().map(|path| Found { path, bytes: OnceCell::new() }).collect();
+        Ok(Contents { root: root.to_path_buf(), files })
+    }
+
+    /// Files that are still in memory.
+    #[cfg(test)]
+    pub fn of(files: &[(&str, &str)]) -> Contents {
+        let found = |(path, text): &(&str, &str)| Found {
+            path: (*path).into(),
+            bytes: OnceCell::from(Ok(text.as_bytes().to_vec())),
+        };
+        let mut files: Vec<Found> = files.iter().map(found).collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Contents { root: PathBuf::from("migrations"), files }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// All files.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|f| f.path.as_str())
+    }
+
+    /// The `.sql` files, also those in folders below.
+    pub fn sql(&self) -> impl Iterator<Item = &str> {
+        self.paths().filter(|p| p.ends_with(".sql"))
+    }
+
+    /// The `.sql` files of the folder itself.
+    pub fn flat_sql(&self) -> impl Iterator<Item = &str> {
+        self.sql().filter(|p| !p.contains('/'))
+    }
+
+    /// The folders of the folder itself that hold a file of this name.
+    pub fn folders_with<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let folder = move |path: &'a str| path.strip_suffix(name)?.strip_suffix('/').filter(|f| !f.contains('/'));
+        self.paths().filter_map(folder)
+    }
+
+    /// Whether most migrations lie in folders of their own, as files of this name; a stray file beside them changes nothing.
+    pub fn is_foldered(&self, name: &str) -> bool {
+        self.folders_with(name).count() > self.flat_sql().count()
+    }
+
+    /// The folders of the folder itself that hold `.sql` files at any depth, and how many.
+    pub fn folders_of_sql(&self) -> Vec<(&str, usize)> {
+        let mut folders: Vec<(&str, usize)> = Vec::new();
+        for folder in self.sql().filter_map(|p| p.split_once('/')).map(|(folder, _)| folder) {
+            match folders.last_mut() {
+                Some((last, count)) if *last == folder => *count += 1,
+                _ => folders.push((folder, 1)),
+            }
+        }
+        folders
+    }
+
+    /// Whether there is such a file.
+    pub fn has(&self, path: &str) -> bool {
+        self.found(path).is_some()
+    }
+
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn bytes(&self, path: &str) -> Result<&[u8], String> {
+        let found = self.found(path).ok_or("it isn't there")?;
+        let read = found.bytes.get_or_init(|| std::fs::read(self.root.join(path)));
+        read.as_deref().map_err(ToString::to_string)
+    }
+
+    /// The text of a file, for a first look; empty if it can't be read.
+    pub fn text(&self, path: &str) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.bytes(path).unwrap_or_default())
+    }
+
+    fn found(&self, path: &str) -> Option<&Found> {
+        self.files.binary_search_by(|f| f.path.as_str().cmp(path)).ok().map(|i| &self.files[i])
+    }
+}
+
+fn collect(folder: &Path, prefix: &str, depth: usize, files: &mut Vec<String>) -> Result<()> {
+    let fail = |error: std::io::Error| Error::new(format!("can't read the folder {}: {error}", folder.display()));
+    for entry in std::fs::read_dir(folder).map_err(|e| fail(e).hint(HINT))? {
+        let entry = entry.map_err(|e| fail(e).hint(HINT))?;
+        let Ok(name) = entry.file_name().into_string() else {
+            let message = format!("a file name in {} isn't UTF-8", folder.display());
+            return Err(Error::new(message).hint("rename it, or move it out of the folder"));
+        };
+        if name.starts_with('.') || matches!(name.as_str(), "node_modules" | "target" | "__pycache__") {
+            continue;
+        }
+        let path = entry.path();
+        if path.is_file() {
+            files.push(format!("{prefix}{name}"));
+        } else if path.is_dir() && depth < DEPTH {
+            collect(&path, &format!("{prefix}{name}/"), depth + 1, files)?;
+        }
+    }
+    Ok(())
+}

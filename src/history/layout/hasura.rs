@@ -1,0 +1,65 @@
+//! Hasura: `VERSION_description/up.sql` with `down.sql`, where the version is a time in milliseconds, mostly in a folder
+//! `default/` for the database.
+//!
+//! Versions are numbers (graphql-engine's cli/migrate/source/parse.go). The CLI sends each file to the server's
+//! `run_sql`, which runs it as one query in a transaction on a connection of its pool
+//! (<https://hasura.io/docs/latest/api-reference/schema-api/run-sql/>). Which connection that is can't be told, so no file
+//! can count on what an earlier one set: it is given back between them.
+
+use super::names::is_digits;
+use super::{Between, Entry, Layout, Listing};
+use crate::error::Result;
+use crate::history::contents::Contents;
+
+/// The layout of Hasura.
+pub struct Hasura;
+
+impl Layout for Hasura {
+    fn name(&self) -> &'static str {
+        "hasura"
+    }
+
+    fn about(&self) -> &'static str {
+        "MILLISECONDS_description/up.sql, down.sql"
+    }
+
+    fn fits(&self, contents: &Contents) -> bool {
+        let mut folders = contents.folders_with("up.sql");
+        contents.is_foldered("up.sql")
+            && folders.all(|f| f.split_once('_').is_some_and(|(v, _)| is_digits(v) && v.len() == 13))
+    }
+
+    fn list(&self, contents: &Contents) -> Result<Listing> {
+        let entry = |folder: &str| {
+            let (version, description) = super::names::version_and_description(folder)?;
+            Some(Entry::numbered(&format!("{folder}/up.sql"), version, description))
+        };
+        let mut entries: Vec<Entry> = contents.folders_with("up.sql").filter_map(entry).collect();
+        super::by_number(&mut entries);
+        let set_aside = contents.folders_with("down.sql").map(|f| format!("{f}/down.sql")).collect();
+        Ok(Listing { entries, set_aside, ..Listing::default() })
+    }
+
+    fn between(&self) -> Between {
+        Between::ResetAll
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_milliseconds() {
+        let contents = Contents::of(&[
+            ("1654698227514_b/up.sql", ""),
+            ("1654696186008_init/up.sql", ""),
+            ("1654696186008_init/down.sql", ""),
+        ]);
+        assert!(Hasura.fits(&contents));
+        let listing = Hasura.list(&contents).unwrap();
+        let names: Vec<&str> = listing.entries.iter().map(|e| e.path.as_str()).collect();
+        assert_eq!(names, ["1654696186008_init/up.sql", "1654698227514_b/up.sql"]);
+        assert!(!Hasura.fits(&Contents::of(&[("20170309122510_a/up.sql", "")])));
+    }
+}

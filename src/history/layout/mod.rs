@@ -1,0 +1,266 @@
+//! The layouts of migration tools: which files of a folder run, in which order, and what of their text.
+//!
+//! A new layout is one file and one line in [`ALL`]; what users can name, and what is found by itself, derive from it.
+
+mod dbmate;
+mod diesel;
+mod drizzle;
+mod find;
+mod flyway;
+mod golang_migrate;
+mod goose;
+mod hasura;
+mod names;
+mod node_pg_migrate;
+mod plain;
+mod prisma;
+mod refinery;
+mod sections;
+mod sql_migrate;
+mod sqlx;
+mod supabase;
+mod tern;
+
+pub use find::{Found, find};
+
+use super::contents::Contents;
+use crate::error::{At, Error, Result};
+use std::ops::Range;
+
+/// A layout of migrations.
+pub trait Layout: Sync {
+    /// The name by which users call it.
+    fn name(&self) -> &'static str;
+
+    /// What its files look like, in a few words.
+    fn about(&self) -> &'static str;
+
+    /// Whether a folder is certainly of this layout.
+    fn fits(&self, contents: &Contents) -> bool;
+
+    /// The files of a folder, in the order in which they run.
+    ///
+    /// # Errors
+    /// When the order can't be told, or the tool would refuse the folder.
+    fn list(&self, contents: &Contents) -> Result<Listing>;
+
+    /// What of a file's text is run.
+    ///
+    /// # Errors
+    /// When the tool would refuse the file.
+    fn mask(&self, _entry: &Entry, text: &str) -> Result<Mask> {
+        Ok(no_transaction(text))
+    }
+
+    /// Lines of comment that the tool itself writes into new files: they are no author's words.
+    fn boilerplate(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What the tool does to its connection before each file.
+    fn between(&self) -> Between {
+        Between::Nothing
+    }
+}
+
+/// All layouts, the most particular first: the first that fits a folder is taken.
+pub const ALL: &[&dyn Layout] = &[
+    &drizzle::Drizzle,
+    &prisma::Prisma,
+    &flyway::Flyway,
+    &refinery::Refinery,
+    &goose::Goose,
+    &sql_migrate::SqlMigrate,
+    &dbmate::Dbmate,
+    &tern::Tern,
+    &node_pg_migrate::NodePgMigrate,
+    &hasura::Hasura,
+    &diesel::Diesel,
+    &supabase::Supabase,
+    &golang_migrate::GolangMigrate,
+    &sqlx::Sqlx,
+    &plain::Plain,
+];
+
+/// The layout of a name.
+///
+/// # Errors
+/// When there is none, with the names that there are.
+pub fn by_name(name: &str) -> Result<&'static dyn Layout, String> {
+    ALL.iter().copied().find(|l| l.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = ALL.iter().map(|l| l.name()).collect();
+        format!("no layout is called \"{name}\"; the layouts are: {}", names.join(", "))
+    })
+}
+
+/// The layout in which new sets are written.
+pub const WRITTEN: &dyn Layout = &sqlx::Sqlx;
+
+/// The migrations of a folder, in order.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// What runs.
+    pub entries: Vec<Entry>,
+    /// Files that only undo.
+    pub set_aside: Vec<String>,
+    /// Files that don't run, and why: each is a warning.
+    pub passed_over: Vec<(String, String)>,
+}
+
+/// A migration's file, by its name alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its path in the folder.
+    pub path: String,
+    /// The version, as the tool says it.
+    pub version: Option<String>,
+    /// The version as it compares: two files with one are a warning.
+    pub key: String,
+    /// The words after the version, without the ending.
+    pub description: String,
+    /// How it is run, unless its text says otherwise.
+    pub wrap: Wrap,
+}
+
+impl Entry {
+    /// A file without a version.
+    pub fn unversioned(path: &str, description: &str) -> Entry {
+        let (path, description) = (path.into(), description.into());
+        Entry { path, version: None, key: String::new(), description, wrap: Wrap::Transaction }
+    }
+
+    /// A file with a version of digits.
+    pub fn numbered(path: &str, version: &str, description: &str) -> Entry {
+        let key = names::number(version).1.to_string();
+        Entry { version: Some(version.into()), key: format!("#{key}"), ..Entry::unversioned(path, description) }
+    }
+
+    /// The same, run otherwise.
+    fn wrapped(self, wrap: Wrap) -> Entry {
+        Entry { wrap, ..self }
+    }
+
+    /// Its version as a number.
+    fn number(&self) -> (usize, &str) {
+        names::number(self.version.as_deref().unwrap_or(""))
+    }
+}
+
+/// How a tool runs a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wrap {
+    /// In a transaction of the tool.
+    #[default]
+    Transaction,
+    /// As one query of several statements: PostgreSQL makes that a transaction, and a single statement is none.
+    /// <https://www.postgresql.org/docs/17/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT>
+    OneQuery,
+    /// Statement by statement, in no transaction.
+    Bare,
+}
+
+/// What a tool does to its connection before each file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Between {
+    /// Nothing: what a file sets lasts into the next.
+    #[default]
+    Nothing,
+    /// `RESET ALL`, which leaves the role and temporary tables.
+    ResetAll,
+    /// Gives back search_path and role.
+    ResetPathAndRole,
+}
+
+impl Between {
+    /// The statements.
+    pub fn sql(self) -> &'static [&'static str] {
+        match self {
+            Between::Nothing => &[],
+            Between::ResetAll => &["RESET ALL"],
+            Between::ResetPathAndRole => &["RESET ROLE", "RESET search_path"],
+        }
+    }
+}
+
+/// What of a file's text is run.
+#[derive(Debug, Default)]
+pub struct Mask {
+    /// What isn't: marks for the tool, down parts.
+    pub blanks: Vec<Range<usize>>,
+    /// Bytes of blanks at which a statement ends, though no semicolon says so.
+    pub ends: Vec<usize>,
+    /// How it is run, if the text says so.
+    pub wrap: Option<Wrap>,
+    /// Whether there is a part that only undoes.
+    pub has_down: bool,
+    /// What asks for a look, by line.
+    pub warnings: Vec<(usize, String)>,
+}
+
+impl Mask {
+    /// The text with blanks in place of what isn't run; every byte stays where it is.
+    ///
+    /// The blanks are carriage returns, which are white space to PostgreSQL and nothing to whoever looks for empty lines:
+    /// a mark above a statement doesn't part it from the comment above that.
+    pub fn apply(&self, text: String) -> String {
+        if self.blanks.is_empty() {
+            return text;
+        }
+        let mut bytes = text.into_bytes();
+        for range in &self.blanks {
+            bytes[range.clone()].fill(b'\r');
+        }
+        for at in &self.ends {
+            bytes[*at] = b';';
+        }
+        // Whole lines or ASCII marks are blanked, so this stays UTF-8.
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Also blanks lines that are just one of these.
+    pub fn blank_lines(&mut self, text: &str, these: &[&str]) {
+        if !these.is_empty() {
+            let is_one = |line: &str| these.contains(&line.trim_end());
+            let lines = sections::lines(text).filter(|(_, l)| is_one(l));
+            self.blanks.extend(lines.map(|(place, _)| sections::with_end(text, place)));
+        }
+    }
+}
+
+/// sqlx's mark on the first line (sqlx-core/src/migrate/source.rs); understood in all files without marks of their own.
+fn no_transaction(text: &str) -> Mask {
+    let is_marked = text.trim_start_matches('\u{feff}').starts_with("-- no-transaction");
+    Mask { wrap: is_marked.then_some(Wrap::Bare), ..Mask::default() }
+}
+
+/// By version as numbers: 10 comes after 9.
+fn by_number(entries: &mut [Entry]) {
+    entries.sort_by(|a, b| a.number().cmp(&b.number()).then_with(|| a.path.cmp(&b.path)));
+}
+
+/// The `.sql` files of a folder itself that a rule takes.
+fn flat(contents: &Contents, entry: impl Fn(&str) -> Option<Entry>) -> Vec<Entry> {
+    contents.flat_sql().filter_map(entry).collect()
+}
+
+/// `VERSION_description.sql` with a version of digits.
+fn numbered(path: &str) -> Option<Entry> {
+    let (version, description) = names::version_and_description(path.strip_suffix(".sql")?)?;
+    Some(Entry::numbered(path, version, description))
+}
+
+/// Files of one version in several folders are several histories, such as one for each kind of database.
+fn one_history(contents: &Contents, entries: &[Entry]) -> Result<()> {
+    for pair in entries.windows(2) {
+        let (a, b) = (names::folder(&pair[0].path), names::folder(&pair[1].path));
+        if !pair[0].key.is_empty() && pair[0].key == pair[1].key && a != b {
+            let message = format!(
+                "version {} stands in the folders {a}/ and {b}/: these are several histories",
+                pair[0].version.as_deref().unwrap_or_default()
+            );
+            let hint = format!("name one of them, for example --old {}", contents.root().join(b).display());
+            return Err(Error::new(message).at(At::new(&pair[1].path, 1)).hint(hint));
+        }
+    }
+    Ok(())
+}

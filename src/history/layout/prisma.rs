@@ -1,0 +1,99 @@
+//! Prisma: `VERSION_description/migration.sql`, and a `migration_lock.toml` beside the folders.
+//!
+//! The folders run in the order of their names (prisma-engines, schema-engine's migrations_directory.rs). One connection
+//! runs all, and each file is sent as one query, around which Prisma puts no transaction
+//! (schema-engine/connectors/sql-schema-connector/src/flavour/postgres.rs, `apply_migration_script`).
+
+use super::{Entry, Layout, Listing, Mask, Wrap, names};
+use crate::error::{At, Error, Result};
+use crate::history::contents::Contents;
+
+/// The layout of Prisma.
+pub struct Prisma;
+
+const LOCK: &str = "migration_lock.toml";
+
+impl Layout for Prisma {
+    fn name(&self) -> &'static str {
+        "prisma"
+    }
+
+    fn about(&self) -> &'static str {
+        "VERSION_description/migration.sql"
+    }
+
+    fn fits(&self, contents: &Contents) -> bool {
+        contents.is_foldered("migration.sql")
+    }
+
+    fn list(&self, contents: &Contents) -> Result<Listing> {
+        let lock = contents.text(LOCK);
+        let provider = lock.lines().find(|l| l.starts_with("provider")).unwrap_or("postgresql");
+        if !["postgresql", "postgres", "cockroachdb"].iter().any(|p| provider.contains(p)) {
+            let line = lock.lines().position(|l| l.starts_with("provider")).unwrap_or(0) + 1;
+            let message = format!("these migrations aren't PostgreSQL's: {provider}");
+            return Err(Error::new(message).at(At::new(LOCK, line)).hint(crate::history::contents::HINT));
+        }
+        let mut entries: Vec<Entry> = contents.folders_with("migration.sql").map(entry).collect();
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        let set_aside = contents.folders_with("down.sql").map(|f| format!("{f}/down.sql")).collect();
+        Ok(Listing { entries, set_aside, ..Listing::default() })
+    }
+
+    /// The warnings that Prisma writes above a migration speak of databases that have rows, and of that step alone.
+    fn mask(&self, _entry: &Entry, text: &str) -> Result<Mask> {
+        let mut mask = Mask::default();
+        let start = text.len() - text.trim_start_matches(['\u{feff}', ' ', '\n', '\r']).len();
+        let head = &text[start..];
+        if let (true, Some(end)) = (head.starts_with("/*"), head.find("*/"))
+            && head[2..end].trim_start().starts_with("Warnings:")
+        {
+            mask.blanks.push(start..start + end + 2);
+        }
+        Ok(mask)
+    }
+}
+
+/// A migration in a folder of its own.
+pub(super) fn entry(folder: &str) -> Entry {
+    let path = format!("{folder}/migration.sql");
+    let entry = match names::version_and_description(folder) {
+        Some((version, description)) => Entry::numbered(&path, version, description),
+        None => Entry::unversioned(&path, folder),
+    };
+    // The folder's whole name is the version: two with one time are no mistake.
+    Entry { key: String::new(), ..entry.wrapped(Wrap::OneQuery) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_sort_by_name() {
+        let contents = Contents::of(&[
+            ("20230621133446_b/migration.sql", ""),
+            ("0_init/migration.sql", ""),
+            ("migration_lock.toml", "provider = \"postgresql\"\n"),
+        ]);
+        assert!(Prisma.fits(&contents));
+        let listing = Prisma.list(&contents).unwrap();
+        let names: Vec<&str> = listing.entries.iter().map(|e| e.path.as_str()).collect();
+        assert_eq!(names, ["0_init/migration.sql", "20230621133446_b/migration.sql"]);
+    }
+
+    #[test]
+    fn other_databases_are_refused() {
+        let lock = "# do not edit\nprovider = \"mysql\"\n";
+        let error = Prisma.list(&Contents::of(&[("1_a/migration.sql", ""), (LOCK, lock)])).unwrap_err();
+        assert_eq!(error.at, Some(At::new(LOCK, 2)));
+    }
+
+    #[test]
+    fn its_warnings_are_no_comment_of_the_author() {
+        let text = "/*\n  Warnings:\n\n  - You are about to drop `a`.\n*/\n-- DropTable\nDROP TABLE a;\n";
+        let masked = Prisma.mask(&entry("1_a"), text).unwrap().apply(text.to_string());
+        assert_eq!(masked.trim_start(), "-- DropTable\nDROP TABLE a;\n");
+        assert_eq!(masked.len(), text.len());
+    }
+}

@@ -1,0 +1,59 @@
+//! sqlx: `VERSION_description.sql`, or `.up.sql` with `.down.sql`, by version.
+//!
+//! Names and the mark `-- no-transaction` are those of sqlx-core/src/migrate/source.rs. `Migrator::run` takes one
+//! connection and runs each file in a transaction of its own (sqlx-postgres/src/migrate.rs).
+
+use super::{Entry, Layout, Listing};
+use crate::error::Result;
+use crate::history::contents::Contents;
+
+/// The layout of sqlx.
+pub struct Sqlx;
+
+impl Layout for Sqlx {
+    fn name(&self) -> &'static str {
+        "sqlx"
+    }
+
+    fn about(&self) -> &'static str {
+        "VERSION_description.sql"
+    }
+
+    fn fits(&self, contents: &Contents) -> bool {
+        contents.flat_sql().next().is_some() && contents.flat_sql().all(|path| super::numbered(path).is_some())
+    }
+
+    fn list(&self, contents: &Contents) -> Result<Listing> {
+        let set_aside = contents.flat_sql().filter(|p| p.ends_with(".down.sql")).map(String::from).collect();
+        let mut entries = super::flat(contents, entry);
+        super::by_number(&mut entries);
+        Ok(Listing { entries, set_aside, ..Listing::default() })
+    }
+
+    fn boilerplate(&self) -> &'static [&'static str] {
+        &["-- Add migration script here", "-- Add up migration script here"]
+    }
+}
+
+/// A file that runs forward.
+pub(super) fn entry(path: &str) -> Option<Entry> {
+    let entry = super::numbered(path).filter(|_| !path.ends_with(".down.sql"))?;
+    let description = entry.description.strip_suffix(".up").unwrap_or(&entry.description).to_string();
+    Some(Entry { description, ..entry })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_sort_as_numbers() {
+        let contents = Contents::of(&[("10_b.sql", ""), ("9_a.up.sql", ""), ("9_a.down.sql", "")]);
+        assert!(Sqlx.fits(&contents));
+        let listing = Sqlx.list(&contents).unwrap();
+        let names: Vec<&str> = listing.entries.iter().map(|e| e.path.as_str()).collect();
+        assert_eq!(names, ["9_a.up.sql", "10_b.sql"]);
+        assert_eq!(listing.entries[0].description, "a");
+        assert_eq!(listing.set_aside, ["9_a.down.sql"]);
+    }
+}

@@ -1,0 +1,175 @@
+//! Every folder of `fixtures/layouts` is a small history as one migration tool lays it out. Each is planned, consolidated
+//! and verified by the program itself, on the embedded PostgreSQL.
+//!
+//! `expected.txt` holds what comes of it: which files are read, in which order and how they run, what the plan says, and
+//! the files of the new set. To write it anew: `CONSOLIDATE_UPDATE=1 cargo test --release --test layouts`.
+
+mod cli_support;
+
+use cli_support::Project;
+use consolidate::history;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What stands in a history for the tool alone, and must not come into a new set.
+const MARKS: &[&str] = &[
+    "+goose",
+    "+migrate",
+    "migrate:",
+    "statement-breakpoint",
+    "Migration",
+    "drop below",
+    "Your SQL goes here",
+    "Add migration script",
+    "Custom SQL migration",
+    "Warnings:",
+    "no-transaction",
+];
+
+fn fixtures() -> Vec<(String, PathBuf)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/layouts");
+    let entries = fs::read_dir(folder).expect("fixtures");
+    let mut found: Vec<(String, PathBuf)> = entries
+        .map(|e| e.expect("an entry"))
+        .map(|e| (e.file_name().into_string().expect("UTF-8"), e.path().join("migrations")))
+        .collect();
+    found.sort();
+    found
+}
+
+fn copy(from: &Path, project: &Project, to: &str) {
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = format!("{to}/{}", path.file_name().expect("a name").to_str().expect("UTF-8"));
+        if path.is_dir() {
+            copy(&path, project, &name);
+        } else {
+            project.write(&name, fs::read(&path).expect("a file"));
+        }
+    }
+}
+
+/// What the reader made of a folder.
+fn reading(folder: &Path) -> String {
+    let history = history::read(folder).unwrap_or_else(|errors| panic!("{}: {errors:?}", folder.display()));
+    let mut out = format!("layout {}\n", history.layout);
+    for file in &history.files {
+        let how = if file.in_transaction { "in a transaction" } else { "bare" };
+        out.push_str(&format!("  {}  {} statements, {how}\n", file.name, file.statements.len()));
+    }
+    out
+}
+
+#[test]
+fn every_layout_is_read_consolidated_and_proven() {
+    let fixtures = fixtures();
+    let layouts: Vec<&str> = history::layout::ALL.iter().map(|l| l.name()).collect();
+    for layout in &layouts {
+        assert!(fixtures.iter().any(|(name, _)| name == layout), "no fixture for {layout}");
+    }
+    let mut wrong = Vec::new();
+    for (name, folder) in &fixtures {
+        let project = Project::empty();
+        let old = format!("{name}/migrations.old");
+        copy(folder, &project, &old);
+        let plan = project.fine(&format!("plan --old {old}")).out;
+        assert!(plan.contains(&format!("layout: {name}")), "{name} is taken for another: {plan}");
+        let by_name = project.fine(&format!("plan --old {old} --layout {name}")).out;
+        assert_eq!(plan, by_name, "{name}: named, it is read otherwise");
+        project.fine(&format!("emit --old {old}"));
+        project.fine(&format!("verify --old {old} --layout {name}"));
+        let mut set = String::new();
+        for (path, text) in project.tree("migrations") {
+            let path = path.to_str().expect("UTF-8").to_string();
+            let text = String::from_utf8(text.unwrap_or_default()).expect("UTF-8");
+            if path.ends_with(".sql") {
+                let mark = MARKS.iter().find(|m| text.contains(*m));
+                assert!(mark.is_none(), "{name}: {path} holds a mark of the tool, {mark:?}:\n{text}");
+                set.push_str(&format!("  {path}\n"));
+            }
+        }
+        let got = format!("{}\n{plan}\nnew set\n{set}", reading(&project.path(&old)));
+        let snapshot = folder.with_file_name("expected.txt");
+        if std::env::var_os("CONSOLIDATE_UPDATE").is_some() {
+            fs::write(&snapshot, &got).expect("expected.txt");
+        } else if fs::read_to_string(&snapshot).unwrap_or_default() != got {
+            wrong.push(format!("== {name}\n{got}"));
+        }
+    }
+    assert!(wrong.is_empty(), "not as expected:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_layout_that_does_not_exist_is_named_with_those_that_do() {
+    let project = Project::small();
+    let ran = project.run("plan --layout goos");
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("goose") && ran.err.contains("flyway"), "{}", ran.err);
+    project.write("consolidate.toml", "old = \"migrations.old\"\nlayout = \"goos\"\n");
+    project.refused("plan", &["consolidate.toml:2", "no layout is called \"goos\"", "goose"]);
+}
+
+#[test]
+fn the_setting_and_the_flag_say_the_layout() {
+    let project = Project::history(&[("V1__a.sql", "CREATE TABLE a ();\n"), ("V2__b.sql", "DROP TABLE a;\n")]);
+    assert_eq!(project.json("plan", 0)["layout"], "flyway");
+    project.write("consolidate.toml", "layout = \"refinery\"\n");
+    assert_eq!(project.json("plan", 0)["layout"], "refinery");
+    assert_eq!(project.json("plan --layout plain", 0)["layout"], "plain");
+    project.refused("plan --layout prisma", &["holds no migrations as prisma names them, but V1__a.sql", "--layout"]);
+}
+
+#[test]
+fn init_writes_the_layout_that_it_finds() {
+    let project = Project::history(&[("1_a.sql", "-- migrate:up\nCREATE TABLE a ();\n-- migrate:down\n")]);
+    let said = project.fine("init").out;
+    assert!(said.contains("layout: dbmate"), "{said}");
+    assert!(project.read("consolidate.toml").contains("\n# layout = \"dbmate\"\n"));
+    project.fine("plan");
+    let project = Project::history(&[("V1__a.sql", "CREATE TABLE a ();\n")]);
+    project.fine("init --layout refinery");
+    assert!(project.read("consolidate.toml").contains("\nlayout = \"refinery\"\n"));
+}
+
+#[test]
+fn what_a_tool_would_refuse_is_refused_with_its_place() {
+    let goose = Project::history(&[
+        ("1_a.sql", "-- +goose Up\nCREATE TABLE a ();\n"),
+        ("2_b.sql", "CREATE TABLE b ();\n"),
+        ("3_c.sql", "-- +goose Up\nCREATE TABL c ();\n"),
+    ]);
+    let texts =
+        ["migrations.old/2_b.sql:1: no line -- +goose Up", "--layout", "migrations.old/3_c.sql:2:8: syntax error"];
+    goose.refused("plan", &texts);
+    let journal = "{\n \"dialect\": \"postgresql\",\n \"entries\": [\n  {\"idx\": 0, \"tag\": \"0000_a\"}\n ]\n}\n";
+    let missing = Project::history(&[("0001_b.sql", "SELECT 1;\n"), ("meta/_journal.json", journal)]);
+    missing.refused("emit", &["migrations.old/meta/_journal.json:4: the journal names 0000_a.sql"]);
+    let broken =
+        Project::history(&[("0000_a.sql", "SELECT 1;\n"), ("meta/_journal.json", "{\n \"entries\": [,]\n}\n")]);
+    broken.refused("plan", &["migrations.old/meta/_journal.json:2: the journal can't be read"]);
+    let two = Project::history(&[("mysql/1_a.up.sql", "SELECT 1;\n"), ("postgres/1_a.up.sql", "SELECT 1;\n")]);
+    two.refused("plan", &["folders mysql/ and postgres/", "--old migrations.old/postgres"]);
+    let unknown = Project::history(&[("a/x.sql", "SELECT 1;\n"), ("b/x.sql", "SELECT 1;\n")]);
+    unknown.refused("plan", &["a/ (1), b/ (1)", "--old"]);
+}
+
+#[test]
+fn steps_that_are_not_sql_are_named_before_a_proof_too() {
+    let project = Project::history(&[("1_a.sql", "CREATE TABLE a (id int);\n"), ("2_fill.ts", "")]);
+    let ran = project.fine("emit");
+    assert!(ran.err.contains("2_fill.ts:1: a step that isn't SQL"), "{}", ran.err);
+    let ran = project.fine("verify");
+    assert!(ran.err.contains("2_fill.ts:1: a step that isn't SQL"), "{}", ran.err);
+}
+
+#[test]
+fn a_statement_is_explained_by_its_folder() {
+    let project = Project::history(&[
+        ("2020-01-01-000000_a/up.sql", "CREATE TABLE a (id int);\n"),
+        ("2020-01-02-000000_b/up.sql", "DROP TABLE a;\n"),
+    ]);
+    for place in ["migrations.old/2020-01-01-000000_a/up.sql:1", "2020-01-01-000000_a/up.sql:1", "20200101000000:1"] {
+        let said = project.fine(&format!("plan --explain {place}")).out;
+        assert!(said.starts_with("2020-01-01-000000_a/up.sql:1"), "{said}");
+    }
+}
