@@ -40,6 +40,10 @@ pub struct ScratchConfig {
     pub prelude: Vec<PathBuf>,
     /// Whether a sequence of an empty table must stand where the history left it.
     pub exact_sequences: bool,
+    /// Which PostgreSQL the sets are replayed on.
+    pub database: crate::proof::Choice,
+    /// The folder of PostgreSQL's programs, where they can't be found otherwise.
+    pub programs: Option<PathBuf>,
 }
 
 /// One file of the new set, and what goes into it. The first rule that fits an object takes it.

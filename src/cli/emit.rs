@@ -3,9 +3,10 @@
 use super::progress::Bars;
 use super::project::Project;
 use super::verify::could_not_replay;
-use super::{Common, FINE, FOUND, Format, Outcome, print, print_json, style};
-use crate::emit::{Unproven, prove, write};
+use super::{Common, FINE, FOUND, Format, Outcome, Replaying, print, print_json, style};
+use crate::emit::{Unproven, prove, replay_files, write};
 use crate::error::Error;
+use crate::proof::{ReplayError, Settings};
 use crate::replay::replay;
 use crate::report::emit::{Written, json, text};
 use crate::report::verdict;
@@ -15,6 +16,8 @@ use clap::Args;
 pub struct EmitArgs {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    replaying: Replaying,
     /// Prove and report, but write nothing
     #[arg(long)]
     dry_run: bool,
@@ -35,6 +38,14 @@ fn refuse(what: &str, blocked: &[String]) -> u8 {
     FOUND
 }
 
+/// Whether it may be for the PostgreSQL in use that there is no set: the history didn't replay, or the set broke it.
+fn not_replayed(why: &Unproven) -> Option<&ReplayError> {
+    match why {
+        Unproven::History(error) | Unproven::Candidate(error @ ReplayError::Unable(_), _) => Some(error),
+        _ => None,
+    }
+}
+
 /// Proves, then writes.
 pub fn run(args: &EmitArgs) -> Outcome {
     let project = Project::open(&args.common)?;
@@ -52,9 +63,8 @@ pub fn run(args: &EmitArgs) -> Outcome {
     }
     super::warn(&history);
     let model = replay(&history);
-    let bars = Bars::new();
-    let result = prove(&history, &model, &project.config, &project.settings, &bars);
-    drop(bars);
+    let work = |settings: &Settings| prove(&history, &model, &project.config, settings, &Bars::new());
+    let result = project.on_scratch(&args.replaying, &[&replay_files(&history)], work, not_replayed)?;
     let proven = match result {
         Ok(proven) => proven,
         Err(Unproven::History(error)) => return Err(vec![could_not_replay(&history.folder, false, error)]),

@@ -119,6 +119,11 @@ new = "migrations"
 {prelude}
 # A sequence whose table is empty at the end may start afresh; true demands the same position.
 # exact_sequences = false
+# The PostgreSQL for the proofs: "embedded" (compiled into consolidate), "local" (the programs on this machine, in a
+# throw-away cluster), or "auto": embedded, and local where the embedded one can't.
+# database = "auto"
+# The folder of those programs (initdb, postgres, pg_dump), where they can't be found otherwise.
+# programs = "/usr/lib/postgresql/17/bin"
 
 [emit]
 # The version of the first file, when there are [[file]] rules; the others count up with as many digits.

@@ -10,6 +10,7 @@ mod verify;
 use crate::error::Error;
 use crate::history::History;
 use crate::history::layout::ALL;
+use crate::proof::Choice;
 use crate::report::style::Style;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,7 +37,8 @@ In order:
 
 The history is read from migrations.old/ (or from migrations/, if there is no migrations.old/), the
 consolidated set is written to migrations/. Proofs run on a PostgreSQL that is compiled into this
-program: no server, no Docker.
+program: no server, no Docker. What that one can't do runs on the PostgreSQL programs of this machine,
+if there are any.
 
 Exit codes: 0 fine; 1 found something (a difference, an unproven set); 2 could not run.";
 
@@ -85,6 +87,14 @@ struct Common {
 /// The layouts that there are, for the help.
 fn layouts() -> PossibleValuesParser {
     PossibleValuesParser::new(ALL.iter().map(|layout| PossibleValue::new(layout.name()).help(layout.about())))
+}
+
+/// What the commands take that replay.
+#[derive(Args, Clone)]
+struct Replaying {
+    /// The PostgreSQL to replay on [default: auto]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    scratch: Option<Choice>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -140,6 +150,12 @@ fn warn(history: &History) {
     for (at, why) in &history.warnings {
         eprintln!("{} {at}: {why}", style.yellow("warning:"));
     }
+}
+
+/// Something worth knowing goes to standard error.
+fn tell(note: &str) {
+    let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
+    eprintln!("{} {note}", style.dim("note:"));
 }
 
 /// Standard output is data. A reader that went away (`| head`) is no error.

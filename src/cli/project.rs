@@ -1,11 +1,11 @@
 //! From arguments and `consolidate.toml` to folders and settings.
 
-use super::Common;
+use super::{Common, Replaying, tell};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::history::layout::{self, Layout};
 use crate::history::{self, History};
-use crate::proof::{ReplayFile, ReplayStatement, Settings};
+use crate::proof::{ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
 use std::path::{Path, PathBuf};
 
 /// A project, ready to use.
@@ -20,6 +20,8 @@ pub struct Project {
     pub new: PathBuf,
     /// How to replay and compare.
     pub settings: Settings,
+    /// The folder of `consolidate.toml`.
+    base: PathBuf,
 }
 
 impl Project {
@@ -51,13 +53,29 @@ impl Project {
         };
         let layout = common.layout.as_ref().or(config.layout.as_ref().map(|l| &l.0));
         let layout = layout.and_then(|name| layout::by_name(name).ok());
-        Ok(Project { config, old, layout, new, settings })
+        Ok(Project { config, old, layout, new, settings, base })
     }
 
     /// Whether history and consolidated set are one folder, however it is written (`m`, `./m/`, by a link).
     pub fn is_one_folder(&self) -> bool {
         let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         real(&self.old) == real(&self.new)
+    }
+
+    /// Runs `work` with settings that say on which PostgreSQL; `failure` finds out whether the replay itself failed.
+    pub fn on_scratch<T, E>(
+        &self,
+        args: &Replaying,
+        sets: &[&[ReplayFile]],
+        work: impl Fn(&Settings) -> Result<T, E>,
+        failure: impl Fn(&E) -> Option<&ReplayError>,
+    ) -> Result<Result<T, E>, Vec<Error>> {
+        let choice = args.scratch.unwrap_or(self.config.scratch.database);
+        let programs = self.config.scratch.programs.as_ref().map(|folder| self.base.join(folder));
+        let wish = Wish { choice, programs };
+        let ran = on_chosen(&wish, sets, &self.settings, work, failure).map_err(|e| vec![e])?;
+        ran.note.iter().for_each(|note| tell(note));
+        Ok(ran.outcome)
     }
 
     /// Reads the history.

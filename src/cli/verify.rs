@@ -2,11 +2,11 @@
 
 use super::progress::Bars;
 use super::project::Project;
-use super::{Common, FINE, FOUND, Format, Outcome, print, print_json, style};
+use super::{Common, FINE, FOUND, Format, Outcome, Replaying, print, print_json, style};
 use crate::emit::replay_files;
 use crate::error::{At, Error};
 use crate::history;
-use crate::proof::{ReplayError, VerdictKind, verify};
+use crate::proof::{ReplayError, Settings, VerdictKind, verify};
 use crate::report::verdict;
 use clap::Args;
 
@@ -14,6 +14,8 @@ use clap::Args;
 pub struct VerifyArgs {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    replaying: Replaying,
 }
 
 /// Replays both sets, compares, prints the verdict.
@@ -34,9 +36,9 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         }
     };
     super::warn(&old);
-    let bars = Bars::new();
-    let result = verify(&replay_files(&old), &replay_files(&new), &project.settings, &bars);
-    drop(bars);
+    let (one, other) = (replay_files(&old), replay_files(&new));
+    let judge = |settings: &Settings| verify(&one, &other, settings, &Bars::new());
+    let result = project.on_scratch(&args.replaying, &[&one, &other], judge, |(_, error)| Some(error))?;
     let verdict = result.map_err(|(side, error)| {
         let folder = if side == "old" { &old.folder } else { &new.folder };
         vec![could_not_replay(folder, side == "new", error)]

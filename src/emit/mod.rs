@@ -14,7 +14,7 @@ pub mod write;
 
 pub use group::{FileName, Grouping, first_version};
 pub use lower::Lowered;
-pub use prove::{Proven, Rungs, Unproven, prove, replay_files, set_files};
+pub use prove::{Proven, RowRungs, Rungs, Unproven, prove, replay_files, set_files};
 pub use set::{NewFile, NewSet, NewStatement, render};
 pub use unit::Owner;
 
@@ -49,4 +49,11 @@ pub struct Extra {
     pub text: String,
     /// Its position in the dump.
     pub position: usize,
+}
+
+impl Extra {
+    /// Whether it is about rows: the rows themselves, or where a sequence stands after them.
+    pub fn brings_rows(&self) -> bool {
+        matches!(self.kind.as_str(), "TABLE DATA" | "SEQUENCE SET" | "MATERIALIZED VIEW DATA")
+    }
 }

@@ -30,6 +30,15 @@ pub struct Rungs {
     pub as_happened: usize,
 }
 
+/// How the statements that bring rows are written. They are no objects, and are counted apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct RowRungs {
+    /// The author's statements.
+    pub as_written: usize,
+    /// Statements made from the rows that the replayed history left.
+    pub as_stated: usize,
+}
+
 /// What came of proving a set.
 #[derive(Debug)]
 pub struct Proven {
@@ -39,6 +48,8 @@ pub struct Proven {
     pub verdict: Verdict,
     /// How many units stand on each rung.
     pub rungs: Rungs,
+    /// How the statements that bring rows are written.
+    pub rows: RowRungs,
     /// What stands below rung 2, and why.
     pub lowered: Vec<Lowered>,
     /// Statements that touched no row in the replay of the history.
@@ -131,10 +142,10 @@ pub fn prove(
         let seen = candidate.map_err(|error| Unproven::Candidate(error, lowering.blocked.clone()))?;
         let verdict = judge.verdict(&set_files(&set), &seen).map_err(Unproven::History)?;
         if verdict.kind == VerdictKind::Identical {
-            let rungs = rungs(history, model, &choices, &set);
+            let (rungs, rows) = rungs(history, model, &choices, &set);
             let kept_opaque = kept_opaque(model, &choices);
             let lowered = lowering.lowered;
-            let proven = Proven { set, verdict, rungs, lowered, backfills, kept_opaque, rounds: round };
+            let proven = Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds: round };
             let prove = |set: &NewSet| {
                 let files = set_files(set);
                 let verdict = judge.verdict(&files, &replay("new", &files, settings, progress).ok()?).ok()?;
@@ -225,22 +236,27 @@ fn owner_at(set: &NewSet, file: usize, statement: usize) -> Option<Owner> {
     statements.get(statement.min(statements.len().checked_sub(1)?))?.owner
 }
 
-fn rungs(history: &History, model: &Model, choices: &Choices, set: &NewSet) -> Rungs {
+fn rungs(history: &History, model: &Model, choices: &Choices, set: &NewSet) -> (Rungs, RowRungs) {
     let texts = Texts { history, schema: &model.schema, split: &choices.split };
     let mut seen = HashSet::new();
-    let mut rungs = Rungs::default();
+    let (mut rungs, mut rows) = (Rungs::default(), RowRungs::default());
     for owner in set.files.iter().flat_map(|f| &f.statements).filter_map(|s| s.owner) {
         if !seen.insert(owner) {
             continue;
         }
         match owner {
+            Owner::Extra(number) if choices.extras[number].brings_rows() => rows.as_stated += 1,
+            Owner::Object(id) if model.schema.objects[id].kind == Kind::Rows => {
+                let stated = choices.stated.contains_key(&id);
+                *if stated { &mut rows.as_stated } else { &mut rows.as_written } += 1;
+            }
             Owner::Extra(_) => rungs.as_stated += 1,
             Owner::Object(id) if choices.stated.contains_key(&id) => rungs.as_stated += 1,
             Owner::Object(id) if texts.is_edited(id) || choices.before.contains_key(&id) => rungs.folded += 1,
             Owner::Object(_) => rungs.as_written += 1,
         }
     }
-    rungs
+    (rungs, rows)
 }
 
 fn kept_opaque(model: &Model, choices: &Choices) -> usize {

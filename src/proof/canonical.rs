@@ -4,7 +4,7 @@
 //! order of grants. After one reload both sides came about the same way, so texts that still differ differ in meaning.
 
 use super::{Entry, ReplayError, Settings, Snapshot, entries, replay};
-use crate::scratch::{self, Needs, extensions};
+use crate::scratch::{Needs, extensions};
 use crate::{Error, Result};
 
 use super::session::{OWN_AUTHORIZATION, Session};
@@ -17,7 +17,7 @@ pub(super) fn reloaded(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<E
 fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {
     let needs =
         Needs { extensions: extensions::named([snapshot.dump.as_str()]), stand_ins: settings.stand_ins.clone() };
-    let scratch = scratch::open(&needs)?;
+    let scratch = settings.database.open(&needs)?;
     let mut session = Session::open(scratch.url())?;
     for global in &snapshot.globals {
         match global.kind.as_str() {

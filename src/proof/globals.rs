@@ -7,7 +7,8 @@ use super::Entry;
 use super::session::Session;
 use crate::Result;
 
-/// Each query gives kind, schema, name and text.
+/// Each query gives kind, schema, name and text. PostgreSQL before 16 keeps less of a membership,
+/// and whoever gave it may be gone.
 const QUERIES: &[&str] = &[
     // Whether a role has a password counts; the password itself is salted and differs from run to run.
     "SELECT 'ROLE', '-', rolname, format('CREATE ROLE %I WITH %s %s %s %s %s %s %s CONNECTION LIMIT %s%s;%s', rolname,
@@ -24,10 +25,13 @@ const QUERIES: &[&str] = &[
     "SELECT 'ROLE COMMENT', '-', rolname, format('COMMENT ON ROLE %I IS %L;', rolname, shobj_description(oid, 'pg_authid'))
     FROM pg_authid WHERE oid >= 16384 AND shobj_description(oid, 'pg_authid') IS NOT NULL ORDER BY rolname",
     "SELECT 'ROLE MEMBERSHIP', '-', format('%s in %s by %s', m.rolname, r.rolname, g.rolname),
-        format('GRANT %I TO %I WITH ADMIN %s, INHERIT %s, SET %s GRANTED BY %I;', r.rolname, m.rolname,
-            upper(a.admin_option::text), upper(a.inherit_option::text), upper(a.set_option::text), g.rolname)
+        format('GRANT %I TO %I%s%s;', r.rolname, m.rolname,
+            CASE WHEN to_jsonb(a) ? 'set_option' THEN format(' WITH ADMIN %s, INHERIT %s, SET %s', upper(a.admin_option::text),
+                    upper(to_jsonb(a) ->> 'inherit_option'), upper(to_jsonb(a) ->> 'set_option'))
+                WHEN a.admin_option THEN ' WITH ADMIN OPTION' ELSE '' END,
+            ' GRANTED BY ' || quote_ident(g.rolname))
     FROM pg_auth_members a JOIN pg_authid r ON r.oid = a.roleid JOIN pg_authid m ON m.oid = a.member
-    JOIN pg_authid g ON g.oid = a.grantor
+    LEFT JOIN pg_authid g ON g.oid = a.grantor
     WHERE a.roleid >= 16384 OR a.member >= 16384 ORDER BY r.rolname, m.rolname, g.rolname",
     "SELECT CASE WHEN s.setrole = 0 THEN 'DATABASE SETTING' ELSE 'ROLE SETTING' END, '-',
         concat_ws(' ', coalesce(r.rolname, 'every role'), CASE WHEN s.setdatabase <> 0 THEN 'in the database' END,
@@ -37,8 +41,6 @@ const QUERIES: &[&str] = &[
         'privileges: ' || (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(datacl) a),
         'comment: ' || shobj_description(oid, 'pg_database'), 'connection limit: ' || datconnlimit)
     FROM pg_database WHERE datname = current_database()",
-    "SELECT 'PARAMETER PRIVILEGES', '-', parname,
-        (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(paracl) a) FROM pg_parameter_acl ORDER BY parname",
     "SELECT 'EXTENSION VERSION', '-', extname, extversion FROM pg_extension ORDER BY extname",
     "SELECT 'MATERIALIZED VIEW DATA', n.nspname, c.relname,
         CASE WHEN c.relispopulated THEN 'populated' ELSE 'not populated' END
@@ -48,10 +50,16 @@ const QUERIES: &[&str] = &[
     WHERE c.relkind = 'i' AND NOT (i.indisvalid AND i.indisready AND i.indislive) AND c.oid >= 16384 ORDER BY 2, 3",
 ];
 
-/// Reads them all.
-pub(super) fn read(session: &mut Session) -> Result<Vec<Entry>> {
+/// Since PostgreSQL 15.
+const PARAMETERS: &str =
+    "SELECT 'PARAMETER PRIVILEGES', '-', parname,
+        (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(paracl) a) FROM pg_parameter_acl ORDER BY parname";
+
+/// Reads them all, from a server whose version is that number (`150018`).
+pub(super) fn read(session: &mut Session, version: u32) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for query in QUERIES {
+    let parameters = (version >= 150_000).then_some(&PARAMETERS);
+    for query in QUERIES.iter().chain(parameters) {
         for row in session.rows(query)? {
             let mut cells = row.into_iter().map(Option::unwrap_or_default);
             let mut next = || cells.next().unwrap_or_default();

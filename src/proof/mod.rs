@@ -3,6 +3,7 @@
 //! It takes statements as texts and knows nothing of how the set was planned or written.
 
 mod canonical;
+mod choice;
 mod compare;
 mod entries;
 mod globals;
@@ -14,8 +15,11 @@ mod session;
 mod snapshot;
 mod verdict;
 mod volatile;
+mod words;
 
+pub use crate::scratch::Database;
 pub use crate::scratch::extensions::{StandIn, StandInCall};
+pub use choice::{Choice, Ran, Wish, on_chosen};
 pub use compare::{Change, Compared, Comparison, Difference};
 pub use replay::{replay, replay_and_survey, replay_both, survey};
 pub use verdict::{Judge, Verdict, VerdictKind, verify};
@@ -59,6 +63,8 @@ pub struct Settings {
     pub exact_sequences: bool,
     /// Stand-ins for extensions, beside those that come with the tool.
     pub stand_ins: Vec<StandIn>,
+    /// Which PostgreSQL the scratch databases are of.
+    pub database: Database,
 }
 
 /// Is told how far a replay has come.

@@ -1,14 +1,12 @@
 //! Runs a set on a scratch database, statement by statement, as its migration tool would.
 
-use std::sync::LazyLock;
 use std::time::Instant;
-
-use regex::Regex;
 
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
+use super::words::{Word, comment_end, counts_rows, gives_back_session, runs_alone, sets_for_later, transaction_word};
 use super::{Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot};
-use crate::scratch::{self, Needs, embedded::panic_text, extensions};
+use crate::scratch::{Needs, embedded::panic_text, extensions};
 use crate::{At, Error};
 
 /// Replays a set on a scratch database of its own and tells everything that came out.
@@ -121,9 +119,9 @@ fn replay_for(
 ) -> Result<Snapshot, ReplayError> {
     let begun = Instant::now();
     progress.step(side, "start", 0, files.len());
-    let scratch = scratch::open(needs)?;
+    let scratch = settings.database.open(needs)?;
     let session = Session::open(scratch.url())?;
-    let mut run = Run::new(session);
+    let mut run = Run::new(session, scratch.is_whole());
     for (index, file) in settings.prelude.iter().enumerate() {
         run.file(index, file)?;
     }
@@ -143,8 +141,10 @@ fn replay_for(
     let mut snapshot = snapshot::take(&mut session, &*scratch, manner.want)?;
     drop(session);
     scratch.stop()?;
-    let texts = settings.prelude.iter().chain(files).flat_map(|f| &f.statements).map(|s| s.text.as_str());
-    snapshot.stand_ins = extensions::substitutes_named(texts, &settings.stand_ins, &needs.extensions);
+    if settings.database.has_stand_ins() {
+        let texts = settings.prelude.iter().chain(files).flat_map(|f| &f.statements).map(|s| s.text.as_str());
+        snapshot.stand_ins = extensions::substitutes_named(texts, &settings.stand_ins, &needs.extensions);
+    }
     snapshot.touched = touched;
     snapshot.refused = refused;
     snapshot.notes.extend(notes);
@@ -155,6 +155,8 @@ fn replay_for(
 /// A replay under way.
 struct Run {
     session: Session,
+    /// Whether the database needs none of the help that the embedded one needs.
+    whole: bool,
     in_prelude: bool,
     /// Whether settings were made that only a new connection sees.
     sticky: bool,
@@ -179,9 +181,9 @@ const KEPT_SEARCH_PATH: &str = "SELECT set_config('search_path', substr(setting,
 type Stop = (usize, Refusal);
 
 impl Run {
-    fn new(session: Session) -> Self {
+    fn new(session: Session, whole: bool) -> Self {
         let (notes, refused) = (Vec::new(), Vec::new());
-        Run { session, in_prelude: true, sticky: false, placed: false, goes_on: false, refused, notes }
+        Run { session, whole, in_prelude: true, sticky: false, placed: false, goes_on: false, refused, notes }
     }
 
     /// Gives the next file what a new connection of the migration tool would have.
@@ -192,7 +194,7 @@ impl Run {
         } else {
             self.session.forget()?;
         }
-        if self.placed {
+        if self.placed && !self.whole {
             self.session.must_run(KEPT_SEARCH_PATH)?;
         }
         Ok(())
@@ -291,7 +293,7 @@ impl Run {
             Some(data) => self.session.copy_in(&statement.text, data).map(Some),
             None => {
                 let Some(rows) = self.guarded(&statement.text)? else { return Ok(None) };
-                if gives_back_session(&statement.text) {
+                if !self.whole && gives_back_session(&statement.text) {
                     self.session.run(OWN_AUTHORIZATION)?;
                 }
                 Ok(counts_rows(&statement.text).then_some(rows))
@@ -301,9 +303,8 @@ impl Run {
 
     /// Runs a statement; an error that one of its own idle handlers would catch takes back the statement and no more.
     fn guarded(&mut self, sql: &str) -> Result<Option<u64>, Refusal> {
-        let Some((plain, states)) = super::guards::without_handlers(sql) else {
-            return self.session.run(sql).map(Some);
-        };
+        let idle = if self.whole { None } else { super::guards::without_handlers(sql) };
+        let Some((plain, states)) = idle else { return self.session.run(sql).map(Some) };
         // Outside a transaction there is no savepoint, and none is needed.
         let inside = self.session.run("SAVEPOINT consolidate_guard").is_ok();
         match self.session.run(&plain) {
@@ -324,19 +325,25 @@ impl Run {
 
     fn failure(&self, file_index: usize, file: &ReplayFile, at: usize, refusal: Refusal) -> ReplayError {
         let line = line_of(file, at, &refusal);
+        let unable = |what: String, hint: String| Error::new(what).at(At::new(&file.name, line)).hint(hint).into();
         if refusal.sqlstate.is_empty() {
-            let error = Error::new(format!("the scratch database broke off: {}", refusal.message));
-            let hint = "the statement may be more than the embedded PostgreSQL can take";
-            return error.at(At::new(&file.name, line)).hint(hint).into();
+            let hint = if self.whole {
+                "the server may have crashed on this statement".into()
+            } else {
+                lacks("can't do this")
+            };
+            return unable(format!("the scratch database broke off: {}", refusal.message), hint);
         }
         if let Some(extension) = missing_extension(&refusal) {
-            let error = Error::new(format!("the scratch database has no extension {extension}"));
+            let hint = if self.whole { format!("install {extension} for it") } else { lacks("hasn't got it") };
             let hint = format!(
-                "the embedded PostgreSQL can't load {extension}: leave the history as it is, or put what the migrations \
-                 use of it (types, functions) into a prelude and take the CREATE EXTENSION out of a copy of the history"
+                "{hint}; or put what the migrations use of it (types, functions) into a prelude, and take the CREATE \
+                 EXTENSION out of a copy of the history"
             );
-            return error.at(At::new(&file.name, line)).hint(hint).into();
+            return unable(format!("the scratch database has no extension {extension}"), hint);
         }
+        let ours = || (!self.whole).then(|| lacking(&refusal.sqlstate, &file.statements, at)).flatten();
+        let hint = refusal.hint.clone().or_else(ours);
         ReplayError::Failed(Box::new(ReplayFailure {
             file: file.name.clone(),
             line,
@@ -345,138 +352,29 @@ impl Run {
             message: refusal.message,
             sqlstate: refusal.sqlstate,
             detail: refusal.detail,
-            hint: refusal.hint.or_else(|| uncaught(&file.statements, at)),
+            hint,
             in_prelude: self.in_prelude,
         }))
     }
 }
 
-/// A hint where a full PostgreSQL might have caught the error.
-fn uncaught(statements: &[ReplayStatement], at: usize) -> Option<String> {
+/// What to do about something that the embedded PostgreSQL can't do.
+fn lacks(what: &str) -> String {
+    format!(
+        "the embedded PostgreSQL {what}; where the programs of a PostgreSQL server are on this machine, \
+         --scratch auto and local run on those"
+    )
+}
+
+/// A hint where the embedded PostgreSQL may be to blame for a refusal: it can't catch errors inside a block, and lacks some
+/// parts of PostgreSQL, and what came after its version.
+fn lacking(sqlstate: &str, statements: &[ReplayStatement], at: usize) -> Option<String> {
     let text = statements.get(at)?.text.to_lowercase();
-    let catches = text.contains("exception") && text.contains("when") && text.trim_start().starts_with("do");
-    catches.then(|| {
-        "the embedded PostgreSQL can't catch errors inside a block, only follow handlers that do nothing; \
-         a full PostgreSQL may well run this statement"
-            .to_string()
-    })
-}
-
-/// Whether PostgreSQL refuses the statement inside a transaction block, whatever the database holds.
-fn runs_alone(sql: &str) -> bool {
-    static ALONE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        let words = r"(?is)^\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(?:(?:create\s+(?:unique\s+)?|drop\s+|re)index\s+(?:\w+\s+)?concurrently\b|vacuum\b)";
-        Regex::new(words).ok()
-    });
-    ALONE.as_ref().is_some_and(|alone| alone.is_match(sql))
-}
-
-/// What a statement does to the transaction around it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Word {
-    Opens,
-    Closes,
-}
-
-/// Whether a statement opens or closes a transaction.
-fn transaction_word(text: &str) -> Option<Word> {
-    let mut words = words(text);
-    match words.next()?.as_str() {
-        "begin" => Some(Word::Opens),
-        "start" => (words.next()? == "transaction").then_some(Word::Opens),
-        "rollback" => {
-            let mut rest = words.filter(|word| word != "work" && word != "transaction");
-            (rest.next().as_deref() != Some("to")).then_some(Word::Closes)
-        }
-        "commit" | "end" | "abort" => Some(Word::Closes),
-        "prepare" => (words.next()? == "transaction").then_some(Word::Closes),
-        _ => None,
+    if text.contains("exception") && text.contains("when") && text[comment_end(&text)..].starts_with("do") {
+        return Some(lacks("can't catch errors inside a block, only follow handlers that do nothing"));
     }
-}
-
-/// Whether a statement gives the session back to who logged in.
-fn gives_back_session(text: &str) -> bool {
-    let words = words(text).take(5).collect::<Vec<_>>().join(" ");
-    let begins = ["reset session authorization", "reset session_authorization", "discard all"];
-    let is = ["set session authorization default", "set session session authorization default"];
-    begins.iter().any(|begin| words.starts_with(begin)) || is.contains(&words.as_str())
-}
-
-/// Whether a statement changes what later connections find, such as a role's search_path.
-fn sets_for_later(text: &str) -> bool {
-    static ALTER: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?is)\balter\s+(role|user|database)\b.*\b(set|reset)\b").ok());
-    ALTER.as_ref().is_some_and(|alter| alter.is_match(text))
-}
-
-/// Whether the row count that PostgreSQL reports is the number of rows that the statement touched.
-///
-/// After WITH it is so only if the last part writes and no other part does.
-fn counts_rows(text: &str) -> bool {
-    let writes = |word: &str| ["insert", "update", "delete", "merge"].contains(&word);
-    match words(text).next().as_deref() {
-        Some("with") => {
-            let mut depth = 0_i32;
-            let (mut outer, mut inner) = (None, false);
-            for word in tokens(text) {
-                match word.as_str() {
-                    "(" => depth += 1,
-                    ")" => depth -= 1,
-                    _ if writes(&word) && depth > 0 => inner = true,
-                    _ if depth == 0 && outer.is_none() && (writes(&word) || word == "select") => outer = Some(word),
-                    _ => {}
-                }
-            }
-            !inner && outer.is_some_and(|word| writes(&word))
-        }
-        Some("copy") => true,
-        Some(word) => writes(word),
-        None => false,
-    }
-}
-
-/// The words of a statement in lower case, without leading comments.
-fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    let bare = &text[comment_end(text)..];
-    let words = bare.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
-    words.map(str::to_lowercase)
-}
-
-/// Words and parentheses of a statement, in lower case.
-fn tokens(text: &str) -> Vec<String> {
-    let mut tokens: Vec<String> = Vec::new();
-    let mut word = String::new();
-    for c in text[comment_end(text)..].chars().chain([' ']) {
-        if c.is_alphanumeric() || c == '_' {
-            word.extend(c.to_lowercase());
-            continue;
-        }
-        if !word.is_empty() {
-            tokens.push(std::mem::take(&mut word));
-        }
-        if c == '(' || c == ')' {
-            tokens.push(c.to_string());
-        }
-    }
-    tokens
-}
-
-/// Where the comments and blanks at the start of a text end.
-fn comment_end(text: &str) -> usize {
-    let mut at = 0;
-    loop {
-        let rest = &text[at..];
-        let blank = rest.len() - rest.trim_start().len();
-        let rest = &rest[blank..];
-        at += blank;
-        if rest.starts_with("--") {
-            at += rest.find('\n').unwrap_or(rest.len());
-        } else if rest.starts_with("/*") {
-            at += rest.find("*/").map_or(rest.len(), |end| end + 2);
-        } else {
-            return at;
-        }
-    }
+    matches!(sqlstate, "0A000" | "42601" | "58P01" | "XX000")
+        .then(|| lacks("lacks some parts of PostgreSQL, and what came after its version"))
 }
 
 /// The line that a refusal is about.
@@ -503,36 +401,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transaction_words_are_statements_of_their_own() {
-        assert_eq!(transaction_word("-- x\n BEGIN;"), Some(Word::Opens));
-        assert_eq!(transaction_word("start transaction isolation level serializable"), Some(Word::Opens));
-        assert_eq!(transaction_word("COMMIT AND CHAIN"), Some(Word::Closes));
-        assert_eq!(transaction_word("ROLLBACK TO SAVEPOINT a"), None);
-        assert_eq!(transaction_word("DO $$ BEGIN COMMIT; END $$"), None);
-    }
-
-    #[test]
-    fn rows_count_where_the_statement_writes_them_itself() {
-        assert!(counts_rows("/* a */ UPDATE t SET a = 1"));
-        assert!(counts_rows("WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a"));
-        assert!(!counts_rows("WITH a AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM a"));
-        assert!(!counts_rows("WITH a AS (DELETE FROM t RETURNING *) SELECT * FROM a"));
-        assert!(!counts_rows("SELECT f()"));
-        assert!(!counts_rows("CREATE TABLE t AS SELECT 1"));
-    }
-
-    #[test]
     fn a_failure_points_to_the_line_it_is_about() {
         let statement = ReplayStatement { line: 10, text: "-- why\n\nSELECT\n  nothing".into(), copy_data: None };
         let file = ReplayFile { statements: vec![statement], ..ReplayFile::default() };
         assert_eq!(line_of(&file, 0, &Refusal::default()), 12);
         assert_eq!(line_of(&file, 0, &Refusal { position: Some(18), ..Refusal::default() }), 13);
         assert_eq!(line_of(&file, 1, &Refusal::default()), 13);
-    }
-
-    #[test]
-    fn settings_for_later_connections_are_seen() {
-        assert!(sets_for_later("DO $$ BEGIN EXECUTE 'ALTER DATABASE x SET search_path = a'; END $$"));
-        assert!(!sets_for_later("SET search_path = a"));
     }
 }

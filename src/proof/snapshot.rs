@@ -15,10 +15,12 @@ pub(super) enum Want {
 }
 
 /// How values are written, whatever the history has set. The empty search_path makes PostgreSQL qualify all names.
-const PLAIN: &str = "SET search_path = ''; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
+const PLAIN: &str =
+    "SET search_path = ''; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
     SET bytea_output = 'hex'; SET extra_float_digits = 1; SET xmloption = 'content'; SET row_security = off;
-    SET statement_timeout = 0; SET lock_timeout = 0; SET transaction_timeout = 0; SET default_transaction_read_only = off;
-    SET standard_conforming_strings = on; SET quote_all_identifiers = off; SET lc_monetary = 'C'";
+    SET statement_timeout = 0; SET lock_timeout = 0; SET default_transaction_read_only = off;
+    SET standard_conforming_strings = on; SET quote_all_identifiers = off; SET lc_monetary = 'C';
+    SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'";
 
 /// How many tables or sequences one query asks about.
 pub(super) const BATCH: usize = 200;
@@ -32,8 +34,9 @@ pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, want: Want) -> 
         return Ok(snapshot);
     }
     snapshot.postgres = one(session, "SELECT split_part(current_setting('server_version'), ' ', 1)")?;
+    let version = one(session, "SELECT current_setting('server_version_num')")?.parse().unwrap_or(0);
     snapshot.sequences = sequences(session)?;
-    snapshot.globals = globals::read(session)?;
+    snapshot.globals = globals::read(session, version)?;
     snapshot.not_compared = not_compared(session)?;
     session.close()?;
     snapshot.dump = entries::without_tokens(&scratch.dump()?);

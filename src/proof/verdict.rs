@@ -34,6 +34,8 @@ pub struct Verdict {
     pub comparison: Comparison,
     /// The version of PostgreSQL on which it was found.
     pub postgres: String,
+    /// Whose PostgreSQL that was: `embedded` or `local`.
+    pub scratch: &'static str,
     /// How long it took.
     pub seconds: f64,
     /// Functions named by either set for which a stand-in computes something else.
@@ -98,6 +100,7 @@ impl<'a> Judge<'a> {
             kind: kind(&comparison),
             comparison,
             postgres: self.old.postgres.clone(),
+            scratch: self.settings.database.name(),
             seconds: self.begun.elapsed().as_secs_f64(),
             stand_ins,
             peak_mb: peak_mb(),

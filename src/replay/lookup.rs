@@ -201,6 +201,9 @@ impl Replay<'_> {
         for name in &found.collations {
             push(self.schema.in_schema(Kind::Collation, name, &path), Strength::Normal);
         }
+        for name in &found.configurations {
+            push(self.schema.in_schema(Kind::TextSearchConfiguration, name, &path), Strength::Normal);
+        }
         for role in &found.roles {
             push(self.schema.global(Kind::Role, role), Strength::Normal);
         }

@@ -22,13 +22,13 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
     let verdict = &proven.verdict;
     let compared = &verdict.comparison.compared;
     let mut out = format!(
-        "{}: {}, {} in {}, {} compared on PostgreSQL {} ({:.1} s)\n",
+        "{}: {}, {} in {}, {} compared on {} ({:.1} s)\n",
         style.green("identical"),
         plural(compared.objects, "object"),
         plural(compared.rows, "row"),
         plural(compared.tables, "table"),
         plural(compared.sequences, "sequence"),
-        verdict.postgres,
+        super::verdict::server(verdict),
         verdict.seconds,
     );
     out.push_str(&format!(
@@ -45,6 +45,11 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
         "  objects     {} as written, {} folded, {} as PostgreSQL states them\n",
         r.as_written, r.folded, r.as_stated
     ));
+    let rows = &proven.rows;
+    if rows.as_written + rows.as_stated > 0 {
+        let (kept, made) = (plural(rows.as_written, "statement"), plural(rows.as_stated, "statement"));
+        out.push_str(&format!("  rows        {kept} as written, {made} made from the rows\n"));
+    }
     for lowered in &proven.lowered {
         out.push_str(&format!("    {} {}: {}\n", style.yellow("stated:"), lowered.object, lowered.why));
     }
@@ -97,6 +102,7 @@ pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
         "statements": { "history": history.statements.len(), "set": proven.set.statements() },
         "lines": { "history": history.lines(), "set": proven.set.lines() },
         "rungs": proven.rungs,
+        "rows": proven.rows,
         "lowered": lowered,
         "backfills": proven.backfills.iter().map(|s| history.at(*s)).collect::<Vec<_>>(),
         "kept_opaque": proven.kept_opaque,
@@ -104,6 +110,7 @@ pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
         "removed": changes.removed,
         "rounds": proven.rounds,
         "postgres": proven.verdict.postgres,
+        "scratch": proven.verdict.scratch,
         "volatile_values": proven.verdict.comparison.volatile_cells,
         "stand_ins": proven.verdict.stand_ins,
         "notes": proven.verdict.comparison.notes,

@@ -64,9 +64,15 @@ fn summary(verdict: &Verdict) -> String {
             plural(compared.sequences, "sequence"),
             plural(compared.settings, "setting"),
         ),
-        format!("on:       PostgreSQL {}, {:.1} s{memory}", verdict.postgres, verdict.seconds),
+        format!("on:       {}, {:.1} s{memory}", server(verdict), verdict.seconds),
     ]
     .join("\n")
+}
+
+/// The PostgreSQL on which a verdict was found, for people.
+pub(super) fn server(verdict: &Verdict) -> String {
+    let whose = if verdict.scratch == "local" { " of this machine" } else { "" };
+    format!("PostgreSQL {}{whose}", verdict.postgres)
 }
 
 fn plural(count: usize, noun: &str) -> String {
@@ -166,6 +172,7 @@ pub fn json(verdict: &Verdict) -> Value {
         "notes": comparison.notes,
         "stand_ins": verdict.stand_ins,
         "postgres": verdict.postgres,
+        "scratch": verdict.scratch,
         "seconds": (verdict.seconds * 1000.0).round() / 1000.0,
         "peak_mb": verdict.peak_mb,
         "files": { "old": verdict.old_files, "new": verdict.new_files },
@@ -203,6 +210,7 @@ mod tests {
             kind,
             comparison: Comparison { differences, compared, ..Comparison::default() },
             postgres: "17.5".into(),
+            scratch: "embedded",
             seconds: 1.25,
             stand_ins: Vec::new(),
             peak_mb: Some(430),

@@ -89,6 +89,10 @@ impl Scratch for Embedded {
         })
     }
 
+    fn is_whole(&self) -> bool {
+        false
+    }
+
     fn stop(mut self: Box<Self>) -> Result<()> {
         self.close()
     }

@@ -123,6 +123,11 @@ pub fn bundled(names: &[String]) -> Vec<Extension> {
     found
 }
 
+/// Whether the embedded PostgreSQL has an extension, or a stand-in for it that comes with the tool.
+pub fn is_there(name: &str) -> bool {
+    name == "plpgsql" || by_sql_name(name).is_some() || shipped().iter().any(|stand_in| stand_in.name == name)
+}
+
 /// Which substitutes of the stand-ins texts name, outside comments. A name in a string counts: it may be run.
 pub fn substitutes_named<'a>(
     texts: impl IntoIterator<Item = &'a str>,

@@ -2,6 +2,15 @@
 
 pub mod embedded;
 pub mod extensions;
+#[cfg(unix)]
+pub mod local;
+#[cfg(not(unix))]
+#[path = "no_local.rs"]
+pub mod local;
+pub mod programs;
+
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::Result;
 use extensions::StandIn;
@@ -14,6 +23,8 @@ pub trait Scratch: Send {
     fn url(&self) -> String;
     /// The schema as the database's own `pg_dump` states it, without rows.
     fn dump(&self) -> Result<String>;
+    /// Whether it is a PostgreSQL as everybody has it, which needs no help with errors inside of blocks.
+    fn is_whole(&self) -> bool;
     /// Stops it and gives back its files. Dropping does the same, but keeps quiet about trouble.
     fn stop(self: Box<Self>) -> Result<()>;
 }
@@ -27,7 +38,46 @@ pub struct Needs {
     pub stand_ins: Vec<StandIn>,
 }
 
-/// Opens a scratch database.
-pub fn open(needs: &Needs) -> Result<Box<dyn Scratch>> {
-    Ok(Box::new(embedded::Embedded::start(needs)?))
+/// Which PostgreSQL scratch databases are of. Both sides of a comparison are always of the same one.
+#[derive(Debug, Clone, Default)]
+pub enum Database {
+    /// The one that is compiled into the program.
+    #[default]
+    Embedded,
+    /// The programs of this machine.
+    Local(Arc<local::Local>),
+}
+
+impl Database {
+    /// That of the programs of this machine, or of those in a given folder.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn local(programs: Option<&Path>) -> Result<Database> {
+        local::Local::start(programs).map(Database::Local)
+    }
+
+    /// Opens an empty database. A local one has the extensions that are installed, and no stand-ins.
+    ///
+    /// # Errors
+    /// When it doesn't start.
+    pub fn open(&self, needs: &Needs) -> Result<Box<dyn Scratch>> {
+        Ok(match self {
+            Database::Embedded => Box::new(embedded::Embedded::start(needs)?),
+            Database::Local(local) => Box::new(local::Cluster::start(local)?),
+        })
+    }
+
+    /// Its name in settings and reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Database::Embedded => "embedded",
+            Database::Local(_) => "local",
+        }
+    }
+
+    /// The stand-ins for extensions that it has beside those of the user's own.
+    pub fn has_stand_ins(&self) -> bool {
+        matches!(self, Database::Embedded)
+    }
 }

@@ -25,6 +25,8 @@ pub struct References {
     pub plain_columns: Vec<String>,
     /// Collations.
     pub collations: Vec<Qualified>,
+    /// Text search configurations, named by a string that is cast to `regconfig` or given to `to_tsvector` and its like.
+    pub configurations: Vec<Qualified>,
     /// Roles.
     pub roles: Vec<String>,
 }
@@ -90,14 +92,13 @@ impl Fields<'_> {
         Ok(std::mem::take(&mut self.walker.last))
     }
 
-    /// Strings met since the struct began name relations: `nextval('a_id_seq')`, `'a'::regclass`.
-    fn constants_are_relations(&mut self) {
-        for text in self.walker.constants.split_off(self.constants_before) {
-            let parts: Vec<String> = super::lex::lex_code(&text).iter().filter_map(|token| token.name(&text)).collect();
-            if !parts.is_empty() {
-                self.walker.found.relations.push(qualified(&parts));
-            }
-        }
+    /// The names in the strings met since the struct began: `nextval('a_id_seq')`, `'a'::regclass`.
+    fn names_in_constants(&mut self) -> Vec<Qualified> {
+        let texts = self.walker.constants.split_off(self.constants_before);
+        let parts = |text: &String| -> Vec<String> {
+            super::lex::lex_code(text).iter().filter_map(|token| token.name(text)).collect()
+        };
+        texts.iter().map(parts).filter(|parts| !parts.is_empty()).map(|parts| qualified(&parts)).collect()
     }
 }
 
@@ -171,20 +172,35 @@ impl ser::SerializeStruct for Fields<'_> {
             "FuncCall" if !names.is_empty() => {
                 let function = qualified(&names);
                 if matches!(function.name.as_str(), "nextval" | "setval" | "currval") {
-                    self.constants_are_relations();
+                    let names = self.names_in_constants();
+                    self.walker.found.relations.extend(names);
+                } else if self.arguments > 1 && searches(&function.name) {
+                    // The configuration comes first.
+                    let names = self.names_in_constants();
+                    self.walker.found.configurations.extend(names.into_iter().next());
                 }
                 self.walker.found.functions.push(function);
                 self.walker.found.argument_counts.push(self.arguments);
             }
             "ColumnRef" if !names.is_empty() => self.walker.found.columns.push(names),
             "TypeCast" if self.walker.found.types.last().is_some_and(|t| t.name == "regclass") => {
-                self.constants_are_relations();
+                let names = self.names_in_constants();
+                self.walker.found.relations.extend(names);
+            }
+            "TypeCast" if self.walker.found.types.last().is_some_and(|t| t.name == "regconfig") => {
+                let names = self.names_in_constants();
+                self.walker.found.configurations.extend(names);
             }
             "AStar" if self.walker.reads_names => self.walker.strings.push("*".into()),
             _ => {}
         }
         Ok(())
     }
+}
+
+/// Whether a function takes a text search configuration before what it works on.
+fn searches(function: &str) -> bool {
+    function.ends_with("to_tsvector") || function.ends_with("to_tsquery") || function == "ts_headline"
 }
 
 /// A sequence or a variant: every part is visited.
@@ -360,6 +376,14 @@ mod tests {
         let found = of("ALTER TABLE t ALTER c SET DEFAULT nextval('app.t_id_seq'::regclass)");
         assert!(found.relations.iter().any(|r| r.schema.as_deref() == Some("app") && r.name == "t_id_seq"));
         assert!(of("SELECT setval('t_id_seq', 5)").relations.iter().any(|r| r.name == "t_id_seq"));
+    }
+
+    #[test]
+    fn strings_that_name_a_text_search_configuration_count() {
+        let names = |sql: &str| of(sql).configurations.into_iter().map(|c| c.name).collect::<Vec<_>>();
+        assert_eq!(names("CREATE INDEX i ON t USING gin (to_tsvector('app.shop', a))"), ["shop"]);
+        assert_eq!(names("SELECT to_tsvector('shop'::regconfig, 'words')"), ["shop"]);
+        assert!(names("SELECT to_tsvector('words')").is_empty());
     }
 
     #[test]

@@ -1,0 +1,169 @@
+//! On which PostgreSQL a proof runs: the embedded one, or that of the programs on this machine where the embedded one can't.
+//!
+//! One proof never mixes them: both sides, and everything that is replayed once more, run on the same one.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::words::leading_extension;
+use super::{Database, ReplayError, ReplayFile, Settings};
+use crate::scratch::extensions;
+use crate::scratch::programs::Programs;
+use crate::{At, Error, Result};
+
+/// What a proof may run on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// The embedded PostgreSQL; where it can't, the programs on this machine
+    #[default]
+    Auto,
+    /// The PostgreSQL that is compiled into this program
+    Embedded,
+    /// A throw-away cluster of the PostgreSQL programs on this machine
+    Local,
+}
+
+/// What the user wishes a proof to run on.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// What.
+    pub choice: Choice,
+    /// Where the programs are, if the user says so.
+    pub programs: Option<PathBuf>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Ran<T> {
+    /// What the work gave.
+    pub outcome: T,
+    /// What the user should know about where it ran.
+    pub note: Option<String>,
+}
+
+/// Runs `work` on the PostgreSQL that is wished for. With [`Choice::Auto`] that is the embedded one, unless `sets` ask for
+/// an extension that it can't have; if `failure` finds in what the work gave that the history didn't replay, the work is
+/// done once more on the programs of this machine, and what comes of that counts.
+///
+/// # Errors
+/// When local programs are wished for and there are none.
+pub fn on_chosen<T, E>(
+    wish: &Wish,
+    sets: &[&[ReplayFile]],
+    settings: &Settings,
+    work: impl Fn(&Settings) -> Result<T, E>,
+    failure: impl Fn(&E) -> Option<&ReplayError>,
+) -> Result<Ran<Result<T, E>>> {
+    let on = |database: Database| work(&Settings { database, ..settings.clone() });
+    let local = || Database::local(wish.programs.as_deref());
+    let early = if wish.choice == Choice::Auto { lacking(sets, settings) } else { None };
+    if wish.choice == Choice::Local {
+        return Ok(Ran { outcome: on(local()?), note: None });
+    }
+    if let Some(why) = early
+        && let Ok(database) = local()
+    {
+        let note = Some(instead(&why, &database));
+        return Ok(Ran { outcome: on(database), note });
+    }
+    let outcome = on(Database::Embedded);
+    let failed = outcome.as_ref().err().and_then(&failure);
+    let Some(failed) = failed.filter(|_| wish.choice == Choice::Auto) else {
+        return Ok(Ran { outcome, note: None });
+    };
+    let database = match local() {
+        Ok(database) => database,
+        // Programs that are there, or that the user names, should have been tried; others needn't be spoken of.
+        Err(error) => {
+            let programs = wish.programs.as_deref();
+            let expected = Programs::are_named(programs) || Programs::find(programs).is_ok();
+            let note = expected.then(|| format!("no other PostgreSQL was tried: {}", error.message));
+            return Ok(Ran { outcome, note });
+        }
+    };
+    let note = instead(&in_one_line(failed), &database);
+    let second = on(database);
+    // If it is the history's own fault, where that was found makes no difference.
+    let same = second.as_ref().err().and_then(&failure).is_some_and(|again| alike(failed, again));
+    Ok(Ran { outcome: second, note: (!same).then_some(note) })
+}
+
+/// Why a local PostgreSQL took the place of the embedded one.
+fn instead(why: &str, database: &Database) -> String {
+    let whose = match database {
+        Database::Local(local) => local.programs.to_string(),
+        Database::Embedded => "the embedded PostgreSQL".to_string(),
+    };
+    format!("{why} (embedded PostgreSQL); this ran on {whose}")
+}
+
+fn in_one_line(error: &ReplayError) -> String {
+    match error {
+        ReplayError::Failed(failure) => format!("{}:{}: {}", failure.file, failure.line, failure.message),
+        ReplayError::Unable(error) => Error { hint: None, ..error.clone() }.to_string().replace('\n', " "),
+    }
+}
+
+/// Whether two replays failed at the same statement for the same reason.
+fn alike(one: &ReplayError, other: &ReplayError) -> bool {
+    match (one, other) {
+        (ReplayError::Failed(one), ReplayError::Failed(other)) => {
+            let place = |f: &super::ReplayFailure| (f.in_prelude, f.file_index, f.statement_index);
+            place(one) == place(other) && one.sqlstate == other.sqlstate
+        }
+        (ReplayError::Unable(one), ReplayError::Unable(other)) => one.at == other.at && one.message == other.message,
+        _ => false,
+    }
+}
+
+/// The first statement that creates an extension which the embedded PostgreSQL certainly can't have.
+fn lacking(sets: &[&[ReplayFile]], settings: &Settings) -> Option<String> {
+    let files = settings.prelude.iter().chain(sets.iter().flat_map(|set| set.iter()));
+    for (file, statement) in files.flat_map(|file| file.statements.iter().map(move |statement| (file, statement))) {
+        let Some((extension, line)) = leading_extension(statement) else { continue };
+        let stands_in = settings.stand_ins.iter().any(|stand_in| stand_in.name == extension);
+        if !stands_in && !extensions::is_there(&extension) {
+            return Some(format!("{}: no extension {extension}", At::new(&file.name, line)));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::ReplayStatement;
+
+    fn set(texts: &[&str]) -> Vec<ReplayFile> {
+        let statement = |text: &&str| ReplayStatement { line: 1, text: text.to_string(), copy_data: None };
+        vec![ReplayFile {
+            name: "1.sql".into(),
+            in_transaction: true,
+            statements: texts.iter().map(statement).collect(),
+        }]
+    }
+
+    #[test]
+    fn an_extension_that_is_certainly_missing_is_found_beforehand() {
+        let lacks = |texts: &[&str]| lacking(&[&set(texts)], &Settings::default());
+        let said = lacks(&["CREATE EXTENSION citext", "-- maps\nCREATE EXTENSION IF NOT EXISTS postgis;"]);
+        assert_eq!(said.as_deref(), Some("1.sql:2: no extension postgis"));
+        let fine =
+            ["CREATE EXTENSION \"uuid-ossp\"", "CREATE EXTENSION plpgsql", "-- CREATE EXTENSION postgis\nSELECT 1"];
+        assert_eq!(lacks(&fine), None);
+        assert_eq!(lacks(&["DO $$ BEGIN CREATE EXTENSION postgis; EXCEPTION WHEN others THEN NULL; END $$"]), None);
+    }
+
+    #[test]
+    fn a_history_that_fails_by_itself_is_alike_everywhere() {
+        let failed = |sqlstate: &str| {
+            let sqlstate = sqlstate.to_string();
+            ReplayError::Failed(Box::new(crate::proof::ReplayFailure { sqlstate, ..Default::default() }))
+        };
+        assert!(alike(&failed("42P01"), &failed("42P01")));
+        assert!(!alike(&failed("42P01"), &failed("0A000")));
+        assert!(!alike(&failed("42P01"), &ReplayError::Unable(Error::new("a"))));
+    }
+}
