@@ -2,7 +2,7 @@
 //! history; the judge says so by himself; consolidating the set gives the set.
 
 use consolidate::config::Config;
-use consolidate::emit::{Choices, Grouping, NewSet, Proven, Unproven, prove, render, replay_files, set_files, write};
+use consolidate::emit::{Choices, Grouping, NewSet, Unproven, prove, render, replay_files, set_files, write};
 use consolidate::history::{self, History};
 use consolidate::plan::plan;
 use consolidate::proof::{ReplayError, Settings, Silent, VerdictKind, verify};
@@ -127,17 +127,17 @@ fn consolidated(history: &History, folder: &Path, depth: Depth, outcome: &mut Ou
     if depth.twice {
         judge(history, &proven.set, &settings).map_err(wrong)?;
     }
-    quality(&proven, outcome, depth)
+    quality(outcome, depth)
 }
 
 /// What is right, but not good.
-fn quality(proven: &Proven, outcome: &Outcome, depth: Depth) -> Result<(), Trouble> {
+fn quality(outcome: &Outcome, depth: Depth) -> Result<(), Trouble> {
     if outcome.set > outcome.statements {
         return Err(Trouble { class: Class::Longer, words: "longer than its input".into() });
     }
-    match proven.lowered.first() {
+    match outcome.lowered.first() {
         Some(first) if depth.lowered => {
-            let words = format!("rung 3: {}\n{}", first.why, outcome.lowered.join("\n"));
+            let words = format!("{first}\n{}", outcome.lowered.join("\n"));
             Err(Trouble { class: Class::Lowered, words })
         }
         _ => Ok(()),
