@@ -26,6 +26,8 @@ pub struct Model {
     pub schema: Schema,
     /// What happened to it.
     pub ledger: Ledger,
+    /// The session in which each statement ran.
+    pub contexts: Vec<Rc<Context>>,
 }
 
 /// A replay under way. The rooms `objects/` and `replay/` add their statements to it.
@@ -72,6 +74,7 @@ pub fn replay(history: &History) -> Model {
         defaults: Vec::new(),
     };
     replay.add_what_is_there();
+    let mut contexts = Vec::with_capacity(history.statements.len());
     for (index, file) in history.files.iter().enumerate() {
         debug_assert!(file.statements.clone().all(|id| history.statements[id].file == index));
         replay.between_files(history.between);
@@ -79,12 +82,13 @@ pub fn replay(history: &History) -> Model {
             replay.current = id;
             replay.text = Cow::Borrowed(history.text(id));
             replay.offset = 0;
+            contexts.push(replay.context.clone());
             replay.apply(&history.statements[id].node);
         }
         replay.end_of_transaction();
     }
     replay.drop_temporary();
-    Model { schema: replay.schema, ledger: replay.ledger }
+    Model { schema: replay.schema, ledger: replay.ledger, contexts }
 }
 
 impl Replay<'_> {

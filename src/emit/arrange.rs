@@ -29,6 +29,7 @@ pub fn arrange(history: &History, model: &Model, choices: &Choices, grouping: &G
         let mut file = grouping.assign(history, model, choices, &all);
         settle(model, &all, &mut file);
         more.extend(keys_into_later_files(&all, &file));
+        more.retain(|key| !split.contains(key));
         if more.is_empty() {
             for unit in &mut all {
                 let keys: Vec<usize> = unit.foreign_keys.iter().map(|(_, on)| *on).collect();
@@ -53,7 +54,7 @@ fn unanchor(model: &Model, units: &mut [Unit], file: &[usize]) {
         .zip(file)
         .filter_map(|(unit, file)| match unit.owner {
             Owner::Object(id) => Some((id, *file)),
-            Owner::Extra(_) => None,
+            Owner::Extra(_) | Owner::Step(..) => None,
         })
         .collect();
     for (unit, file) in units.iter_mut().zip(file) {
@@ -103,7 +104,7 @@ fn cyclic_keys(units: &[Unit]) -> Vec<ObjectId> {
 fn settle(model: &Model, units: &[Unit], file: &mut [usize]) {
     let is_table = |i: usize| match units[i].owner {
         Owner::Object(id) => model.schema.objects[id].kind == Kind::Table,
-        Owner::Extra(_) => false,
+        Owner::Extra(_) | Owner::Step(..) => false,
     };
     for _ in 0..units.len() + 1 {
         let mut changed = false;

@@ -81,7 +81,7 @@ impl Grouping {
                 Owner::Object(id) if model.schema.objects[id].kind == Kind::DefaultPrivileges => {
                     rules.iter().position(|r| r.kinds.contains(&Kind::DefaultPrivileges)).unwrap_or(last)
                 }
-                Owner::Object(id) => by_rule(rules, model, id).unwrap_or(last),
+                Owner::Object(id) | Owner::Step(id, _) => by_rule(rules, model, id).unwrap_or(last),
                 Owner::Extra(n) => {
                     let extra = &choices.extras[n];
                     let kind = Kind::ALL.iter().copied().find(|k| k.toc() == extra.kind);
@@ -95,6 +95,7 @@ impl Grouping {
         match unit.owner {
             Owner::Object(id) if model.schema.objects[id].kind == Kind::DefaultPrivileges => self.len() - 1,
             Owner::Object(id) => history.statements[model.schema.objects[model.schema.root(id)].born].file,
+            Owner::Step(_, statement) => history.statements[statement].file,
             Owner::Extra(_) => self.len() - 1,
         }
     }

@@ -1,8 +1,10 @@
 //! One step down: what the proof found different, or PostgreSQL refused, is written a rung lower.
 
+use super::happened::{kin, story};
 use super::lower_rows::RowPlace;
 use super::stated::{Key, key_of, keys, owners, statements};
 use super::{Choices, Extra, Owner};
+use crate::history::History;
 use crate::proof::{Change, Difference, Judge, ReplayFailure, Snapshot};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
@@ -19,11 +21,14 @@ pub struct Lowered {
 
 /// Steps objects down by what the replayed history shows.
 pub struct Lowering<'a> {
+    pub(super) history: &'a History,
     pub(super) model: &'a Model,
     pub(super) old: &'a Snapshot,
     pub(super) owners: HashMap<Key, Vec<ObjectId>>,
     pub(super) positions: HashMap<Key, usize>,
     /// How the rows of each table are stated by now.
+    /// Tables that were tried as it happened.
+    pub(super) told: HashSet<ObjectId>,
     pub(super) row_places: HashMap<(String, String), RowPlace>,
     /// The tables whose rows differ in the round under way.
     pub(super) differing: HashSet<(String, String)>,
@@ -39,15 +44,17 @@ pub struct Lowering<'a> {
 
 impl<'a> Lowering<'a> {
     /// Prepares the ways between the model and the replayed history.
-    pub fn new(model: &'a Model, judge: &'a Judge<'a>) -> Self {
+    pub fn new(history: &'a History, model: &'a Model, judge: &'a Judge<'a>) -> Self {
         let old = &judge.old;
         let positions = old.entries.iter().enumerate().map(|(i, e)| (key_of(e), i)).collect();
         Lowering {
+            history,
             model,
             old,
             judge,
             owners: owners(&model.schema),
             positions,
+            told: HashSet::new(),
             row_places: HashMap::new(),
             differing: HashSet::new(),
             tried_positions: HashSet::new(),
@@ -59,9 +66,13 @@ impl<'a> Lowering<'a> {
     }
 
     pub(super) fn note(&mut self, id: ObjectId, why: &str) {
-        let schema = &self.model.schema;
-        let object = format!("{} {}", schema.objects[id].kind.word(), schema.display(id));
+        let object = self.name(id);
         self.lowered.push(Lowered { object, why: why.to_string() });
+    }
+
+    fn name(&self, id: ObjectId) -> String {
+        let schema = &self.model.schema;
+        format!("{} {}", schema.objects[id].kind.word(), schema.display(id))
     }
 
     /// Does something about all that one replay of the set showed. What follows from something else that it showed waits
@@ -111,7 +122,7 @@ impl<'a> Lowering<'a> {
     /// PostgreSQL refused a statement of the new set. False if nothing more can be done for its owner.
     fn refused(&mut self, choices: &mut Choices, owner: Owner, message: &str) -> bool {
         let number = match owner {
-            Owner::Object(id) => return self.step_down(choices, id, message),
+            Owner::Object(id) | Owner::Step(id, _) => return self.step_down(choices, id, message),
             Owner::Extra(number) => number,
         };
         let Some(extra) = choices.extras.get(number).filter(|e| e.kind == "TABLE DATA").cloned() else { return false };
@@ -128,6 +139,7 @@ impl<'a> Lowering<'a> {
     fn is_of_rows(&self, choices: &Choices, owner: Owner) -> bool {
         match owner {
             Owner::Object(id) => matches!(self.model.schema.objects[id].kind, Kind::Rows | Kind::Opaque),
+            Owner::Step(..) => false,
             Owner::Extra(number) => choices.extras.get(number).is_some_and(|e| e.kind == "TABLE DATA"),
         }
     }
@@ -200,6 +212,9 @@ impl<'a> Lowering<'a> {
         match difference.kind.as_str() {
             "ROWS" => {
                 let (place, name) = (&difference.schema, &difference.name);
+                if self.is_materialized_view(place, name) {
+                    return self.refresh(choices, place, name);
+                }
                 return self.position_first(choices, place, name) || self.state_rows(choices, place, name);
             }
             "SEQUENCE POSITION" => return self.state_sequence(choices, &difference.schema, &difference.name),
@@ -300,6 +315,40 @@ impl<'a> Lowering<'a> {
         true
     }
 
+    /// A table as it happened, with those whose shape it shares, where that takes fewer statements than PostgreSQL's own way.
+    fn tell_story(&mut self, choices: &mut Choices, id: ObjectId, stated: usize, why: &str) -> bool {
+        if !self.told.insert(id) {
+            return false;
+        }
+        let mut family = vec![id];
+        let mut at = 0;
+        while at < family.len() {
+            let kin = kin(self.model, family[at]);
+            family.extend(kin.into_iter().filter(|o| !family.contains(o)).collect::<Vec<_>>());
+            at += 1;
+        }
+        let stories: Option<Vec<_>> = family.iter().map(|o| story(self.history, self.model, *o)).collect();
+        let Some(stories) = stories else { return false };
+        if stories[0].len() > stated || stories.iter().all(|s| s.len() < 2) {
+            return false;
+        }
+        let schema = &self.model.schema;
+        for (table, story) in family.into_iter().zip(stories) {
+            // What the same statements make beside the table comes with them.
+            let beside: Vec<ObjectId> = schema
+                .live()
+                .filter(|o| *o != table && schema.is_unit(*o) && story.contains(&schema.objects[*o].source))
+                .collect();
+            choices.left_out.extend(beside);
+            choices.stated.remove(&table);
+            choices.happened.insert(table, story);
+            self.told.insert(table);
+        }
+        self.lowered
+            .push(Lowered { object: self.name(id), why: format!("{why}; its own statements stay as they were") });
+        true
+    }
+
     /// The object as PostgreSQL states it, with all that the dump states apart from it but the model keeps inside.
     fn state(&mut self, choices: &mut Choices, id: ObjectId, why: &str) -> bool {
         let schema = &self.model.schema;
@@ -328,6 +377,10 @@ impl<'a> Lowering<'a> {
         positions.sort_unstable();
         positions.dedup();
         let texts: Vec<String> = positions.iter().flat_map(|p| statements(&self.old.entries[*p])).collect();
+        if self.tell_story(choices, id, texts.len(), why) {
+            return true;
+        }
+        choices.happened.remove(&id);
         if texts.is_empty() {
             choices.left_out.insert(id);
         } else {

@@ -201,21 +201,22 @@ impl Lowering<'_> {
         )
     }
 
+    pub(super) fn is_materialized_view(&self, place: &str, name: &str) -> bool {
+        self.old.rows.iter().any(|r| r.kind == 'm' && r.schema == place && r.table == name)
+    }
+
+    /// A materialized view filled at the end.
+    pub(super) fn refresh(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {
+        let text = format!("REFRESH MATERIALIZED VIEW {}.{}", quote(place), quote(name));
+        let (kind, schema, name) = ("MATERIALIZED VIEW DATA".into(), place.to_string(), name.to_string());
+        self.push_extra(choices, Extra { kind, schema, name, text, position: usize::MAX - 3 })
+    }
+
     /// Whether a materialized view is populated: filled at the end, or stated, which leaves it empty.
     pub(super) fn state_population(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
         let (place, name) = (&difference.schema, &difference.name);
         if difference.old.as_deref() == Some("populated") {
-            let text = format!("REFRESH MATERIALIZED VIEW {}.{}", quote(place), quote(name));
-            return self.push_extra(
-                choices,
-                Extra {
-                    kind: "MATERIALIZED VIEW DATA".into(),
-                    schema: place.clone(),
-                    name: name.clone(),
-                    text,
-                    position: usize::MAX - 3,
-                },
-            );
+            return self.refresh(choices, place, name);
         }
         let key = ("MATERIALIZED VIEW".to_string(), place.clone(), name.clone());
         let ids = self.owners.get(&key).cloned().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 mod arrange;
 mod group;
+mod happened;
 mod lower;
 mod lower_rows;
 mod prove;
@@ -18,6 +19,7 @@ pub use prove::{Proven, RowRungs, Rungs, Unproven, prove, replay_files, set_file
 pub use set::{NewFile, NewSet, NewStatement, render};
 pub use unit::Owner;
 
+use crate::history::StatementId;
 use crate::schema::ObjectId;
 use std::collections::{HashMap, HashSet};
 
@@ -32,6 +34,8 @@ pub struct Choices {
     pub extras: Vec<Extra>,
     /// Statements that must come right before an object's own: where a sequence stands when rows come.
     pub before: HashMap<ObjectId, Vec<String>>,
+    /// Tables that are written as it happened, and their statements in the history.
+    pub happened: HashMap<ObjectId, Vec<StatementId>>,
     /// Foreign keys that are written after their tables.
     pub split: HashSet<ObjectId>,
 }

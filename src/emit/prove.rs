@@ -128,7 +128,7 @@ pub fn prove(
     let begun = Instant::now();
     let (old, first) = replay_and_survey(&old_files, &set_files(&set), settings, progress);
     let judge = Judge::new(&old_files, old.map_err(Unproven::History)?, settings, progress, begun);
-    let mut lowering = Lowering::new(model, &judge);
+    let mut lowering = Lowering::new(history, model, &judge);
     let backfills = leave_backfills(model, &judge.old, history, &mut choices);
     let look = |set: &NewSet| survey("new", &set_files(set), settings, progress);
     let mut candidate = if backfills.is_empty() {
@@ -251,6 +251,9 @@ fn rungs(history: &History, model: &Model, choices: &Choices, set: &NewSet) -> (
                 *if stated { &mut rows.as_stated } else { &mut rows.as_written } += 1;
             }
             Owner::Extra(_) => rungs.as_stated += 1,
+            // Counted with the object's first statement.
+            Owner::Step(..) => {}
+            Owner::Object(id) if choices.happened.contains_key(&id) => rungs.as_happened += 1,
             Owner::Object(id) if choices.stated.contains_key(&id) => rungs.as_stated += 1,
             Owner::Object(id) if texts.is_edited(id) || choices.before.contains_key(&id) => rungs.folded += 1,
             Owner::Object(_) => rungs.as_written += 1,

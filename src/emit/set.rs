@@ -5,7 +5,7 @@ use super::arrange::arrange;
 use super::group::Grouping;
 use super::text::Texts;
 use super::unit::Owner;
-use crate::history::{History, Statement};
+use crate::history::{History, Statement, StatementId};
 use crate::replay::Model;
 use crate::schema::{Context, ObjectId};
 use crate::sql::names::quote;
@@ -106,7 +106,11 @@ impl<'a> Writer<'a> {
 
     fn unit(&mut self, owner: Owner) {
         match owner {
-            Owner::Object(id) => self.object(id),
+            Owner::Object(id) => match self.choices.happened.get(&id) {
+                Some(story) => self.step(owner, story[0]),
+                None => self.object(id),
+            },
+            Owner::Step(_, statement) => self.step(owner, statement),
             Owner::Extra(number) => {
                 let kind = self.choices.extras[number].kind.as_str();
                 self.switch(&stated_context(matches!(kind, "FUNCTION" | "PROCEDURE" | "AGGREGATE")));
@@ -118,6 +122,19 @@ impl<'a> Writer<'a> {
                 }
             }
         }
+    }
+
+    /// A statement as it stands in the history, though it isn't all that is known of its object.
+    fn step(&mut self, owner: Owner, statement: StatementId) {
+        let source = &self.history.statements[statement];
+        self.switch(&self.model.contexts[statement].clone());
+        self.out.push('\n');
+        for block in self.comments(source) {
+            self.out.push_str(&block);
+        }
+        let trail = self.trail(source);
+        self.statement(self.history.text(statement), None, Some(owner), trail);
+        self.last = None;
     }
 
     fn object(&mut self, id: ObjectId) {

@@ -1,7 +1,8 @@
 //! What the new set is made of: units, each with its place in the author's order and what it needs.
 
 use super::Choices;
-use crate::history::History;
+use super::happened::Steps;
+use crate::history::{History, StatementId};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId, Strength};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -11,6 +12,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 pub enum Owner {
     /// A live object.
     Object(ObjectId),
+    /// A later statement of an object that is written as it happened.
+    Step(ObjectId, StatementId),
     /// Something that only the replayed history showed, by its number among the choices' extras.
     Extra(usize),
 }
@@ -46,11 +49,12 @@ pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSe
             Unit { owner: Owner::Object(*id), key, needs: BTreeSet::new(), foreign_keys: Vec::new() }
         })
         .collect();
+    let steps = Steps::add(choices, model, &index, &mut units);
     let written_in = |id: ObjectId| {
         let mut at = id;
         loop {
             match index.get(&at) {
-                Some(unit) => return Some(*unit),
+                Some(unit) => return Some(steps.with(*unit, at, id)),
                 None => at = schema.objects[at].parent?,
             }
         }
@@ -58,7 +62,7 @@ pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSe
     // A key that is left out is written nowhere, so it has no place to be taken to.
     for id in schema.live().filter(|id| !choices.left_out.contains(id)) {
         let Some(unit) = written_in(id) else { continue };
-        let inner_key = owners[unit] != id && is_foreign_key(model, id);
+        let inner_key = owners.get(unit).is_some_and(|o| *o != id) && is_foreign_key(model, id);
         for need in &schema.objects[id].needs {
             let Some(on) = written_in(need.on).filter(|on| *on != unit && schema.lives(need.on)) else { continue };
             if inner_key {
@@ -167,6 +171,16 @@ fn order_rows(
             let before = rows.iter().filter(|r| schema.objects[**r].source < object.source);
             units[index[id]].needs.extend(before.map(|r| index[r]));
         }
+        if object.kind == Kind::MaterializedView {
+            // It was filled when it was made: rows that came later aren't in it.
+            let later: Vec<usize> =
+                rows.iter().filter(|r| schema.objects[**r].source > object.source).map(|r| index[r]).collect();
+            later.into_iter().for_each(|r| {
+                units[r].needs.insert(index[id]);
+            });
+            let before = rows.iter().filter(|r| schema.objects[**r].source < object.source);
+            units[index[id]].needs.extend(before.map(|r| index[r]));
+        }
         if object.kind == Kind::DefaultPrivileges {
             units[index[id]].key.0 = usize::MAX;
         }
@@ -185,7 +199,7 @@ fn add_extras(model: &Model, choices: &Choices, units: &mut Vec<Unit>) {
                 (nameable && !matches!(object.kind, Kind::Rows | Kind::Opaque | Kind::Grant))
                     .then(|| (object.name.clone(), i))
             }
-            Owner::Extra(_) => None,
+            Owner::Extra(_) | Owner::Step(..) => None,
         })
         .collect();
     let first_extra = units.len();
@@ -196,7 +210,7 @@ fn add_extras(model: &Model, choices: &Choices, units: &mut Vec<Unit>) {
         let mut needs: BTreeSet<usize> = needs.collect();
         needs.extend((first_extra..units.len()).filter(|i| match units[*i].owner {
             Owner::Extra(n) => choices.extras[n].position < extra.position,
-            Owner::Object(_) => false,
+            Owner::Object(_) | Owner::Step(..) => false,
         }));
         let key = (usize::MAX - 1, extra.position, number);
         units.push(Unit { owner: Owner::Extra(number), key, needs, foreign_keys: Vec::new() });

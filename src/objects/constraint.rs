@@ -83,6 +83,31 @@ impl Replay<'_> {
                 needs.push(Need { on, strength: Strength::Normal });
             }
         }
+        needs.extend(self.referred_key(target, &names::strings(&tree.pk_attrs)));
+    }
+
+    /// The key that a foreign key points at: without it there is no foreign key (`ATAddForeignKeyConstraint` in PostgreSQL's
+    /// tablecmds.c records the dependency on the key's index). Any unique index will do, where no constraint fits.
+    fn referred_key(&self, target: ObjectId, columns: &[String]) -> Vec<Need> {
+        let children = self.schema.children(target);
+        let fits = |id: &ObjectId| match &self.schema.objects[*id].body {
+            Body::Constraint(c) if c.suffix == "pkey" => columns.is_empty() || c.columns == columns,
+            Body::Constraint(c) if c.suffix == "key" => {
+                !columns.is_empty() && c.columns.len() == columns.len() && c.columns.iter().all(|c| columns.contains(c))
+            }
+            _ => false,
+        };
+        if let Some(on) = children.iter().copied().find(fits) {
+            return vec![Need { on, strength: Strength::Normal }];
+        }
+        let unique = |id: &ObjectId| match &self.schema.objects[*id].body {
+            Body::Text(text) => {
+                self.schema.objects[*id].kind == Kind::Index
+                    && lex_code(text).get(1).is_some_and(|t| t.is(text, "unique"))
+            }
+            _ => false,
+        };
+        children.into_iter().filter(unique).map(|on| Need { on, strength: Strength::Order }).collect()
     }
 
     /// The key or unique index of a table over just these columns, in whatever order; the primary key if there are none.
