@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET_DIR = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 CONSOLIDATE = $(TARGET_DIR)/release/consolidate
 
-.PHONY: help build demo test lint bench
+.PHONY: help build demo test random lint bench
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -32,6 +32,13 @@ demo: build ## Run plan, emit and verify on the example of this repository
 
 test: ## Run all tests
 	$(CARGO) test --release --locked
+
+# make random COUNT=5000 SEED=1; each history has its own seed, counted up from SEED.
+COUNT ?= 5000
+SEED ?= 1
+
+random: ## Grow COUNT random histories from SEED on, consolidate and prove each
+	RANDOM_COUNT=$(COUNT) RANDOM_SEED=$(SEED) $(CARGO) test --release --locked --test random -- --ignored --nocapture
 
 lint: ## Check formatting, and clippy without warnings
 	$(CARGO) fmt --check

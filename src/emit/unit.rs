@@ -59,7 +59,8 @@ pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSe
             }
         }
     };
-    for id in schema.live() {
+    // A key that is left out is written nowhere, so it has no place to be taken to.
+    for id in schema.live().filter(|id| !choices.left_out.contains(id)) {
         let Some(unit) = written_in(id) else { continue };
         let inner_key = owners.get(unit).is_some_and(|o| *o != id) && is_foreign_key(model, id);
         for need in &schema.objects[id].needs {

@@ -8,7 +8,7 @@ use crate::sql::lex::lex_code;
 use crate::sql::names::{self, quote};
 use crate::sql::walk::references;
 use pg_query::NodeEnum;
-use pg_query::protobuf::{ConstrType, Constraint as Tree};
+use pg_query::protobuf::{ConstrType, Constraint as Tree, IndexStmt};
 
 impl Replay<'_> {
     /// A constraint, named as the author or PostgreSQL names it.
@@ -73,9 +73,11 @@ impl Replay<'_> {
         names::strings(keys)
     }
 
-    /// A foreign key needs the columns that it points at, or all of the key's.
+    /// A foreign key needs the columns that it points at, and the key over them: it goes along with either.
     fn add_key_needs(&self, tree: &Tree, needs: &mut Vec<Need>) {
         let Some(target) = self.relation_opt(&tree.pktable) else { return };
+        let on_key = self.key_pointed_at(target, &names::strings(&tree.pk_attrs));
+        needs.extend(on_key.map(|on| Need { on, strength: Strength::Normal }));
         for name in names::strings(&tree.pk_attrs) {
             if let Some(on) = self.schema.column(target, &name) {
                 needs.push(Need { on, strength: Strength::Normal });
@@ -108,6 +110,26 @@ impl Replay<'_> {
         children.into_iter().filter(unique).map(|on| Need { on, strength: Strength::Order }).collect()
     }
 
+    /// The key or unique index of a table over just these columns, in whatever order; the primary key if there are none.
+    fn key_pointed_at(&self, table: ObjectId, columns: &[String]) -> Option<ObjectId> {
+        let fits = |names: &[String]| {
+            names.len() == columns.len() && columns.iter().all(|c| names.contains(c)) && !columns.is_empty()
+        };
+        let mut children = self.schema.children(table);
+        children.sort_unstable();
+        children.into_iter().find(|id| match &self.schema.objects[*id].body {
+            Body::Constraint(key) if columns.is_empty() => key.suffix == "pkey",
+            Body::Constraint(key) => matches!(key.suffix, "pkey" | "key") && fits(&key.columns),
+            Body::Text(text) if self.schema.objects[*id].kind == Kind::Index => match Replay::reparse(text) {
+                Some(NodeEnum::IndexStmt(index)) if index.unique && index.where_clause.is_none() => {
+                    fits(&index_columns(&index).unwrap_or_default())
+                }
+                _ => false,
+            },
+            _ => false,
+        })
+    }
+
     /// ADD CONSTRAINT ... USING INDEX: the index becomes the constraint's.
     pub(crate) fn constraint_using_index(&mut self, table: ObjectId, tree: &Tree) -> bool {
         let schema = self.schema.objects[table].schema.clone();
@@ -115,21 +137,13 @@ impl Replay<'_> {
         let Some(index) = self.schema.relation(&index_name, &[]) else { return false };
         let Body::Text(text) = &self.schema.objects[index].body else { return false };
         let Some(NodeEnum::IndexStmt(statement)) = Replay::reparse(text) else { return false };
-        let plain = statement.where_clause.is_none()
-            && statement.index_params.iter().all(|n| {
-                matches!(&n.node, Some(NodeEnum::IndexElem(e)) if !e.name.is_empty() && e.opclass.is_empty() && e.ordering <= 1)
-            });
-        if !plain || !statement.index_including_params.is_empty() || !statement.options.is_empty() {
+        if statement.where_clause.is_some()
+            || !statement.index_including_params.is_empty()
+            || !statement.options.is_empty()
+        {
             return false;
         }
-        let columns: Vec<String> = statement
-            .index_params
-            .iter()
-            .filter_map(|n| match &n.node {
-                Some(NodeEnum::IndexElem(e)) => Some(e.name.clone()),
-                _ => None,
-            })
-            .collect();
+        let Some(columns) = index_columns(&statement) else { return false };
         let primary = tree.contype == ConstrType::ConstrPrimary as i32;
         let words = self.keyword(table, if primary { "PRIMARY KEY" } else { "UNIQUE" });
         let list = columns.iter().map(|c| quote(c)).collect::<Vec<_>>().join(", ");
@@ -160,6 +174,17 @@ impl Replay<'_> {
         };
         if text.starts_with("create") { words.to_lowercase() } else { words.to_string() }
     }
+}
+
+/// The columns of an index that has plain columns only, in the order that a key would have.
+fn index_columns(index: &IndexStmt) -> Option<Vec<String>> {
+    let column = |node: &pg_query::protobuf::Node| match &node.node {
+        Some(NodeEnum::IndexElem(e)) if !e.name.is_empty() && e.opclass.is_empty() && e.ordering <= 1 => {
+            Some(e.name.clone())
+        }
+        _ => None,
+    };
+    index.index_params.iter().map(column).collect()
 }
 
 /// The middle part of PostgreSQL's automatic name of a constraint.

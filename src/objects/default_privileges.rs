@@ -76,13 +76,31 @@ impl Replay<'_> {
             }
             let privileges: Vec<Privilege> =
                 rule.privileges.iter().map(|p| Privilege { name: p.clone(), columns: Vec::new() }).collect();
+            let schema = object.schema.clone();
             let atoms: Vec<Atom> = rule
                 .grantees
                 .iter()
+                .filter(|g| self.has_effect(i, &schema, g))
                 .map(|g| Atom { target: id, grantee: g.clone(), privileges: privileges.clone() })
                 .collect();
-            self.give_default(i, atoms);
+            if !atoms.is_empty() {
+                self.give_default(i, atoms);
+            }
         }
+    }
+
+    /// Within a schema, defaults only add to those of the database: what is taken back there is what was given there.
+    fn has_effect(&self, number: usize, schema: &String, grantee: &String) -> bool {
+        let rule = &self.defaults[number];
+        rule.is_grant
+            || rule.schemas.is_empty()
+            || self.defaults[..number].iter().any(|earlier| {
+                earlier.is_grant
+                    && earlier.schemas.contains(schema)
+                    && earlier.object_type == rule.object_type
+                    && earlier.role == rule.role
+                    && earlier.grantees.contains(grantee)
+            })
     }
 
     fn give_default(&mut self, rule: usize, atoms: Vec<Atom>) {

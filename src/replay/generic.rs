@@ -245,7 +245,11 @@ impl Replay<'_> {
         }
         for (dependent, _) in self.schema.dependents(id) {
             // A constraint's index, and a table's parts, don't change their names with it.
-            if kind != Kind::Constraint || self.schema.objects[dependent].kind == Kind::Comment {
+            let is_query =
+                matches!(self.schema.objects[dependent].kind, Kind::View | Kind::MaterializedView | Kind::Table);
+            if kind == Kind::Column && is_query {
+                self.edit_text(dependent, &|text| crate::objects::rename_column_in_view(text, &from, to, &table));
+            } else if kind != Kind::Constraint || self.schema.objects[dependent].kind == Kind::Comment {
                 self.edit_text(dependent, &edit);
             }
         }

@@ -28,14 +28,22 @@ pub fn rename(text: &str, from: &str, to: &str, wanted: impl Fn(&[Token], usize)
     replace(text, edits)
 }
 
-/// Renames a column where it is used: not a function that is called, not what another relation qualifies.
+/// Renames a column where it is used: not a function that is called, not what another relation qualifies, not a name that
+/// the text gives itself.
 pub fn rename_column(text: &str, from: &str, to: &str, relation: &str) -> String {
-    rename(text, from, to, |tokens, i| {
-        let called = tokens.get(i + 1).is_some_and(|t| t.text(text) == "(");
-        let qualifier = (i > 1 && tokens[i - 1].text(text) == ".").then(|| tokens[i - 2].name(text)).flatten();
-        let named = tokens.get(i + 1).is_some_and(|t| t.text(text) == ".");
-        !called && !named && qualifier.is_none_or(|q| q == relation || q == "new" || q == "old" || q == "excluded")
-    })
+    rename(text, from, to, |tokens, i| is_column(text, tokens, i, relation))
+}
+
+/// Whether a name can be a column of this relation.
+pub fn is_column(text: &str, tokens: &[Token], i: usize, relation: &str) -> bool {
+    let called = tokens.get(i + 1).is_some_and(|t| t.text(text) == "(");
+    let qualifier = (i > 1 && tokens[i - 1].text(text) == ".").then(|| tokens[i - 2].name(text)).flatten();
+    let named = tokens.get(i + 1).is_some_and(|t| t.text(text) == ".");
+    let given = i > 0 && tokens[i - 1].is(text, "as");
+    !called
+        && !named
+        && !given
+        && qualifier.is_none_or(|q| q == relation || q == "new" || q == "old" || q == "excluded")
 }
 
 /// Renames a relation, function or type where it is used: a last part, or the qualifier of a column.
@@ -119,6 +127,7 @@ mod tests {
         let sql = "CREATE INDEX a ON t (a, lower(t.a), a(1)) WHERE u.a > 'a' -- a";
         let want = "CREATE INDEX b ON t (b, lower(t.b), a(1)) WHERE u.a > 'a' -- a";
         assert_eq!(rename_column(sql, "a", "b", "t"), want);
+        assert_eq!(rename_column("SELECT a AS a", "a", "b", "t"), "SELECT b AS a");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! history; the judge says so by himself; consolidating the set gives the set.
 
 use consolidate::config::Config;
-use consolidate::emit::{Choices, Grouping, NewSet, Proven, Unproven, prove, render, replay_files, set_files, write};
+use consolidate::emit::{Choices, Grouping, NewSet, Unproven, prove, render, replay_files, set_files, write};
 use consolidate::history::{self, History};
 use consolidate::plan::plan;
 use consolidate::proof::{ReplayError, Settings, Silent, VerdictKind, verify};
@@ -127,17 +127,17 @@ fn consolidated(history: &History, folder: &Path, depth: Depth, outcome: &mut Ou
     if depth.twice {
         judge(history, &proven.set, &settings).map_err(wrong)?;
     }
-    quality(&proven, outcome, depth)
+    quality(outcome, depth)
 }
 
 /// What is right, but not good.
-fn quality(proven: &Proven, outcome: &Outcome, depth: Depth) -> Result<(), Trouble> {
+fn quality(outcome: &Outcome, depth: Depth) -> Result<(), Trouble> {
     if outcome.set > outcome.statements {
         return Err(Trouble { class: Class::Longer, words: "longer than its input".into() });
     }
-    match proven.lowered.first() {
+    match outcome.lowered.first() {
         Some(first) if depth.lowered => {
-            let words = format!("rung 3: {}\n{}", first.why, outcome.lowered.join("\n"));
+            let words = format!("{first}\n{}", outcome.lowered.join("\n"));
             Err(Trouble { class: Class::Lowered, words })
         }
         _ => Ok(()),
@@ -197,14 +197,14 @@ fn again(set: &NewSet, folder: &Path, settings: &Settings, depth: Depth) -> Resu
     let history = history::read(folder).map_err(|e| format!("the set can't be read: {e:?}"))?;
     let model = replay(&history);
     let config = Config::default();
-    let second = if depth.twice {
-        let words = |why| format!("second time: {}", refusal(&why).words);
-        prove(&history, &model, &config, settings, &Silent).map_err(words)?.set
-    } else {
-        let grouping = Grouping::new(&config, &history).map_err(|e| e.to_string())?;
-        render(&history, &model, &grouping, &Choices::default())
-    };
     let texts = |set: &NewSet| set.files.iter().map(|f| format!("== {}\n{}", f.name, f.text)).collect::<String>();
+    let grouping = Grouping::new(&config, &history).map_err(|e| e.to_string())?;
+    let rendered = render(&history, &model, &grouping, &Choices::default());
+    if !depth.twice && texts(&rendered) == texts(set) {
+        return Ok(());
+    }
+    let words = |why| format!("second time: {}", refusal(&why).words);
+    let second = prove(&history, &model, &config, settings, &Silent).map_err(words)?.set;
     let (one, two) = (texts(set), texts(&second));
     if one == two { Ok(()) } else { Err(format!("second time: another set\n{one}\n--- then ---\n{two}")) }
 }

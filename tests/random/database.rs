@@ -12,6 +12,9 @@ const HISTORIES: usize = 150;
 /// The one form of handler that histories have.
 pub const HANDLER: &str = "EXCEPTION\n    WHEN duplicate_object THEN NULL;\n";
 
+/// The SQLSTATE of what it forgives.
+const DUPLICATE_OBJECT: &str = "42710";
+
 /// An embedded PostgreSQL that is made anew now and then.
 #[derive(Default)]
 pub struct Database {
@@ -46,7 +49,9 @@ impl Open {
 
     fn run(&mut self, sql: &str) -> Result<(), String> {
         let connection = self.connection.as_mut().ok_or("the connection is gone")?;
-        self.runtime.block_on(connection.execute(sqlx::raw_sql(sql))).map(drop).map_err(|e| e.to_string())
+        let state = |e: &sqlx::Error| e.as_database_error().and_then(|d| d.code().map(|c| c.into_owned()));
+        let outcome = self.runtime.block_on(connection.execute(sqlx::raw_sql(sql)));
+        outcome.map(drop).map_err(|e| format!("{} {e}", state(&e).unwrap_or_default()))
     }
 
     /// Runs a statement of a history behind a savepoint. An error that its own handler forgives counts as done: the
@@ -58,7 +63,7 @@ impl Open {
             Ok(()) => self.run("RELEASE SAVEPOINT attempt"),
             Err(why) => {
                 self.run("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")?;
-                if plain != sql && why.contains("already exists") { Ok(()) } else { Err(why) }
+                if plain != sql && why.starts_with(DUPLICATE_OBJECT) { Ok(()) } else { Err(why) }
             }
         }
     }

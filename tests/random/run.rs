@@ -3,7 +3,8 @@
 use crate::check::{Class, Depth, NO_END, Outcome, check};
 use crate::database::Database;
 use crate::grow::{files, grow};
-use crate::shrink::{kind, shrink};
+use crate::shrink::{kind, plain, shrink};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -62,6 +63,8 @@ pub struct Figures {
     /// How many of each class.
     classes: BTreeMap<Class, u64>,
     found: BTreeMap<String, Found>,
+    /// Why objects stand as PostgreSQL states them, how often, and a seed that shows it.
+    reasons: BTreeMap<String, (usize, u64)>,
     growing: Duration,
     checking: Duration,
     elapsed: Duration,
@@ -73,7 +76,10 @@ impl Figures {
         self.classes.keys().all(|class| *class == Class::Refused)
     }
 
-    fn add(&mut self, outcome: &Outcome) {
+    fn add(&mut self, seed: u64, outcome: &Outcome) {
+        for reason in &outcome.lowered {
+            self.reasons.entry(plain(reason)).or_insert((0, seed)).0 += 1;
+        }
         self.histories += 1;
         if outcome.set > 0 {
             self.statements += outcome.statements;
@@ -92,6 +98,11 @@ impl fmt::Display for Figures {
             for (name, text) in &found.small {
                 writeln!(f, "---- {name}\n{text}")?;
             }
+        }
+        let mut reasons: Vec<_> = self.reasons.iter().collect();
+        reasons.sort_by_key(|(_, (times, _))| Reverse(*times));
+        for (reason, (times, seed)) in reasons.into_iter().take(40) {
+            writeln!(f, "{times:5} {reason} (seed {seed})")?;
         }
         let count = |class| self.classes.get(&class).copied().unwrap_or(0);
         write!(
@@ -128,7 +139,7 @@ pub fn run(settings: &Settings) -> Figures {
                     if number >= settings.count {
                         return;
                     }
-                    one(settings, number, &mut database, &figures);
+                    one(settings, number, begun, &mut database, &figures);
                 }
             });
         }
@@ -138,7 +149,7 @@ pub fn run(settings: &Settings) -> Figures {
     figures
 }
 
-fn one(settings: &Settings, number: u64, database: &mut Database, figures: &Mutex<Figures>) {
+fn one(settings: &Settings, number: u64, start: Instant, database: &mut Database, figures: &Mutex<Figures>) {
     let seed = settings.first + number;
     let depth = Depth { twice: number.is_multiple_of(settings.share.max(1)), lowered: settings.lowered };
     let begun = Instant::now();
@@ -149,7 +160,7 @@ fn one(settings: &Settings, number: u64, database: &mut Database, figures: &Mute
     let mut new = None;
     {
         let mut figures = figures.lock().expect("no thread panicked");
-        figures.add(&outcome);
+        figures.add(seed, &outcome);
         figures.growing += grown;
         figures.checking += checked;
         if let Some(trouble) = &outcome.trouble {
@@ -160,7 +171,14 @@ fn one(settings: &Settings, number: u64, database: &mut Database, figures: &Mute
             }
         }
         if figures.histories.is_multiple_of(25) {
-            let so_far = Figures { found: BTreeMap::new(), classes: figures.classes.clone(), ..*figures };
+            let classes = figures.classes.clone();
+            let so_far = Figures {
+                found: BTreeMap::new(),
+                reasons: BTreeMap::new(),
+                classes,
+                elapsed: start.elapsed(),
+                ..*figures
+            };
             eprintln!("{so_far}");
         }
     }

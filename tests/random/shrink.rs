@@ -6,7 +6,7 @@ use crate::database::Database;
 use crate::grow::{Part, files, statements};
 
 /// How many proofs a shrink may take.
-const PROOFS: usize = 150;
+const PROOFS: usize = 100;
 
 /// The work of one shrink.
 pub struct Shrink<'a> {
@@ -19,19 +19,28 @@ pub struct Shrink<'a> {
 
 /// The kind of a trouble, by which two of them count as the same.
 pub fn kind(trouble: &Trouble) -> String {
-    let first = trouble.words.lines().next().unwrap_or_default();
-    // Places and names differ from one history to the next.
+    format!("{:?}: {}", trouble.class, plain(trouble.words.lines().next().unwrap_or_default()))
+}
+
+/// Words without places and names, which differ from one history to the next.
+pub fn plain(words: &str) -> String {
     let mut plain = String::new();
     let mut quoted = false;
-    for c in first.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            _ if quoted || c.is_ascii_digit() => continue,
-            _ => {}
+    for word in words.split_inclusive(' ') {
+        if !quoted && word.contains('.') && !word.contains('"') {
+            plain.push_str("… ");
+            continue;
         }
-        plain.push(c);
+        for c in word.chars() {
+            match c {
+                '"' => quoted = !quoted,
+                _ if quoted || c.is_ascii_digit() => continue,
+                _ => {}
+            }
+            plain.push(c);
+        }
     }
-    format!("{:?}: {plain}", trouble.class)
+    plain
 }
 
 /// The smallest history found that shows the same trouble.
