@@ -3,7 +3,8 @@
 //!
 //! What must hold: the plan says what `plan.txt` says; every statement has one fate; the set that emit gives is identical
 //! by an independent replay, and has fewer statements than the history unless `longer.txt` says why not; consolidating it
-//! again gives it again. A folder with `refused.txt` must be refused, with those words.
+//! again gives it again. A folder with `refused.txt` must be refused, with those words; one with `prelude.txt` replays on
+//! the prelude of that name.
 
 use consolidate::config::Config;
 use consolidate::emit::{NewSet, Unproven, prove, replay_files, set_files};
@@ -11,6 +12,7 @@ use consolidate::history::{self, History};
 use consolidate::plan::{Finding, Rule, plan};
 use consolidate::proof::{Settings, Silent, VerdictKind, verify};
 use consolidate::replay::replay;
+use consolidate::scratch::preludes;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,7 +53,7 @@ fn check(trap: &Path) -> Result<(), String> {
         return Err("a statement has no fate".into());
     }
     let mut wrong = missing_findings(&history, &plan.findings, &trap.join("plan.txt"));
-    let settings = Settings { one_session: true, ..Settings::default() };
+    let settings = settings(trap)?;
     let proven = prove(&history, &model, &config, &settings, &Silent);
     let refused = std::fs::read_to_string(trap.join("refused.txt")).ok();
     let set = match (proven, refused) {
@@ -72,6 +74,15 @@ fn check(trap: &Path) -> Result<(), String> {
     judge(&history, &set, &settings).unwrap_or_else(|why| wrong.push(why));
     again(&set, &settings).unwrap_or_else(|why| wrong.push(why));
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n    ")) }
+}
+
+/// `prelude.txt` names a prelude that comes with the tool.
+fn settings(trap: &Path) -> Result<Settings, String> {
+    let Ok(name) = std::fs::read_to_string(trap.join("prelude.txt")) else {
+        return Ok(Settings { one_session: true, ..Settings::default() });
+    };
+    let platform = preludes::named(name.trim()).ok_or_else(|| format!("no prelude is called {}", name.trim()))?;
+    Ok(Settings { platforms: vec![platform], ..Settings::default() })
 }
 
 fn read(folder: &Path) -> Result<History, String> {

@@ -4,7 +4,8 @@ use super::Common;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::history::{self, History};
-use crate::proof::{ReplayFile, ReplayStatement, Settings};
+use crate::proof::{Prelude, ReplayFile, ReplayStatement, Settings};
+use crate::scratch::preludes;
 use std::path::{Path, PathBuf};
 
 /// A project, ready to use.
@@ -36,13 +37,12 @@ impl Project {
         let aside = folder(&common.old, &config.old, "migrations.old");
         let said = common.old.is_some() || config.old.is_some();
         let old = if said || aside.exists() { aside } else { base.join("migrations") };
-        let mut files: Vec<PathBuf> = config.scratch.prelude.iter().map(|p| base.join(p)).collect();
-        files.extend(common.prelude.iter().cloned());
-        let prelude = files.iter().map(|f| prelude_file(f)).collect::<Result<Vec<_>>>().map_err(|e| vec![e])?;
+        let (platforms, prelude) = preludes(&config.scratch.prelude, &base, &common.prelude).map_err(|e| vec![e])?;
         let settings = Settings {
+            // sqlx, golang-migrate and their like run all files in one session; Supabase resets it between files.
+            one_session: platforms.is_empty(),
+            platforms,
             prelude,
-            // sqlx, golang-migrate and their like run all files in one session.
-            one_session: true,
             exact_sequences: config.scratch.exact_sequences,
             ..Settings::default()
         };
@@ -61,10 +61,27 @@ impl Project {
     }
 }
 
+/// The preludes that settings and arguments name, those that come with the tool apart: a name of theirs is no file.
+fn preludes(set: &[PathBuf], base: &Path, given: &[PathBuf]) -> Result<(Vec<&'static Prelude>, Vec<ReplayFile>)> {
+    let (mut platforms, mut files) = (Vec::new(), Vec::new());
+    let all = set.iter().map(|path| (path, base.join(path))).chain(given.iter().map(|path| (path, path.clone())));
+    for (said, path) in all {
+        match said.to_str().and_then(preludes::named) {
+            Some(platform) if platforms.iter().any(|known: &&Prelude| known.name == platform.name) => {}
+            Some(platform) => platforms.push(platform),
+            None => files.push(prelude_file(&path)?),
+        }
+    }
+    Ok((platforms, files))
+}
+
 fn prelude_file(path: &Path) -> Result<ReplayFile> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|e| {
-        Error::new(format!("can't read the prelude {name}: {e}")).hint("see [scratch] in consolidate.toml")
+        Error::new(format!("can't read the prelude {name}: {e}")).hint(format!(
+            "see [scratch] in consolidate.toml; preludes that need no file: {}",
+            preludes::NAMES.join(", ")
+        ))
     })?;
     let statements = crate::sql::split::split(&text)
         .into_iter()

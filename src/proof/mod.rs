@@ -16,6 +16,7 @@ mod verdict;
 mod volatile;
 
 pub use crate::scratch::extensions::{StandIn, StandInCall};
+pub use crate::scratch::preludes::Prelude;
 pub use compare::{Change, Compared, Comparison, Difference, compare};
 pub use replay::{replay, replay_both};
 pub use verdict::{Verdict, VerdictKind, verify};
@@ -49,7 +50,9 @@ pub struct ReplayStatement {
 /// How to replay and how to compare.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Run first on both sides.
+    /// Preludes that come with the tool, run before all else on both sides.
+    pub platforms: Vec<&'static Prelude>,
+    /// Run next on both sides.
     pub prelude: Vec<ReplayFile>,
     /// One session for the whole set, or a new one for each file.
     pub one_session: bool,

@@ -2,6 +2,8 @@
 
 pub mod embedded;
 pub mod extensions;
+pub mod preludes;
+pub mod stand_ins;
 
 use crate::Result;
 use extensions::StandIn;
