@@ -36,7 +36,8 @@ pub struct EmitConfig {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScratchConfig {
-    /// Files of SQL that run first on both sides.
+    /// Files of SQL that run first on both sides, and names of preludes that come with the tool: one or a list.
+    #[serde(deserialize_with = "one_or_more")]
     pub prelude: Vec<PathBuf>,
     /// Whether a sequence of an empty table must stand where the history left it.
     pub exact_sequences: bool,
@@ -72,6 +73,20 @@ impl TryFrom<String> for LayoutName {
     fn try_from(name: String) -> Result<Self, String> {
         crate::history::layout::by_name(&name).map(|_| LayoutName(name))
     }
+}
+
+/// A path, or a list of paths.
+fn one_or_more<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a file's name or a list of them")]
+    enum Paths {
+        One(PathBuf),
+        Many(Vec<PathBuf>),
+    }
+    Ok(match Paths::deserialize(deserializer)? {
+        Paths::One(path) => vec![path],
+        Paths::Many(paths) => paths,
+    })
 }
 
 /// Words that name kinds. Checked here, where an error has its place in the file.
@@ -130,5 +145,15 @@ mod tests {
         let error = Config::parse("old = \"a\"\nolder = \"b\"\n", "consolidate.toml").unwrap_err();
         assert_eq!(error.at, Some(At::new("consolidate.toml", 2)));
         assert!(error.message.contains("unknown field"), "{}", error.message);
+    }
+
+    #[test]
+    fn a_prelude_is_one_or_a_list() {
+        let prelude = |text: &str| Config::parse(text, "consolidate.toml").map(|config| config.scratch.prelude);
+        assert_eq!(prelude("[scratch]\nprelude = \"supabase\"").unwrap(), [PathBuf::from("supabase")]);
+        let two = prelude("[scratch]\nprelude = [\"supabase\", \"a.sql\"]").unwrap();
+        assert_eq!(two, [PathBuf::from("supabase"), PathBuf::from("a.sql")]);
+        let error = prelude("[scratch]\nprelude = 3").unwrap_err();
+        assert_eq!(error.message, "expected a file's name or a list of them");
     }
 }

@@ -5,6 +5,7 @@
 //! by an independent replay, and has fewer statements than the history unless `longer.txt` says why not; consolidating it
 //! again gives it again. A folder with `refused.txt` must be refused, with those words; where they begin with `embedded: `
 //! only by the embedded PostgreSQL, which lacks something.
+//! A folder with `prelude.txt` replays on the prelude of that name.
 
 use consolidate::config::Config;
 use consolidate::emit::{NewSet, Unproven, prove, replay_files, set_files};
@@ -12,6 +13,7 @@ use consolidate::history::{self, History};
 use consolidate::plan::{Finding, Rule, plan};
 use consolidate::proof::{Database, Settings, Silent, VerdictKind, verify};
 use consolidate::replay::replay;
+use consolidate::scratch::preludes;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -65,6 +67,7 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
         return Err("a statement has no fate".into());
     }
     let mut wrong = missing_findings(&history, &plan.findings, &trap.join("plan.txt"));
+    let settings = &Settings { platforms: platforms(trap)?, ..settings.clone() };
     let proven = prove(&history, &model, &config, settings, &Silent);
     let refused = std::fs::read_to_string(trap.join("refused.txt")).ok();
     let refused = match refused.as_deref().map(|words| words.strip_prefix("embedded: ").ok_or(words)) {
@@ -93,6 +96,14 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
         again(&set, settings).unwrap_or_else(|why| wrong.push(why));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n    ")) }
+}
+
+/// `prelude.txt` names a prelude that comes with the tool.
+/// The prelude that comes with the tool and that a trap replays on, if it names one.
+fn platforms(trap: &Path) -> Result<Vec<&'static preludes::Prelude>, String> {
+    let Ok(name) = std::fs::read_to_string(trap.join("prelude.txt")) else { return Ok(Vec::new()) };
+    let name = name.trim();
+    Ok(vec![preludes::named(name).ok_or_else(|| format!("no prelude is called {name}"))?])
 }
 
 fn read(folder: &Path) -> Result<History, String> {

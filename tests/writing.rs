@@ -181,6 +181,26 @@ fn init_names_a_folder_with_any_name() {
 }
 
 #[test]
+fn init_knows_a_project_of_supabase() {
+    let project = Project::history(&[(
+        "1_a.sql",
+        "CREATE TABLE note (author uuid DEFAULT auth.uid());\nCREATE TABLE draft (id int);\nDROP TABLE draft;
+        GRANT SELECT ON note TO anon, reporting;\n",
+    )]);
+    project.fine("init");
+    let text = project.read("consolidate.toml");
+    assert!(text.contains("\nprelude = [\"supabase\"]\n"), "{text}");
+    assert!(text.contains("CREATE ROLE reporting;") && !text.contains("CREATE ROLE anon;"), "{text}");
+    project.write("roles.sql", "CREATE ROLE reporting;");
+    project.fine("emit --prelude roles.sql");
+    project.write("empty.toml", "");
+    project.refused(
+        "emit --dry-run --config empty.toml --prelude supa",
+        &["supa", "preludes that need no file: supabase"],
+    );
+}
+
+#[test]
 fn plan_check_tells_by_its_exit_code_whether_anything_is_dead() {
     let project = Project::small();
     assert_eq!(project.run("plan").code, 0, "without --check, a finding is no failure");

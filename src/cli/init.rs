@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::history::{self, layout};
 use crate::replay::replay;
 use crate::schema::Kind;
+use crate::scratch::preludes;
 use clap::Args;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,10 @@ pub fn run(args: &InitArgs) -> Outcome {
     // Once the history is moved aside, that is where it is.
     let aside = if old == Path::new("migrations") { "migrations.old".to_string() } else { old.display().to_string() };
     let layout = layout_setting(&history, args.layout.is_some());
-    let text = template(&aside, &layout, &first, &tables, &roles_taken_for_granted(&history, schema));
+    let platform = if is_supabase(&old, &history, schema) { preludes::named("supabase") } else { None };
+    let mut roles = roles_taken_for_granted(&history, schema);
+    roles.retain(|role| !platform.is_some_and(|platform| platform.makes_role(role)));
+    let text = template(&aside, &layout, &first, &tables, &prelude(platform, &roles));
     let mut file = std::fs::File::create_new(target).map_err(|e| {
         vec![
             Error::new(format!("can't write consolidate.toml: {e}"))
@@ -91,16 +95,33 @@ fn layout_setting(history: &history::History, is_given: bool) -> String {
     format!("{}.\n{mark}layout = \"{}\"", known.trim_end_matches(','), history.layout)
 }
 
-fn template(old: &str, layout: &str, first: &str, tables: &[String], roles: &[String]) -> String {
-    let prelude = if roles.is_empty() {
-        "# prelude = [\"prelude.sql\"]\n".to_string()
-    } else {
-        let create: String =
-            roles.iter().map(|r| format!("#   CREATE ROLE {};\n", crate::sql::names::quote(r))).collect();
-        format!(
-            "# This history names roles that it doesn't make; put these lines into prelude.sql:\n{create}# prelude = [\"prelude.sql\"]\n"
-        )
-    };
+/// Whether the history is one of a Supabase project: by its folder, or by what it uses and doesn't make.
+fn is_supabase(folder: &Path, history: &history::History, schema: &crate::schema::Schema) -> bool {
+    let makes = |name: &str| schema.objects.iter().any(|o| o.kind == Kind::Schema && o.name == name);
+    let names = |words: &str| history.files.iter().any(|file| file.text.contains(words));
+    folder.ends_with("supabase/migrations")
+        || (!makes("auth") && names("auth.uid()"))
+        || (!makes("storage") && names("storage.buckets"))
+}
+
+/// The setting `prelude`, with what there is to say about it.
+fn prelude(platform: Option<&preludes::Prelude>, roles: &[String]) -> String {
+    let create: String = roles.iter().map(|r| format!("#   CREATE ROLE {};\n", crate::sql::names::quote(r))).collect();
+    let missing =
+        format!("# This history names roles that it doesn't make; put these lines into prelude.sql:\n{create}");
+    match platform {
+        Some(platform) => {
+            let what = "# What a fresh project has before the first migration comes with this program.\n";
+            let name = platform.name;
+            let also = format!("{missing}# prelude = [\"{name}\", \"prelude.sql\"]\n");
+            format!("{what}prelude = [\"{name}\"]\n{}", if roles.is_empty() { "" } else { &also })
+        }
+        None if roles.is_empty() => "# prelude = [\"prelude.sql\"]\n".to_string(),
+        None => format!("{missing}# prelude = [\"prelude.sql\"]\n"),
+    }
+}
+
+fn template(old: &str, layout: &str, first: &str, tables: &[String], prelude: &str) -> String {
     // TOML's own quotes: a name may hold quotes or backslashes.
     let (old, first) = (toml::Value::from(old), toml::Value::from(first));
     let shown: String = tables.iter().take(60).map(|t| format!("#   {t}\n")).collect();
@@ -115,7 +136,8 @@ new = "migrations"
 {layout}
 
 [scratch]
-# SQL that the history takes for granted (roles, schemas of a platform), run first on both sides of every proof.
+# SQL that the history takes for granted (roles, schemas of a platform), run first on both sides of every proof: files, or
+# "supabase" for what a fresh project of Supabase has.
 {prelude}
 # A sequence whose table is empty at the end may start afresh; true demands the same position.
 # exact_sequences = false

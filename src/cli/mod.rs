@@ -76,8 +76,9 @@ struct Common {
     /// The folder of the consolidated set [default: migrations]
     #[arg(long, value_name = "DIR")]
     new: Option<PathBuf>,
-    /// SQL that the history takes for granted (roles, schemas), run first on both sides; may be given again
-    #[arg(long, value_name = "FILE")]
+    /// SQL that the history takes for granted (roles, schemas), run first on both sides: a file, or supabase for a fresh
+    /// project of Supabase; may be given again
+    #[arg(long, value_name = "FILE|supabase")]
     prelude: Vec<PathBuf>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]

@@ -5,7 +5,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::history::layout::{self, Layout};
 use crate::history::{self, History};
-use crate::proof::{ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
+use crate::proof::{Prelude, ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
+use crate::scratch::preludes;
 use std::path::{Path, PathBuf};
 
 /// A project, ready to use.
@@ -41,10 +42,9 @@ impl Project {
         let aside = folder(&common.old, &config.old, "migrations.old");
         let said = common.old.is_some() || config.old.is_some();
         let old = if said || aside.exists() { aside } else { base.join("migrations") };
-        let mut files: Vec<PathBuf> = config.scratch.prelude.iter().map(|p| base.join(p)).collect();
-        files.extend(common.prelude.iter().cloned());
-        let prelude = files.iter().map(|f| prelude_file(f)).collect::<Result<Vec<_>>>().map_err(|e| vec![e])?;
+        let (platforms, prelude) = preludes(&config.scratch.prelude, &base, &common.prelude).map_err(|e| vec![e])?;
         let settings = Settings {
+            platforms,
             prelude,
             // All tools whose layouts are known run all files in one session; some give back what a file set.
             one_session: true,
@@ -84,10 +84,27 @@ impl Project {
     }
 }
 
+/// The preludes that settings and arguments name, those that come with the tool apart: a name of theirs is no file.
+fn preludes(set: &[PathBuf], base: &Path, given: &[PathBuf]) -> Result<(Vec<&'static Prelude>, Vec<ReplayFile>)> {
+    let (mut platforms, mut files) = (Vec::new(), Vec::new());
+    let all = set.iter().map(|path| (path, base.join(path))).chain(given.iter().map(|path| (path, path.clone())));
+    for (said, path) in all {
+        match said.to_str().and_then(preludes::named) {
+            Some(platform) if platforms.iter().any(|known: &&Prelude| known.name == platform.name) => {}
+            Some(platform) => platforms.push(platform),
+            None => files.push(prelude_file(&path)?),
+        }
+    }
+    Ok((platforms, files))
+}
+
 fn prelude_file(path: &Path) -> Result<ReplayFile> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|e| {
-        Error::new(format!("can't read the prelude {name}: {e}")).hint("see [scratch] in consolidate.toml")
+        Error::new(format!("can't read the prelude {name}: {e}")).hint(format!(
+            "see [scratch] in consolidate.toml; preludes that need no file: {}",
+            preludes::NAMES.join(", ")
+        ))
     })?;
     let statements = crate::sql::split::split(&text)
         .into_iter()

@@ -19,6 +19,7 @@ mod words;
 
 pub use crate::scratch::Database;
 pub use crate::scratch::extensions::{StandIn, StandInCall};
+pub use crate::scratch::preludes::Prelude;
 pub use choice::{Choice, Ran, Wish, on_chosen};
 pub use compare::{Change, Compared, Comparison, Difference};
 pub use replay::{replay, replay_and_survey, replay_both, survey};
@@ -55,7 +56,9 @@ pub struct ReplayStatement {
 /// How to replay and how to compare.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Run first on both sides.
+    /// Preludes that come with the tool, run before all else on both sides.
+    pub platforms: Vec<&'static Prelude>,
+    /// Run next on both sides.
     pub prelude: Vec<ReplayFile>,
     /// One session for the whole set, or a new one for each file.
     pub one_session: bool,

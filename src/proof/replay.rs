@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
 use super::words::{Word, comment_end, counts_rows, gives_back_session, runs_alone, sets_for_later, transaction_word};
-use super::{Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot};
+use super::{Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot};
 use crate::scratch::{Needs, embedded::panic_text, extensions};
 use crate::{At, Error};
 
@@ -106,6 +106,8 @@ fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, ReplayError>>) 
 fn needs(sets: &[&[ReplayFile]], settings: &Settings) -> Needs {
     let files = sets.iter().flat_map(|set| set.iter()).chain(&settings.prelude);
     let texts = files.flat_map(|file| &file.statements).map(|statement| statement.text.as_str());
+    let platforms = settings.platforms.iter().flat_map(|platform| platform.files).map(|(_, sql)| *sql);
+    let texts = texts.chain(platforms);
     Needs { extensions: extensions::named(texts), stand_ins: settings.stand_ins.clone() }
 }
 
@@ -122,6 +124,9 @@ fn replay_for(
     let scratch = settings.database.open(needs)?;
     let session = Session::open(scratch.url())?;
     let mut run = Run::new(session, scratch.is_whole());
+    for platform in &settings.platforms {
+        run.platform(platform)?;
+    }
     for (index, file) in settings.prelude.iter().enumerate() {
         run.file(index, file)?;
     }
@@ -141,9 +146,15 @@ fn replay_for(
     let mut snapshot = snapshot::take(&mut session, &*scratch, manner.want)?;
     drop(session);
     scratch.stop()?;
+    let texts = settings.prelude.iter().chain(files).flat_map(|f| &f.statements).map(|s| s.text.as_str());
+    let texts: Vec<&str> = texts.collect();
     if settings.database.has_stand_ins() {
-        let texts = settings.prelude.iter().chain(files).flat_map(|f| &f.statements).map(|s| s.text.as_str());
-        snapshot.stand_ins = extensions::substitutes_named(texts, &settings.stand_ins, &needs.extensions);
+        snapshot.stand_ins =
+            extensions::substitutes_named(texts.iter().copied(), &settings.stand_ins, &needs.extensions);
+    }
+    for platform in &settings.platforms {
+        let functions: Vec<_> = platform.substitutes.iter().map(|function| (platform.name, *function)).collect();
+        snapshot.stand_ins.extend(extensions::named_in(texts.iter().copied(), &functions));
     }
     snapshot.touched = touched;
     snapshot.refused = refused;
@@ -198,6 +209,18 @@ impl Run {
             self.session.must_run(KEPT_SEARCH_PATH)?;
         }
         Ok(())
+    }
+
+    /// Runs a prelude that comes with the tool, each of its files at once.
+    fn platform(&mut self, platform: &Prelude) -> Result<(), ReplayError> {
+        for (name, sql) in platform.files {
+            self.session.run(sql).map_err(|refusal| {
+                let at = refusal.position.map_or(1, |position| line_at(sql, position));
+                Error::new(format!("the prelude {} failed: {}", platform.name, refusal.message)).at(At::new(*name, at))
+            })?;
+        }
+        self.sticky = true;
+        self.new_session()
     }
 
     /// Runs a file and says how many rows each of its statements touched.
@@ -389,6 +412,11 @@ fn line_of(file: &ReplayFile, at: usize, refusal: &Refusal) -> usize {
     };
     let start = start.unwrap_or_else(|| comment_end(&statement.text));
     statement.line + statement.text[..start].matches('\n').count()
+}
+
+/// The line of a character, both from 1.
+fn line_at(text: &str, position: usize) -> usize {
+    text.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count() + 1
 }
 
 /// The extension that PostgreSQL didn't find, if that is the trouble.

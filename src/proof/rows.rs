@@ -14,19 +14,24 @@ struct Found {
     quoted: String,
     columns: Vec<String>,
     readable: bool,
+    /// Which of its rows count, as a WHERE clause; empty for all.
+    condition: String,
 }
 
-/// Reads the rows of all tables that are neither PostgreSQL's own nor an extension's.
+/// Reads the rows of all tables that are neither PostgreSQL's own nor an extension's. Of an extension's tables those count
+/// that it has marked as configuration, as they do for `pg_dump`: the jobs of pg_cron, say, are a project's own.
 pub(super) fn read(session: &mut Session) -> Result<Vec<TableRows>> {
     let mut tables = tables(session)?;
     let readable: Vec<usize> = (0..tables.len()).filter(|&i| tables[i].readable).collect();
     for batch in readable.chunks(BATCH) {
+        let ask = |table: &Found| format!("SELECT FROM ONLY {} {}", table.quoted, table.condition);
         let asks: Vec<String> =
-            batch.iter().map(|&i| format!("SELECT {i} WHERE EXISTS (SELECT FROM ONLY {})", tables[i].quoted)).collect();
+            batch.iter().map(|&i| format!("SELECT {i} WHERE EXISTS ({})", ask(&tables[i]))).collect();
         for row in session.rows(&asks.join(" UNION ALL "))? {
             let index = row.first().and_then(|cell| cell.as_deref()).and_then(|i| i.parse::<usize>().ok());
             let Some(table) = index.and_then(|i| tables.get_mut(i)) else { continue };
-            let sql = format!("SELECT {} FROM ONLY {}", table.columns.join(", "), table.quoted);
+            let (columns, table_name, condition) = (table.columns.join(", "), &table.quoted, &table.condition);
+            let sql = format!("SELECT {columns} FROM ONLY {table_name} {condition}");
             table.rows.rows = session.rows(&sql)?;
             sort(&mut table.rows.rows, &table.rows.key);
         }
@@ -38,13 +43,14 @@ fn tables(session: &mut Session) -> Result<Vec<Found>> {
     let columns = session.rows(
         "SELECT n.nspname, c.relname, c.relkind, c.relispopulated, format('%I.%I', n.nspname, c.relname), a.attname,
             pg_catalog.format_type(a.atttypid, a.atttypmod), quote_ident(a.attname),
-            array_position(i.indkey::int2[], a.attnum)
+            array_position(i.indkey::int2[], a.attnum), x.extcondition[array_position(x.extconfig, c.oid)]
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+        LEFT JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
+        LEFT JOIN pg_extension x ON x.oid = e.refobjid
         WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND (n.oid >= 16384 OR n.nspname = 'public')
-            AND NOT EXISTS (SELECT FROM pg_depend e
-                WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+            AND (e.objid IS NULL OR c.oid = ANY (x.extconfig))
         ORDER BY n.nspname, c.relname, a.attnum",
     )?;
     let mut tables: Vec<Found> = Vec::new();
@@ -59,12 +65,14 @@ fn tables(session: &mut Session) -> Result<Vec<Found>> {
         if tables.last().is_none_or(|last| last.quoted != quoted) {
             let kind = kind.and_then(|kind| kind.chars().next()).unwrap_or('r');
             let rows = TableRows { schema, table, kind, ..TableRows::default() };
-            tables.push(Found { rows, quoted, columns: Vec::new(), readable: populated && kind != 'p' });
+            let readable = populated && kind != 'p';
+            tables.push(Found { rows, quoted, columns: Vec::new(), readable, condition: String::new() });
             order.push(Vec::new());
         }
         let (Some(found), Some(key)) = (tables.last_mut(), order.last_mut()) else { continue };
         if let (Some(name), Some(kind), Some(column)) = (next(), next(), next()) {
             key.extend(next().and_then(|place| place.parse().ok()).map(|place| (place, found.columns.len())));
+            found.condition = next().unwrap_or_default();
             found.rows.columns.push((name, kind));
             found.columns.push(column);
         }

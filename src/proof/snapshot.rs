@@ -94,7 +94,8 @@ fn not_compared(session: &mut Session) -> Result<Vec<String>> {
         UNION ALL SELECT format('rows of table %I.%I, which belongs to an extension', n.nspname, c.relname)
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
-        WHERE c.relkind IN ('r', 'p', 'm')
+        JOIN pg_extension x ON x.oid = e.refobjid
+        WHERE c.relkind IN ('r', 'm') AND pg_relation_size(c.oid) > 0 AND c.oid <> ALL (coalesce(x.extconfig, '{}'))
         UNION ALL SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVING count(*) > 0
         ORDER BY 1",
     )?;

@@ -6,7 +6,7 @@ use pglite_oxide::{PgDumpOptions, Pglite, PgliteServer};
 use tempfile::TempDir;
 
 use super::extensions::{self, StandIn};
-use super::{Needs, Scratch};
+use super::{Needs, Scratch, stand_ins};
 use crate::{Error, Result};
 
 /// The only database of an instance.
@@ -40,7 +40,7 @@ impl Embedded {
                 .ok_or_else(|| format!("the archive of extension {} is missing", extension.sql_name()))?;
             pglite_oxide::install_extension_bytes(&outcome.paths, archive).map_err(chain)?;
         }
-        let own = extensions::shipped();
+        let own = stand_ins::shipped();
         for stand_in in own.iter().chain(&needs.stand_ins) {
             let archive = archive(stand_in).map_err(text)?;
             pglite_oxide::install_extension_bytes(&outcome.paths, &archive).map_err(chain)?;

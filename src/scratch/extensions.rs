@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use pglite_oxide::extensions::{Extension, by_sql_name};
 use regex::Regex;
 
+use super::stand_ins;
+
 /// An extension made of SQL alone that stands in for one that the scratch database lacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct StandIn {
@@ -18,7 +20,14 @@ pub struct StandIn {
     /// Its script.
     #[serde(skip)]
     pub sql: String,
-    /// Those of its functions that compute something else than the original does.
+    /// Whether it stays in the schema in which it was created, as when its script names schemas.
+    pub is_fixed: bool,
+    /// The only schema that it can be created in; PostgreSQL makes it if it isn't there.
+    pub schema: Option<String>,
+    /// Extensions that it needs.
+    pub requires: Vec<String>,
+    /// Those of its functions that compute something else than the original does; with a schema (`net.http_get`) or a
+    /// parenthesis (`http(`) where the name alone could be anything.
     pub substitutes: Vec<String>,
 }
 
@@ -32,60 +41,22 @@ pub struct StandInCall {
 }
 
 impl StandIn {
-    /// Its control file, as PostgreSQL wants it. Stand-ins are trusted and relocatable, like their originals.
+    /// Its control file, as PostgreSQL wants it. Stand-ins are trusted, and relocatable where their originals are.
     pub fn control(&self) -> String {
-        format!(
-            "comment = '{}'\ndefault_version = '{}'\nrelocatable = true\ntrusted = true\n",
+        let mut control = format!(
+            "comment = '{}'\ndefault_version = '{}'\nrelocatable = {}\ntrusted = true\n",
             self.comment.replace('\'', "''"),
-            self.version
-        )
+            self.version,
+            !self.is_fixed && self.schema.is_none()
+        );
+        if let Some(schema) = &self.schema {
+            control.push_str(&format!("schema = '{schema}'\n"));
+        }
+        if !self.requires.is_empty() {
+            control.push_str(&format!("requires = '{}'\n", self.requires.join(", ")));
+        }
+        control
     }
-}
-
-/// The functions of pgcrypto's stand-in that don't compute what pgcrypto computes.
-const PGCRYPTO_SUBSTITUTES: &[&str] = &[
-    "crypt",
-    "gen_salt",
-    "encrypt",
-    "decrypt",
-    "encrypt_iv",
-    "decrypt_iv",
-    "pgp_sym_encrypt",
-    "pgp_sym_encrypt_bytea",
-    "pgp_sym_decrypt",
-    "pgp_sym_decrypt_bytea",
-    "pgp_pub_encrypt",
-    "pgp_pub_encrypt_bytea",
-    "pgp_pub_decrypt",
-    "pgp_pub_decrypt_bytea",
-    "pgp_key_id",
-    "pgp_armor_headers",
-    "armor",
-    "dearmor",
-];
-
-/// The functions of uuid-ossp's stand-in that don't compute what uuid-ossp computes.
-const UUID_OSSP_SUBSTITUTES: &[&str] = &["uuid_generate_v1", "uuid_generate_v1mc"];
-
-/// The stand-ins that come with the tool.
-pub fn shipped() -> Vec<StandIn> {
-    let one = |name: &str, version: &str, comment: &str, sql: &str, substitutes: &[&str]| StandIn {
-        name: name.into(),
-        version: version.into(),
-        comment: comment.into(),
-        sql: sql.into(),
-        substitutes: substitutes.iter().map(ToString::to_string).collect(),
-    };
-    vec![
-        one("pgcrypto", "1.3", "cryptographic functions", include_str!("stand_ins/pgcrypto.sql"), PGCRYPTO_SUBSTITUTES),
-        one(
-            "uuid-ossp",
-            "1.1",
-            "generate universally unique identifiers (UUIDs)",
-            include_str!("stand_ins/uuid-ossp.sql"),
-            UUID_OSSP_SUBSTITUTES,
-        ),
-    ]
 }
 
 /// The names of the extensions that texts ask for with `CREATE EXTENSION`, sorted.
@@ -125,7 +96,9 @@ pub fn bundled(names: &[String]) -> Vec<Extension> {
 
 /// Whether the embedded PostgreSQL has an extension, or a stand-in for it that comes with the tool.
 pub fn is_there(name: &str) -> bool {
-    name == "plpgsql" || by_sql_name(name).is_some() || shipped().iter().any(|stand_in| stand_in.name == name)
+    name == "plpgsql"
+        || by_sql_name(name).is_some()
+        || super::stand_ins::shipped().iter().any(|stand_in| stand_in.name == name)
 }
 
 /// Which substitutes of the stand-ins texts name, outside comments. A name in a string counts: it may be run.
@@ -134,24 +107,48 @@ pub fn substitutes_named<'a>(
     own: &[StandIn],
     created: &[String],
 ) -> Vec<StandInCall> {
-    let shipped = shipped();
+    let shipped = stand_ins::shipped();
     // What the user's stand-in replaces isn't the tool's any more.
     let all = shipped.iter().filter(|s| own.iter().all(|o| o.name != s.name)).chain(own);
     let all: Vec<&StandIn> = all.filter(|stand_in| created.contains(&stand_in.name)).collect();
+    let functions: Vec<(&str, &str)> =
+        all.iter().flat_map(|s| s.substitutes.iter().map(|function| (s.name.as_str(), function.as_str()))).collect();
+    named_in(texts, &functions)
+}
+
+/// Which of the functions, given with their extension, texts name outside comments.
+pub fn named_in<'a>(texts: impl IntoIterator<Item = &'a str>, functions: &[(&str, &str)]) -> Vec<StandInCall> {
     let mut calls = Vec::new();
     for text in texts {
-        let bare = without_comments(text).to_lowercase();
-        let words: std::collections::HashSet<&str> =
-            bare.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).collect();
-        for stand_in in &all {
-            for function in stand_in.substitutes.iter().filter(|function| words.contains(function.as_str())) {
-                calls.push(StandInCall { extension: stand_in.name.clone(), function: function.clone() });
+        let bare = without_comments(text).to_lowercase().replace('"', "");
+        let words: std::collections::HashSet<&str> = bare.split(|c: char| !is_of_word(c)).collect();
+        for (extension, function) in functions {
+            let name = function.trim_end_matches('(');
+            let is_named = match name.split_once('.') {
+                Some((schema, own)) => words.contains(schema) && words.contains(own) && holds(&bare, function),
+                None => words.contains(name) && (name == *function || holds(&bare, function)),
+            };
+            if is_named {
+                calls.push(StandInCall { extension: (*extension).into(), function: name.into() });
             }
         }
     }
     calls.sort();
     calls.dedup();
     calls
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
+
+/// Whether a text holds a name as [`StandIn::substitutes`] has it, not as a part of longer names.
+fn holds(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + name.len()..]);
+        let is_longer = before.ends_with(|c| is_of_word(c) || (c == '.' && name.contains('.')));
+        !is_longer && (name.ends_with('(') || !after.starts_with(is_of_word))
+    })
 }
 
 /// A text without its comments. It knows strings and quoted names only as far as that needs: a `--` in either stays.
@@ -208,5 +205,24 @@ mod tests {
         let calls = substitutes_named(["SELECT '--', Crypt('a', gen_salt('bf'))"], &[], &created);
         let names: Vec<_> = calls.iter().map(|call| call.function.as_str()).collect();
         assert_eq!(names, ["crypt", "gen_salt"]);
+    }
+
+    #[test]
+    fn names_with_a_schema_count_with_it() {
+        let functions = [("pg_net", "net.http_get")];
+        assert!(named_in(["SELECT http_get('net'), my_net.http_get(), net.http_gets()"], &functions).is_empty());
+        assert_eq!(named_in(["SELECT \"net\".\"http_get\"('a')"], &functions).len(), 1);
+        let functions = [("http", "http(")];
+        assert!(named_in(["CREATE EXTENSION http; SELECT my_http(1)"], &functions).is_empty());
+        assert_eq!(named_in(["SELECT x.http(1)"], &functions)[0].function, "http");
+    }
+
+    #[test]
+    fn a_control_file_says_where_the_extension_may_be() {
+        let stand_in =
+            StandIn { schema: Some("pgmq".into()), requires: vec!["a".into(), "b".into()], ..StandIn::default() };
+        let control = stand_in.control();
+        assert!(control.contains("relocatable = false\n"), "{control}");
+        assert!(control.ends_with("schema = 'pgmq'\nrequires = 'a, b'\n"), "{control}");
     }
 }

@@ -7,7 +7,9 @@ pub mod local;
 #[cfg(not(unix))]
 #[path = "no_local.rs"]
 pub mod local;
+pub mod preludes;
 pub mod programs;
+pub mod stand_ins;
 
 use std::path::Path;
 use std::sync::Arc;
