@@ -174,18 +174,32 @@ fn order_rows(
         }
         if object.kind == Kind::MaterializedView {
             // It was filled when it was made: rows that came later aren't in it.
-            let later: Vec<usize> =
-                rows.iter().filter(|r| schema.objects[**r].source > object.source).map(|r| index[r]).collect();
-            later.into_iter().for_each(|r| {
-                units[r].needs.insert(index[id]);
-            });
-            let before = rows.iter().filter(|r| schema.objects[**r].source < object.source);
-            units[index[id]].needs.extend(before.map(|r| index[r]));
+            let read = read_by(model, *id);
+            let touches = |r: &ObjectId| match &schema.objects[*r].body {
+                Body::Rows { targets, .. } if !targets.is_empty() => targets.iter().any(|t| read.contains(t)),
+                _ => schema.objects[*r].needs.iter().any(|need| read.contains(&need.on)),
+            };
+            for r in rows.iter().filter(|r| touches(r)) {
+                let later = schema.objects[*r].source > object.source;
+                let (first, second) = if later { (index[id], index[r]) } else { (index[r], index[id]) };
+                units[second].needs.insert(first);
+            }
         }
         if object.kind == Kind::DefaultPrivileges {
             units[index[id]].key.0 = usize::MAX;
         }
     }
+}
+
+/// All that an object reads, near or far.
+fn read_by(model: &Model, id: ObjectId) -> HashSet<ObjectId> {
+    let mut read = HashSet::from([id]);
+    let mut next = vec![id];
+    while let Some(at) = next.pop() {
+        let needs = model.schema.objects[at].needs.iter().map(|need| need.on);
+        next.extend(needs.filter(|on| read.insert(*on)));
+    }
+    read
 }
 
 /// What only the replayed history showed needs what its text names, and is needed where it is named.

@@ -91,7 +91,7 @@ impl Replay<'_> {
         if targets.is_empty() {
             return self.keep_effects("changes rows of what this history didn't make");
         }
-        let needs = self.needs_of_words(&self.text.to_string());
+        let needs = self.needs_of_words(&self.text.clone());
         self.add_rows(targets, needs);
     }
 
