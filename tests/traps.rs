@@ -98,7 +98,6 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n    ")) }
 }
 
-/// `prelude.txt` names a prelude that comes with the tool.
 /// The prelude that comes with the tool and that a trap replays on, if it names one.
 fn platforms(trap: &Path) -> Result<Vec<&'static preludes::Prelude>, String> {
     let Ok(name) = std::fs::read_to_string(trap.join("prelude.txt")) else { return Ok(Vec::new()) };

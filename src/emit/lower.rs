@@ -381,7 +381,11 @@ impl<'a> Lowering<'a> {
             members.iter().flat_map(|m| keys(schema, *m)).filter_map(|k| self.positions.get(&k).copied()).collect();
         positions.sort_unstable();
         positions.dedup();
-        let texts: Vec<String> = positions.iter().flat_map(|p| statements(&self.old.entries[*p])).collect();
+        let mut texts: Vec<String> = positions.iter().flat_map(|p| statements(&self.old.entries[*p])).collect();
+        if schema.objects[id].kind == Kind::MaterializedView && self.is_populated(id) {
+            // pg_dump fills it later; here it's filled where it stands, before or after the rows that it reads.
+            texts.iter_mut().for_each(|t| *t = t.strip_suffix("\n  WITH NO DATA").unwrap_or(t).to_string());
+        }
         if self.tell_story(choices, id, texts.len(), why) {
             choices.split = split;
             return true;

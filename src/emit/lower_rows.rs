@@ -4,7 +4,7 @@ use super::lower::Lowering;
 use super::row_values::RowTexts;
 use super::stated::set_sequence;
 use super::{Choices, Extra};
-use crate::proof::Difference;
+use crate::proof::{Difference, Entry};
 use crate::schema::{Body, Kind, ObjectId};
 use crate::sql::names::quote;
 
@@ -203,6 +203,13 @@ impl Lowering<'_> {
 
     pub(super) fn is_materialized_view(&self, place: &str, name: &str) -> bool {
         self.old.rows.iter().any(|r| r.kind == 'm' && r.schema == place && r.table == name)
+    }
+
+    /// Whether the replayed history leaves a materialized view filled, be it with no rows.
+    pub(super) fn is_populated(&self, id: ObjectId) -> bool {
+        let view = &self.model.schema.objects[id];
+        let data = |e: &Entry| e.kind == "MATERIALIZED VIEW DATA" && e.schema == view.schema && e.name == view.name;
+        self.old.globals.iter().any(|e| data(e) && e.text == "populated")
     }
 
     /// A materialized view filled at the end.

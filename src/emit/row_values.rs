@@ -48,10 +48,10 @@ impl<'a> RowTexts<'a> {
     pub fn insert(&self, rows: &TableRows, hold_triggers: bool) -> Result<Vec<String>, String> {
         let work = self.work(rows);
         let wanted: Vec<usize> = (0..rows.columns.len()).filter(|i| self.is_wanted(&work, *i)).collect();
-        if rows.rows.is_empty() || wanted.is_empty() {
-            return Ok(Vec::new());
-        }
         let table = format!("{}.{}", quote(&rows.schema), quote(&rows.table));
+        if wanted.is_empty() {
+            return Ok(vec![format!("INSERT INTO {table} DEFAULT VALUES"); rows.rows.len()]);
+        }
         let mut lines = Vec::with_capacity(rows.rows.len());
         for n in 0..rows.rows.len() {
             let mut values = Vec::with_capacity(wanted.len());
@@ -250,6 +250,13 @@ fn is_time(type_name: &str) -> bool {
     type_name.starts_with("time") || type_name == "date"
 }
 
+/// Whether a text is what PostgreSQL writes for a time with its zone.
+fn is_time_text(text: &str) -> bool {
+    static TIME: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?[+-]\d\d$").ok());
+    TIME.as_ref().is_some_and(|time| time.is_match(text))
+}
+
 /// What gives a value of a type that differs from run to run.
 fn expression(type_name: &str) -> Option<&'static str> {
     match type_name {
@@ -272,6 +279,9 @@ fn alike(work: &Work, i: usize) -> Option<String> {
         values.extend(work.twins[n].and_then(|t| t[i].as_deref()));
     }
     let first = values.first()?;
+    if values.iter().all(|value| is_time_text(value)) {
+        return Some("now()::text".into());
+    }
     let common = values.iter().map(|v| v.bytes().zip(first.bytes()).take_while(|(a, b)| a == b).count()).min()?;
     // A random letter that happens to be the same everywhere is no part of what they begin with.
     let prefix = first.get(..common)?;

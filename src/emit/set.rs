@@ -58,6 +58,7 @@ pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &C
     let arrangement = arrange(history, model, choices, grouping);
     let texts = Texts { history, schema: &model.schema, split: &arrangement.split };
     let mut files = Vec::new();
+    let last = arrangement.files.iter().rposition(|owners| !owners.is_empty());
     for (number, owners) in arrangement.files.iter().enumerate() {
         if owners.is_empty() {
             continue;
@@ -67,7 +68,7 @@ pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &C
         for owner in owners {
             writer.unit(*owner);
         }
-        let (text, statements) = writer.finish();
+        let (text, statements) = writer.finish(Some(number) == last);
         files.push(NewFile { name: format!("{}.sql", name.stem), text, statements });
     }
     NewSet { files }
@@ -288,9 +289,11 @@ impl<'a> Writer<'a> {
         self.statements.push(NewStatement { line, text: text.to_string(), copy_data, owner });
     }
 
-    /// The session is left as it was found, since the next file may run in it.
-    fn finish(mut self) -> (String, Vec<NewStatement>) {
-        self.switch(&Context::default());
+    /// The session is left as it was found, since the next file may run in it; or as the history leaves it in the end.
+    fn finish(mut self, is_last: bool) -> (String, Vec<NewStatement>) {
+        if !is_last || self.model.contexts.last().map(|c| &**c) != Some(&self.context) {
+            self.switch(&Context::default());
+        }
         (self.out, self.statements)
     }
 }

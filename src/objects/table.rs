@@ -179,8 +179,12 @@ impl Replay<'_> {
         self.add_query_relation(range, needs, false, false);
     }
 
-    fn add_query_relation(&mut self, range: &RangeVar, needs: Vec<Need>, is_view: bool, unpopulated: bool) {
+    fn add_query_relation(&mut self, range: &RangeVar, mut needs: Vec<Need>, is_view: bool, unpopulated: bool) {
         let place = self.table_place(range);
+        if !is_view {
+            // The query runs once: what it reads may go, and the table stays.
+            needs.iter_mut().for_each(|need| need.strength = Strength::Order);
+        }
         let text = self.text.to_string();
         let (kind, body) = if is_view {
             (Kind::MaterializedView, Body::Text(text))
