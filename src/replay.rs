@@ -5,6 +5,7 @@
 
 mod dispatch;
 pub(crate) mod generic;
+mod given;
 mod lookup;
 mod session;
 
@@ -54,6 +55,10 @@ pub struct Replay<'h> {
     pub(crate) savepoints: Vec<Savepoint>,
     /// What ALTER DEFAULT PRIVILEGES set so far.
     pub(crate) defaults: Vec<DefaultGrant>,
+    /// How many objects were there before the history.
+    given: usize,
+    /// Statements that drop what the model doesn't know, kept, and the names that they name.
+    pub(crate) unknown_drops: Vec<(ObjectId, String)>,
 }
 
 /// Replays a history in memory.
@@ -72,6 +77,8 @@ pub fn replay(history: &History) -> Model {
         filled: HashSet::new(),
         savepoints: Vec::new(),
         defaults: Vec::new(),
+        given: 0,
+        unknown_drops: Vec::new(),
     };
     replay.add_what_is_there();
     let mut contexts = Vec::with_capacity(history.statements.len());
@@ -92,28 +99,6 @@ pub fn replay(history: &History) -> Model {
 }
 
 impl Replay<'_> {
-    /// What every new database has: the schema public and the language plpgsql. They have no statement to write.
-    fn add_what_is_there(&mut self) {
-        for (kind, name) in [(Kind::Schema, "public"), (Kind::Extension, "plpgsql")] {
-            self.schema.add(Object {
-                kind,
-                schema: String::new(),
-                name: name.into(),
-                arguments: None,
-                parent: None,
-                born: 0,
-                born_offset: 0,
-                source: 0,
-                died: None,
-                body: Body::Inside,
-                edited: false,
-                context: self.context.clone(),
-                needs: Vec::new(),
-                inherits: Vec::new(),
-            });
-        }
-    }
-
     /// Notes what the statement under way did to an object.
     pub(crate) fn event(&mut self, object: ObjectId, what: What) {
         self.ledger.events.push(Event { statement: self.current, offset: self.offset, object, what });
@@ -131,6 +116,9 @@ impl Replay<'_> {
             needs.retain(|n| n.on != parent);
             needs.push(Need { on: parent, strength: Strength::Auto });
         }
+        // What would be dropped if it were there isn't there yet.
+        let drops = self.unknown_drops.iter().filter(|(_, name)| *name == new.name);
+        needs.extend(drops.map(|(on, _)| Need { on: *on, strength: Strength::Order }));
         if let Some(schema) = self.schema.global(Kind::Schema, &new.schema) {
             needs.push(Need { on: schema, strength: Strength::Normal });
         }
@@ -214,7 +202,12 @@ impl Replay<'_> {
         let edited = self.is_inner || text != self.text;
         let object = &mut self.schema.objects[id];
         (object.body, object.source, object.edited) = (Body::Text(text), self.current, edited);
+        let unchecked = object.context.unchecked_bodies && !self.context.unchecked_bodies;
         object.context = self.context.clone();
+        if unchecked {
+            // It keeps its place, where what its body speaks of may not be there yet.
+            Rc::make_mut(&mut object.context).unchecked_bodies = true;
+        }
     }
 
     /// The tree of a statement, once more, after its text was edited.

@@ -59,7 +59,9 @@ fn all(database: Database) {
 }
 
 fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
-    let history = read(&trap.join("migrations"))?;
+    let settings = &Settings { platforms: platforms(trap)?, ..settings.clone() };
+    let mut history = read(&trap.join("migrations"))?;
+    history.prelude = settings.prelude_texts();
     let model = replay(&history);
     let config = Config::default();
     let plan = plan(&history, &model, &config).map_err(|e| e.to_string())?;
@@ -67,7 +69,6 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
         return Err("a statement has no fate".into());
     }
     let mut wrong = missing_findings(&history, &plan.findings, &trap.join("plan.txt"));
-    let settings = &Settings { platforms: platforms(trap)?, ..settings.clone() };
     let proven = prove(&history, &model, &config, settings, &Silent);
     let refused = std::fs::read_to_string(trap.join("refused.txt")).ok();
     let refused = match refused.as_deref().map(|words| words.strip_prefix("embedded: ").ok_or(words)) {
@@ -140,7 +141,8 @@ fn again(set: &NewSet, settings: &Settings) -> Result<(), String> {
     if set.files.is_empty() {
         return Ok(());
     }
-    let history = read(folder.path())?;
+    let mut history = read(folder.path())?;
+    history.prelude = settings.prelude_texts();
     let model = replay(&history);
     let second = prove(&history, &model, &Config::default(), settings, &Silent)
         .map_err(|why| format!("a second time: {}", describe(&why)))?;

@@ -80,7 +80,9 @@ impl Project {
 
     /// Reads the history.
     pub fn history(&self) -> Result<History, Vec<Error>> {
-        history::read_as(&self.old, self.layout)
+        let mut history = history::read_as(&self.old, self.layout)?;
+        history.prelude = self.settings.prelude_texts();
+        Ok(history)
     }
 }
 

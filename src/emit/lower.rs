@@ -10,11 +10,23 @@ use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
 use std::collections::{HashMap, HashSet};
 
+/// How an object below rung 2 is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// As PostgreSQL states it, or as the replayed rows have it.
+    Stated,
+    /// By its own statements of the history, in their order.
+    Happened,
+}
+
 /// Why an object stands below rung 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lowered {
     /// The object, in words.
     pub object: String,
+    /// How it is written now.
+    pub how: How,
     /// What made it step down.
     pub why: String,
 }
@@ -70,7 +82,13 @@ impl<'a> Lowering<'a> {
 
     pub(super) fn note(&mut self, id: ObjectId, why: &str) {
         let object = self.name(id);
-        self.lowered.push(Lowered { object, why: why.to_string() });
+        self.lower(object, How::Stated, why);
+    }
+
+    /// One line for each object: the last step down is the one that holds.
+    fn lower(&mut self, object: String, how: How, why: &str) {
+        self.lowered.retain(|l| l.object != object);
+        self.lowered.push(Lowered { object, how, why: why.to_string() });
     }
 
     fn name(&self, id: ObjectId) -> String {
@@ -348,8 +366,7 @@ impl<'a> Lowering<'a> {
             choices.happened.insert(table, story);
             self.told.insert(table);
         }
-        self.lowered
-            .push(Lowered { object: self.name(id), why: format!("{why}; its own statements stay as they were") });
+        self.lower(self.name(id), How::Happened, why);
         true
     }
 
@@ -421,7 +438,7 @@ impl<'a> Lowering<'a> {
             return false;
         }
         let object = format!("{} {}.{}", extra.kind.to_lowercase(), extra.schema, extra.name);
-        self.lowered.push(Lowered { object, why: "only the replayed history shows it".into() });
+        self.lower(object, How::Stated, "only the replayed history shows it");
         choices.extras.push(extra);
         true
     }
@@ -455,13 +472,16 @@ impl<'a> Lowering<'a> {
         progress
     }
 
-    /// The last resort: everything as PostgreSQL states it, in the order of the dump.
-    pub fn state_everything(&mut self, choices: &mut Choices) {
+    /// The last resort: everything as PostgreSQL states it, in the order of the dump. What was there before the history is
+    /// left out.
+    pub fn state_everything(&mut self, choices: &mut Choices, given: Option<&Snapshot>) {
         *choices = Choices { left_out: self.model.schema.live().collect(), ..Choices::default() };
         self.row_places.clear();
         let keys: Vec<Key> = self.old.globals.iter().filter(|e| e.kind.starts_with("ROLE")).map(key_of).collect();
         let entries: Vec<Key> = self.old.entries.iter().map(key_of).collect();
-        for key in keys.iter().chain(&entries) {
+        let given: HashSet<Key> =
+            given.into_iter().flat_map(|s| s.globals.iter().chain(&s.entries)).map(key_of).collect();
+        for key in keys.iter().chain(&entries).filter(|key| !given.contains(key)) {
             self.add_extra(choices, key);
         }
         let filled: Vec<(String, String)> = self

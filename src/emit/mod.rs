@@ -14,7 +14,7 @@ mod unit;
 pub mod write;
 
 pub use group::{FileName, Grouping, first_version};
-pub use lower::Lowered;
+pub use lower::{How, Lowered};
 pub use prove::{Proven, RowRungs, Rungs, Unproven, prove, replay_files, set_files};
 pub use set::{NewFile, NewSet, NewStatement, render};
 pub use unit::Owner;

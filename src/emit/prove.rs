@@ -151,7 +151,7 @@ pub fn prove(
                 let verdict = judge.verdict(&files, &replay("new", &files, settings, progress).ok()?).ok()?;
                 (verdict.kind == VerdictKind::Identical).then_some(verdict)
             };
-            return Ok(settle(proven, config, &prove));
+            return Ok(settle(proven, config, &history.prelude, &prove));
         }
         let refused: Vec<(Owner, &ReplayFailure)> =
             seen.refused.iter().filter_map(|f| Some((owner_at(&set, f.file_index, f.statement_index)?, f))).collect();
@@ -165,7 +165,8 @@ pub fn prove(
                 });
             }
             last_resort = true;
-            lowering.state_everything(&mut choices);
+            let before = (!settings.prelude_texts().is_empty()).then(|| look(&NewSet { files: Vec::new() }).ok());
+            lowering.state_everything(&mut choices, before.flatten().as_ref());
         }
         set = render(history, model, &grouping, &choices);
         candidate = look(&set);
@@ -175,10 +176,16 @@ pub fn prove(
 
 /// Consolidates the set itself until that changes nothing: what was stated piece by piece folds together, and a second emit
 /// finds nothing to do. Each step is proven as the set was; one that isn't is not taken.
-fn settle(mut proven: Proven, config: &Config, prove: &dyn Fn(&NewSet) -> Option<Verdict>) -> Proven {
+fn settle(
+    mut proven: Proven,
+    config: &Config,
+    prelude: &[String],
+    prove: &dyn Fn(&NewSet) -> Option<Verdict>,
+) -> Proven {
     for _ in 0..3 {
         let texts: Vec<(String, String)> = proven.set.files.iter().map(|f| (f.name.clone(), f.text.clone())).collect();
-        let Ok(history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
+        let Ok(mut history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
+        history.prelude = prelude.to_vec();
         let Ok(grouping) = Grouping::new(config, &history) else { return proven };
         let model = crate::replay::replay(&history);
         let next = render(&history, &model, &grouping, &Choices::default());

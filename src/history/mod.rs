@@ -24,6 +24,8 @@ pub struct History {
     pub layout: &'static str,
     /// What the tool does to its connection before each file.
     pub between: Between,
+    /// What runs before it and is none of it, as SQL: the preludes.
+    pub prelude: Vec<String>,
     /// The files in the order in which they run.
     pub files: Vec<File>,
     /// All statements in the order in which they run.
@@ -171,6 +173,7 @@ fn empty(folder: &Path, layout: &dyn Layout) -> History {
         folder: folder.to_path_buf(),
         layout: layout.name(),
         between: layout.between(),
+        prelude: Vec::new(),
         files: Vec::new(),
         statements: Vec::new(),
         shared_versions: Vec::new(),

@@ -42,6 +42,9 @@ impl Replay<'_> {
         for (node, segment) in statement.cmds.iter().zip(&segments) {
             let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { continue };
             self.offset = base + if segments.len() > 1 { segment.start } else { 0 };
+            if statement.relation.as_ref().is_some_and(|r| r.inh) {
+                self.alter_partitions(target, command, segment);
+            }
             if !self.lives_as_table(target) || !self.alter_one(target, command, segment) {
                 let named = self.named_children(target, &command.name);
                 self.follow_up(target, &key(command), segment);
@@ -53,7 +56,7 @@ impl Replay<'_> {
         self.offset = base;
     }
 
-    fn lives_as_table(&self, target: ObjectId) -> bool {
+    pub(crate) fn lives_as_table(&self, target: ObjectId) -> bool {
         matches!(self.schema.objects[target].body, Body::Table(_))
     }
 
@@ -79,7 +82,7 @@ impl Replay<'_> {
     }
 
     /// Folds a command; false if it can't be.
-    fn alter_one(&mut self, table: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
+    pub(crate) fn alter_one(&mut self, table: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
         let Ok(subtype) = T::try_from(command.subtype) else { return false };
         match subtype {
             T::AtAddColumn => self.add_column(table, command, segment),
@@ -94,6 +97,8 @@ impl Replay<'_> {
                 self.attach_text(table, Kind::Setting, "owner", needs.into_iter().collect(), segment.alone.clone());
                 true
             }
+            T::AtAttachPartition => self.attach_partition(table, command, segment),
+            T::AtDetachPartition => self.detach_partition(table, command),
             T::AtDisableRowSecurity => self.drop_setting(table, "row security"),
             T::AtNoForceRowSecurity => self.drop_setting(table, "forced row security"),
             T::AtDropCluster => self.drop_setting(table, "cluster"),
@@ -125,7 +130,11 @@ impl Replay<'_> {
         let Some(NodeEnum::ColumnDef(column)) = command.def.as_ref().and_then(|d| d.node.as_ref()) else {
             return false;
         };
-        if self.schema.column(table, &column.colname).is_some() {
+        let there = match self.is_attached(table) {
+            true => self.schema.child(table, Kind::Column, &column.colname),
+            false => self.schema.column(table, &column.colname),
+        };
+        if there.is_some() {
             self.mark(Mark::Noop(format!("column {} is already there", column.colname)));
             return true;
         }

@@ -211,7 +211,8 @@ impl Replay<'_> {
                 self.folded(id, "partly revoked");
             }
         }
-        let built_in = atom.grantee == "PUBLIC" && has_public_default(self.schema.objects[atom.target].kind);
+        let built_in = atom.grantee == "PUBLIC" && has_public_default(self.schema.objects[atom.target].kind)
+            || self.has_given_default(atom.target, &atom.grantee);
         match (all, matched_any, built_in) {
             (_, _, true) => atom.privileges.clone(),
             (true, true, false) => Vec::new(),

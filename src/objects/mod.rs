@@ -13,6 +13,7 @@ mod grant;
 mod index;
 pub mod kind;
 mod other;
+mod partition;
 mod policy;
 mod role;
 mod routine;

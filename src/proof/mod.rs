@@ -70,6 +70,15 @@ pub struct Settings {
     pub database: Database,
 }
 
+impl Settings {
+    /// The SQL that runs first on both sides.
+    pub fn prelude_texts(&self) -> Vec<String> {
+        let platforms = self.platforms.iter().flat_map(|p| p.files).map(|(_, sql)| sql.to_string());
+        let own = self.prelude.iter().flat_map(|f| &f.statements).map(|s| s.text.clone());
+        platforms.chain(own).collect()
+    }
+}
+
 /// Is told how far a replay has come.
 pub trait Progress: Sync {
     /// `side` is doing `what`: `done` steps of `total`.

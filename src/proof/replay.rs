@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
-use super::words::{Word, comment_end, counts_rows, gives_back_session, runs_alone, sets_for_later, transaction_word};
+use super::words::{
+    Word, comment_end, counts_rows, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
+};
 use super::{Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot};
 use crate::scratch::{Needs, embedded::panic_text, extensions};
 use crate::{At, Error};
@@ -318,6 +320,9 @@ impl Run {
                 let Some(rows) = self.guarded(&statement.text)? else { return Ok(None) };
                 if !self.whole && gives_back_session(&statement.text) {
                     self.session.run(OWN_AUTHORIZATION)?;
+                }
+                if !self.whole && self.placed && gives_back_path(&statement.text) {
+                    self.session.run(KEPT_SEARCH_PATH)?;
                 }
                 Ok(counts_rows(&statement.text).then_some(rows))
             }

@@ -1,8 +1,8 @@
 //! What came of an emit, as text and as JSON.
 
 use super::style::Style;
-use crate::emit::Proven;
 use crate::emit::write::Changes;
+use crate::emit::{How, Proven};
 use crate::history::History;
 use serde_json::{Value, json};
 
@@ -41,8 +41,9 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
         proven.set.lines(),
     ));
     let r = &proven.rungs;
+    let happened = if r.as_happened > 0 { format!(", {} as it happened", r.as_happened) } else { String::new() };
     out.push_str(&format!(
-        "  objects     {} as written, {} folded, {} as PostgreSQL states them\n",
+        "  objects     {} as written, {} folded, {} as PostgreSQL states them{happened}\n",
         r.as_written, r.folded, r.as_stated
     ));
     let rows = &proven.rows;
@@ -51,7 +52,11 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
         out.push_str(&format!("  rows        {kept} as written, {made} made from the rows\n"));
     }
     for lowered in &proven.lowered {
-        out.push_str(&format!("    {} {}: {}\n", style.yellow("stated:"), lowered.object, lowered.why));
+        let how = match lowered.how {
+            How::Stated => "stated:",
+            How::Happened => "as it happened:",
+        };
+        out.push_str(&format!("    {} {}: {}\n", style.yellow(how), lowered.object, lowered.why));
     }
     for statement in &proven.backfills {
         out.push_str(&format!("    {} {} touched no row\n", style.dim("left out:"), history.at(*statement)));
@@ -95,7 +100,8 @@ pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
         Written::Files(changes) => changes.clone(),
         Written::Unchanged | Written::Nothing => Changes::default(),
     };
-    let lowered: Vec<Value> = proven.lowered.iter().map(|l| json!({ "object": l.object, "why": l.why })).collect();
+    let lowered: Vec<Value> =
+        proven.lowered.iter().map(|l| json!({ "object": l.object, "how": l.how, "why": l.why })).collect();
     json!({
         "verdict": proven.verdict.kind,
         "files": { "history": history.files.len(), "set": proven.set.files.len() },
