@@ -29,6 +29,8 @@ pub struct Model {
     pub ledger: Ledger,
     /// The session in which each statement ran.
     pub contexts: Vec<Rc<Context>>,
+    /// Schemas, and who has privileges from the start on what is made in them, since the prelude says so.
+    pub given_grantees: Vec<(Vec<String>, Vec<String>)>,
 }
 
 /// A replay under way. The rooms `objects/` and `replay/` add their statements to it.
@@ -95,7 +97,8 @@ pub fn replay(history: &History) -> Model {
         replay.end_of_transaction();
     }
     replay.drop_temporary();
-    Model { schema: replay.schema, ledger: replay.ledger, contexts }
+    let given_grantees = replay.given_grantees();
+    Model { schema: replay.schema, ledger: replay.ledger, contexts, given_grantees }
 }
 
 impl Replay<'_> {
@@ -118,7 +121,7 @@ impl Replay<'_> {
         }
         // What would be dropped if it were there isn't there yet.
         let drops = self.unknown_drops.iter().filter(|(_, name)| *name == new.name);
-        needs.extend(drops.map(|(on, _)| Need { on: *on, strength: Strength::Order }));
+        needs.extend(drops.map(|(on, _)| Need { on: *on, strength: Strength::Normal }));
         if let Some(schema) = self.schema.global(Kind::Schema, &new.schema) {
             needs.push(Need { on: schema, strength: Strength::Normal });
         }

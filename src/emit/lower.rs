@@ -5,10 +5,11 @@ use super::lower_rows::RowPlace;
 use super::stated::{Key, key_of, keys, owners, statements};
 use super::{Choices, Extra, Owner};
 use crate::history::History;
-use crate::proof::{Change, Difference, Judge, ReplayFailure, Snapshot};
+use crate::proof::{Change, Difference, Entry, Judge, ReplayFailure, Snapshot};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
-use std::collections::{HashMap, HashSet};
+use crate::sql::names::quote;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// How an object below rung 2 is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -425,11 +426,28 @@ impl<'a> Lowering<'a> {
         let entry = self.positions.get(key).map(|p| (*p, &self.old.entries[*p]));
         let global = self.old.globals.iter().enumerate().find(|(_, e)| key_of(e) == *key);
         let Some((position, entry)) = entry.or(global) else { return false };
-        let text = statements(entry).join(";\n");
+        let mut text = statements(entry).join(";\n");
+        if entry.kind == "ACL"
+            && let Some(first) = self.without_defaults(entry)
+        {
+            text.insert_str(0, &first);
+        }
         self.push_extra(
             choices,
             Extra { kind: entry.kind.clone(), schema: entry.schema.clone(), name: entry.name.clone(), text, position },
         )
+    }
+
+    /// pg_dump states privileges as changes of PostgreSQL's own defaults; what a prelude's defaults give is taken back first.
+    fn without_defaults(&self, entry: &Entry) -> Option<String> {
+        let of_schema = |(schemas, _): &&(Vec<String>, Vec<String>)| schemas.contains(&entry.schema);
+        let given = self.model.given_grantees.iter().filter(of_schema).flat_map(|(_, grantees)| grantees);
+        let grantees: BTreeSet<String> = given.map(|g| quote(g)).collect();
+        let line = entry.text.lines().find(|l| l.starts_with("GRANT ") || l.starts_with("REVOKE "))?;
+        let on = line.split_once(" ON ")?.1;
+        let target = on.rsplit_once(" TO ").or_else(|| on.rsplit_once(" FROM "))?.0;
+        let grantees: Vec<String> = grantees.into_iter().collect();
+        (!grantees.is_empty()).then(|| format!("REVOKE ALL ON {target} FROM {};\n", grantees.join(", ")))
     }
 
     pub(super) fn push_extra(&mut self, choices: &mut Choices, extra: Extra) -> bool {

@@ -129,6 +129,42 @@ impl Replay<'_> {
             && !before.iter().any(|other| same(other) && !other.is_grant)
     }
 
+    /// What is given outright needs no default that was taken back first; where only a part of it is given, that comes first.
+    pub(crate) fn outgrow_defaults(&mut self, given: &[Atom]) -> Vec<Need> {
+        let mut after = Vec::new();
+        for atom in given {
+            for (id, _) in self.schema.dependents(atom.target) {
+                let kind = self.schema.objects[atom.target].kind;
+                let Body::Grant(body) = &mut self.schema.objects[id].body else { continue };
+                if body.is_grant || !body.text.is_empty() {
+                    continue;
+                }
+                let held = |a: &Atom| a.target == atom.target && a.grantee == atom.grantee;
+                if !body.atoms.iter().any(held) {
+                    continue;
+                }
+                let routine = matches!(kind, Kind::Function | Kind::Procedure | Kind::Aggregate);
+                let covers = routine || atom.privileges.iter().any(|p| p.name == "ALL" && p.columns.is_empty());
+                if !covers {
+                    after.push(Need { on: id, strength: Strength::Order });
+                    continue;
+                }
+                body.atoms.retain(|a| !held(a));
+                if body.atoms.is_empty() {
+                    self.kill(id, None);
+                }
+            }
+        }
+        after
+    }
+
+    /// Who has privileges from the start on what is made in a schema, by defaults from before the history.
+    pub(crate) fn given_grantees(&self) -> Vec<(Vec<String>, Vec<String>)> {
+        let given =
+            self.defaults.iter().filter(|rule| rule.source.is_none() && rule.is_grant && rule.role == "postgres");
+        given.map(|rule| (rule.schemas.clone(), rule.grantees.clone())).collect()
+    }
+
     /// Whether a grantee has privileges on an object from the start, by defaults from before the history.
     pub(crate) fn has_given_default(&self, id: ObjectId, grantee: &String) -> bool {
         let object = &self.schema.objects[id];

@@ -75,7 +75,10 @@ impl Replay<'_> {
         if fresh.is_empty() {
             return self.mark(Mark::Noop("was given already".into()));
         }
-        let needs = self.grant_needs(&fresh);
+        let mut needs = self.grant_needs(&fresh);
+        if statement.is_grant {
+            needs.extend(self.outgrow_defaults(&fresh));
+        }
         let text = self.text.to_string();
         let edited = self.is_inner || fresh.len() != expected;
         let name = crate::replay::first_words(&text, 8);
