@@ -425,7 +425,8 @@ impl<'a> Lowering<'a> {
     fn add_extra(&mut self, choices: &mut Choices, key: &Key) -> bool {
         let entry = self.positions.get(key).map(|p| (*p, &self.old.entries[*p]));
         // Of what pg_dump leaves out, roles and memberships are SQL; the rest is only compared.
-        let is_sql = |e: &Entry| ["CREATE ROLE ", "ALTER ROLE ", "GRANT "].iter().any(|begin| e.text.starts_with(begin));
+        let is_sql =
+            |e: &Entry| ["CREATE ROLE ", "ALTER ROLE ", "GRANT "].iter().any(|begin| e.text.starts_with(begin));
         let global = self.old.globals.iter().enumerate().find(|(_, e)| key_of(e) == *key && is_sql(e));
         let Some((position, entry)) = entry.or(global) else { return false };
         let mut text = statements(entry).join(";\n");

@@ -215,7 +215,9 @@ impl Replay<'_> {
             }
         }
         let built_in = atom.grantee == "PUBLIC" && has_public_default(self.schema.objects[atom.target].kind)
-            || self.has_given_default(atom.target, &atom.grantee);
+            || self.has_given_default(atom.target, &atom.grantee)
+            // Whoever made it may have given more than this history shows.
+            || self.is_given(atom.target);
         match (all, matched_any, built_in) {
             (_, _, true) => atom.privileges.clone(),
             (true, true, false) => Vec::new(),
