@@ -66,10 +66,11 @@ impl Shared {
             FROM pg_db_role_setting, unnest(setconfig) c",
         )?;
         let version: u32 = link.one("SELECT current_setting('server_version_num')")?.parse().unwrap_or(0);
+        // What the superuser has who made the cluster (number 10) comes and goes with what others have.
         let grants = match version {
             150_000.. => link.rows(
                 "SELECT parname, a.grantee, a.privilege_type || CASE WHEN a.is_grantable THEN ' *' ELSE '' END
-                FROM pg_parameter_acl, aclexplode(paracl) a",
+                FROM pg_parameter_acl, aclexplode(paracl) a WHERE a.grantee <> 10",
             )?,
             _ => Vec::new(),
         };
