@@ -2,6 +2,7 @@
 
 use super::{Common, Replaying, tell};
 use crate::config::Config;
+use crate::emit::swap::{self, Healed};
 use crate::error::{Error, Result};
 use crate::history::layout::{self, Layout};
 use crate::history::{self, History};
@@ -42,6 +43,7 @@ impl Project {
             given.clone().unwrap_or_else(|| base.join(set.clone().unwrap_or_else(|| PathBuf::from(name))))
         };
         let new = folder(&common.new, &config.new, "migrations");
+        heal(&new).map_err(|e| vec![e])?;
         let aside = folder(&common.old, &config.old, "migrations.old");
         let said = common.old.is_some() || config.old.is_some();
         let old = if said || aside.exists() { aside } else { base.join("migrations") };
@@ -113,6 +115,22 @@ impl Project {
     /// Reads the history.
     pub fn history(&self) -> Result<History, Vec<Error>> {
         history::read_as(&self.old, self.layout)
+    }
+}
+
+/// What a run left that was killed while it wrote the set.
+fn heal(new: &Path) -> Result<()> {
+    match swap::heal(new) {
+        Ok(Healed::Nothing) => Ok(()),
+        Ok(Healed::Back) => {
+            tell(&format!("a run was killed while it wrote {}; what stood there before is back", new.display()));
+            Ok(())
+        }
+        Err(error) => Err(Error::new(format!(
+            "a run was killed while it wrote {}, and what stood there before can't be moved back: {error}",
+            new.display()
+        ))
+        .hint("it lies beside it, in a folder .consolidate-old-…: rename that one")),
     }
 }
 
