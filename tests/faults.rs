@@ -191,7 +191,11 @@ fn a_run_that_is_ended_leaves_the_set_and_no_files() {
         let _ = Command::new("sh").args(["-c", &format!("kill -{signal} {}", run.id())]).status();
         let ended = run.wait().unwrap();
         let now = project.tree("migrations");
-        assert!(now == old || now.keys().any(|name| name.ends_with("3_more.sql")), "{signal} {millis}: {:?}", now.keys());
+        assert!(
+            now == old || now.keys().any(|name| name.ends_with("3_more.sql")),
+            "{signal} {millis}: {:?}",
+            now.keys()
+        );
         if signal != "KILL" {
             let code = match signal {
                 "TERM" => 143,
@@ -257,7 +261,7 @@ fn child_with_a_full_disk() {
     project.refused("emit --new disk/migrations", &["No space left on device", "nothing was changed"]);
     std::fs::remove_file(disk.join("filler")).unwrap();
     // A new set that is too long for the disk fails in the middle of it.
-    let long = format!("CREATE TABLE long (id int); COMMENT ON TABLE long IS '{}';\n", "x".repeat(200_000));
+    let long = format!("-- {}\nCREATE TABLE long (id int);\n", "x".repeat(200_000));
     project.write("migrations.old/4_long.sql", long);
     project.refused("emit --new disk/migrations", &["No space left on device", "nothing was changed"]);
     std::fs::remove_file(project.path("migrations.old/4_long.sql")).unwrap();

@@ -44,10 +44,12 @@ impl Embedded {
     fn start_unguarded(needs: &Needs) -> Result<Self, String> {
         sweep();
         let prefix = format!("{PREFIX}{}-", std::process::id());
-        let folder = tempfile::Builder::new().prefix(&prefix).tempdir().map_err(text)?;
-        if let Ok(mut folders) = FOLDERS.lock() {
+        let folder = {
+            let mut folders = FOLDERS.lock().map_err(text)?;
+            let folder = tempfile::Builder::new().prefix(&prefix).tempdir().map_err(text)?;
             folders.push(folder.path().to_path_buf());
-        }
+            folder
+        };
         let outcome = pglite_oxide::install_into(folder.path()).map_err(chain)?;
         let bundled = extensions::bundled(&needs.extensions);
         if !bundled.is_empty() {
@@ -139,13 +141,23 @@ fn shut_down(server: PgliteServer) -> Result<()> {
     heard.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(Error::new("the embedded PostgreSQL doesn't stop")))
 }
 
-/// Removes the folders of all instances, for a program that is about to end.
+/// Removes the folders of all instances, for a program that is about to end. Whoever starts another one waits for ever after.
 pub fn remove_all() {
-    let folders = FOLDERS.lock().map(|mut folders| std::mem::take(&mut *folders)).unwrap_or_default();
-    for folder in folders {
-        // A server that still runs may write once more while it goes.
-        let _ = (0..5).find(|_| std::fs::remove_dir_all(&folder).is_ok() || !folder.exists());
+    let Ok(folders) = FOLDERS.lock() else { return };
+    let mut calm = 0;
+    // A server that still starts or runs may write once more.
+    for _ in 0..80 {
+        let left: Vec<&PathBuf> = folders.iter().filter(|folder| folder.exists()).collect();
+        for folder in &left {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        calm = if left.is_empty() { calm + 1 } else { 0 };
+        if calm > 2 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(25));
     }
+    std::mem::forget(folders);
 }
 
 /// Removes what runs left behind that were killed.
