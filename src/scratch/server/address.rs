@@ -164,8 +164,11 @@ fn check(url: &Url) -> Result<()> {
     let queried = url.query_pairs().filter(|(key, _)| key == "dbname").map(|(_, value)| value.into_owned());
     for database in std::iter::once(path).chain(queried) {
         if !database.is_empty() && database != MAINTENANCE {
+            // A part of a password may have come here, if something else is wrong with the address.
+            let is_plain = database.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+            let named = if is_plain { format!("the database \"{database}\"") } else { "a database of others".into() };
             return Err(Error::new(format!(
-                "the address of the scratch server names the database {database:?}, which is not ours to touch"
+                "the address of the scratch server names {named}, which is not ours to touch"
             ))
             .hint(
                 "name the server only, as in postgres://user@host:port/: databases of our own are made on it, and go again",
@@ -210,7 +213,7 @@ mod tests {
             "postgres://me@h/consolidate_scratch_0123456789abcdef",
         ] {
             let error = Address::read(url).unwrap_err();
-            assert!(error.message.contains("names the database") && error.hint.is_some(), "{url}: {error}");
+            assert!(error.message.contains("not ours to touch") && error.hint.is_some(), "{url}: {error}");
         }
         for url in
             ["postgres://me@h/?options=-csearch_path%3Dx", "postgres://me@h/?service=x", "postgres://me@h?options[a]=b"]

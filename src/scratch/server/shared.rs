@@ -40,14 +40,14 @@ pub(super) struct Shared {
     slots: BTreeSet<String>,
 }
 
-/// Attributes of a role as ALTER ROLE takes them, its password as it is kept.
-const ROLES: &str = "SELECT oid, rolname, concat_ws(' ',
+/// Attributes of a role as ALTER ROLE takes them, one a line, its password as it is kept.
+const ROLES: &str = "SELECT oid, rolname, concat_ws(E'\\n',
         CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END, CASE WHEN rolinherit THEN 'INHERIT' ELSE 'NOINHERIT' END,
         CASE WHEN rolcreaterole THEN 'CREATEROLE' ELSE 'NOCREATEROLE' END,
         CASE WHEN rolcreatedb THEN 'CREATEDB' ELSE 'NOCREATEDB' END, CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END,
         CASE WHEN rolreplication THEN 'REPLICATION' ELSE 'NOREPLICATION' END,
-        CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END, 'CONNECTION LIMIT', rolconnlimit,
-        'VALID UNTIL ' || quote_literal(coalesce(rolvaliduntil::text, 'infinity')),
+        CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END, 'CONNECTION LIMIT ' || rolconnlimit,
+        'VALID UNTIL ' || quote_literal(rolvaliduntil::text),
         'PASSWORD ' || coalesce(quote_literal(rolpassword), 'NULL')) FROM pg_authid";
 
 impl Shared {
@@ -121,7 +121,7 @@ impl Shared {
                 sql.push(format!("ALTER ROLE {} RENAME TO {}", quoted(now), quoted(name)));
             }
             if changed != attributes && names(name) {
-                sql.push(format!("ALTER ROLE {} WITH {attributes}", quoted(name)));
+                sql.push(format!("ALTER ROLE {} WITH {}", quoted(name), attributes_back(attributes, changed)));
             }
         }
         sql
@@ -210,4 +210,16 @@ impl Shared {
         }
         sql
     }
+}
+
+/// The attributes of a role that aren't as they were.
+fn attributes_back(was: &str, is: &str) -> String {
+    let now: BTreeSet<&str> = is.lines().collect();
+    let mut back: Vec<&str> = was.lines().filter(|line| !now.contains(line)).collect();
+    let valid = |text: &str| text.lines().any(|line| line.starts_with("VALID UNTIL "));
+    if valid(is) && !valid(was) {
+        // The nearest to none that can be said.
+        back.push("VALID UNTIL 'infinity'");
+    }
+    back.join(" ")
 }
