@@ -352,7 +352,8 @@ fn the_next_run_takes_back_what_a_killed_one_left() {
     let Some(server) = Server::start() else { return };
     let before = server.all();
     let url = server.url("postgres", "", "");
-    let run = spawn(command(&waiting(), "emit", &url));
+    let project = waiting();
+    let run = spawn(command(&project, "emit", &url));
     let left = server.running("SELECT pg_sleep");
     signal(run.id(), "KILL");
     end(run);
@@ -370,7 +371,7 @@ fn the_next_run_takes_back_what_a_killed_one_left() {
     server.sql(&format!("DROP DATABASE {PREFIX}by_hand"));
     assert_eq!(server.all(), before);
     // A server that goes and doesn't come back: what is left is said.
-    let run = spawn(command(&waiting(), "emit", &url));
+    let run = spawn(command(&project, "emit", &url));
     let left = server.running("SELECT pg_sleep");
     let lock = std::fs::read_to_string(server.folder().join("data/postmaster.pid")).unwrap();
     signal(lock.lines().next().unwrap().parse().unwrap(), "QUIT");
