@@ -36,15 +36,17 @@ pub(super) fn forget(live: &Arc<Mutex<Live>>) {
 /// Takes back all scratch databases on servers, for a program that is about to end, and says what is left of them. Whoever
 /// works on one of them waits for ever after: call it only before the end.
 pub fn take_back_all() -> Vec<String> {
-    let all = ALL.lock().map(|all| all.clone()).unwrap_or_default();
+    let Ok(all) = ALL.lock() else { return Vec::new() };
     let mut left = Vec::new();
-    for live in all {
+    for live in all.iter() {
         if let Ok(mut locked) = live.lock() {
             left.extend(locked.take_back());
             // The thread whose database it was would speak of an error that is none.
             std::mem::forget(locked);
         }
     }
+    // Whoever waited for its turn has it now, and mustn't make anything any more.
+    std::mem::forget(all);
     left
 }
 
