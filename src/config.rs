@@ -2,6 +2,7 @@
 
 use crate::error::{At, Error, Result};
 use crate::schema::Kind;
+use crate::scratch::limits::Time;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,13 @@ pub struct ScratchConfig {
     /// Whether a sequence of an empty table must stand where the history left it.
     pub exact_sequences: bool,
     /// Which PostgreSQL the sets are replayed on.
-    pub database: crate::proof::Choice,
+    pub database: Option<crate::proof::Choice>,
+    /// The address of a server to replay on, in place of `database`.
+    pub url: Option<String>,
+    /// How long a statement may take.
+    pub statement_timeout: Option<Time>,
+    /// How long all of it may take.
+    pub timeout: Option<Time>,
     /// The folder of PostgreSQL's programs, where they can't be found otherwise.
     pub programs: Option<PathBuf>,
 }

@@ -2,6 +2,7 @@
 
 mod emit;
 mod init;
+mod interrupt;
 mod plan;
 mod progress;
 mod project;
@@ -10,8 +11,9 @@ mod verify;
 use crate::error::Error;
 use crate::history::History;
 use crate::history::layout::ALL;
-use crate::proof::Choice;
 use crate::report::style::Style;
+use crate::scratch::limits::Time;
+use crate::scratch::server::redacted;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
@@ -93,9 +95,17 @@ fn layouts() -> PossibleValuesParser {
 /// What the commands take that replay.
 #[derive(Args, Clone)]
 struct Replaying {
-    /// The PostgreSQL to replay on [default: auto]
-    #[arg(long, value_enum, value_name = "WHICH")]
-    scratch: Option<Choice>,
+    /// The PostgreSQL to replay on: auto, embedded (compiled into this program), local (the programs on this machine),
+    /// or the address of a server (postgres://user@host/), on which databases of our own are made and dropped again;
+    /// env:NAME takes the address from a variable [default: auto]
+    #[arg(long, value_name = "auto|embedded|local|URL|env:NAME")]
+    scratch: Option<String>,
+    /// Give up if a statement takes longer: 500ms, 30s, 10min …
+    #[arg(long, value_name = "TIME")]
+    statement_timeout: Option<Time>,
+    /// Give up if all of it takes longer
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Time>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -108,7 +118,10 @@ enum Format {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse_arguments(&error),
+    };
     let result = match cli.command {
         Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
@@ -119,6 +132,16 @@ pub fn run() -> ExitCode {
         complain(&errors);
         UNABLE
     }))
+}
+
+/// Arguments that aren't understood, or a wish for help. What was typed may hold a password.
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if redacted(&text) == text {
+        error.exit();
+    }
+    eprint!("{}", redacted(&text));
+    ExitCode::from(UNABLE)
 }
 
 /// What a command gives: its exit code, or why it couldn't run.
@@ -138,9 +161,9 @@ fn complain(errors: &[Error]) {
     let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
     for error in errors {
         let place = error.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
-        eprintln!("{} {place}{}", style.red("error:"), error.message);
+        eprintln!("{} {place}{}", style.red("error:"), redacted(&error.message));
         if let Some(hint) = &error.hint {
-            eprintln!("{} {hint}", style.yellow("hint:"));
+            eprintln!("{} {}", style.yellow("hint:"), redacted(hint));
         }
     }
 }
@@ -156,7 +179,7 @@ fn warn(history: &History) {
 /// Something worth knowing goes to standard error.
 fn tell(note: &str) {
     let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
-    eprintln!("{} {note}", style.dim("note:"));
+    eprintln!("{} {}", style.dim("note:"), redacted(note));
 }
 
 /// Standard output is data. A reader that went away (`| head`) is no error.

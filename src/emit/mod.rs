@@ -9,6 +9,7 @@ mod prove;
 mod row_values;
 mod set;
 mod stated;
+pub mod swap;
 mod text;
 mod unit;
 pub mod write;

@@ -2,14 +2,19 @@
 //!
 //! A manifest in the folder names the files that were written and a sum of each, so that a file changed by hand since is
 //! known. Migration tools pass over it, since its name begins with a dot.
+//!
+//! The new set is made in a folder beside the target, which `swap.rs` then puts in its place.
 
 use super::NewSet;
+use super::swap::{Fresh, Moment, Way};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const MANIFEST: &str = ".consolidate";
+/// EBUSY, everywhere.
+const BUSY: i32 = 16;
 
 /// Whether the set may be written here, before any work is done.
 ///
@@ -74,6 +79,14 @@ impl Changes {
 /// # Errors
 /// When something can't be written; the folder is then as it was.
 pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
+    write_watched(folder, set, force, Way::Best, &|_| ())
+}
+
+/// As [`write`], in a chosen way; tells of each moment at which a kill could come.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_watched(folder: &Path, set: &NewSet, force: bool, way: Way, at: &dyn Fn(Moment)) -> Result<Changes> {
     check(folder, force)?;
     // Where the folder is a link, what it points to is replaced, not the link.
     let folder = &fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
@@ -90,18 +103,21 @@ pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
         return Ok(changes);
     }
     let parent = parent_of(folder);
-    let fail = |what: &str, e: std::io::Error| Error::new(format!("can't {what}: {e}; nothing was changed"));
-    let fresh = tempfile::Builder::new()
-        .prefix(".consolidate-new-")
-        .tempdir_in(&parent)
-        .map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
-    fill(fresh.path(), folder, set).map_err(|e| fail("write the new set", e))?;
-    swap(fresh, folder).map_err(|e| fail("put the new set in place", e))?;
+    let fail = |what: &str, e: std::io::Error| {
+        Error::new(format!("can't {what}: {e}; nothing was changed")).hint(match e.raw_os_error() {
+            Some(BUSY) => "the folder may be a mount point, which can't be replaced: name one in it with --new",
+            _ => "is there room on the disk, and may this user write to the folder and the one that it lies in?",
+        })
+    };
+    let fresh = Fresh::beside(folder).map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
+    at(Moment::Begun);
+    fill(fresh.path(), folder, set, at).map_err(|e| fail("write the new set", e))?;
+    fresh.place(way, at).map_err(|e| fail("put the new set in place", e))?;
     Ok(changes)
 }
 
 /// The new folder: the set, its manifest, and what else the old folder held (a README, say).
-fn fill(fresh: &Path, folder: &Path, set: &NewSet) -> std::io::Result<()> {
+fn fill(fresh: &Path, folder: &Path, set: &NewSet, at: &dyn Fn(Moment)) -> std::io::Result<()> {
     if folder.is_dir() {
         fs::set_permissions(fresh, fs::metadata(folder)?.permissions())?;
         for entry in fs::read_dir(folder)? {
@@ -118,6 +134,7 @@ fn fill(fresh: &Path, folder: &Path, set: &NewSet) -> std::io::Result<()> {
     let mut lines = String::from("# written by consolidate: the files of the set and their sums\n");
     for file in &set.files {
         fs::write(fresh.join(&file.name), &file.text)?;
+        at(Moment::File);
         lines.push_str(&format!("{} {}\n", sum(file.text.as_bytes()), file.name));
     }
     fs::write(fresh.join(MANIFEST), lines)
@@ -152,32 +169,8 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Two renames; if the second fails, the first is taken back.
-fn swap(fresh: tempfile::TempDir, folder: &Path) -> std::io::Result<()> {
-    let aside = folder.with_file_name(format!(
-        ".consolidate-old-{}-{}",
-        folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
-        std::process::id()
-    ));
-    let existed = folder.exists();
-    if existed {
-        fs::rename(folder, &aside)?;
-    }
-    let path = fresh.keep();
-    if let Err(error) = fs::rename(&path, folder) {
-        if existed {
-            fs::rename(&aside, folder)?;
-        }
-        let _ = fs::remove_dir_all(&path);
-        return Err(error);
-    }
-    if existed {
-        let _ = fs::remove_dir_all(&aside);
-    }
-    Ok(())
-}
-
-fn parent_of(folder: &Path) -> PathBuf {
+/// The folder that a folder lies in.
+pub(super) fn parent_of(folder: &Path) -> PathBuf {
     match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),

@@ -15,20 +15,28 @@ pub(super) fn reloaded(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<E
 }
 
 fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {
-    let needs =
-        Needs { extensions: extensions::named([snapshot.dump.as_str()]), stand_ins: settings.stand_ins.clone() };
+    let needs = Needs {
+        extensions: extensions::named([snapshot.dump.as_str()]),
+        stand_ins: settings.stand_ins.clone(),
+        limits: settings.limits,
+    };
     let scratch = settings.database.open(&needs)?;
-    let mut session = Session::open(scratch.url())?;
+    let mut session = Session::open(&*scratch, settings.limits)?;
     for global in &snapshot.globals {
         match global.kind.as_str() {
-            "ROLE" => session.must_run(&global.text)?,
+            "ROLE" => {
+                scratch.before(&global.text)?;
+                session.must_run(&global.text)?;
+            }
             // Only grants made by a member want these, and the dump itself fails if one of them is missing.
-            "ROLE MEMBERSHIP" => drop(session.run(&global.text)),
+            "ROLE MEMBERSHIP" => drop(session.load(&global.text)),
             _ => {}
         }
     }
+    let dump = &snapshot.dump;
+    let text = if scratch.is_whole() { dump.clone() } else { with_own_authorization(dump) };
     session
-        .run(&with_own_authorization(&snapshot.dump))
+        .load(&text)
         .map_err(|refusal| Error::new(format!("PostgreSQL refused its own dump: {}", refusal.message)))?;
     session.close()?;
     let dump = entries::without_tokens(&scratch.dump()?);

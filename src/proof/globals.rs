@@ -68,3 +68,34 @@ pub(super) fn read(session: &mut Session, version: u32) -> Result<Vec<Entry>> {
     }
     Ok(entries)
 }
+
+/// What a replay left of globals on a server that has some of its own: what wasn't there before, and what is gone.
+pub(super) fn without(before: &[Entry], after: Vec<Entry>, made: impl Fn(&str) -> bool) -> Vec<Entry> {
+    let is_shared = |entry: &Entry| {
+        entry.kind.starts_with("ROLE") || entry.kind == "DATABASE SETTING" || entry.kind.starts_with("PARAMETER")
+    };
+    let mut gone: Vec<&Entry> = before.iter().filter(|entry| is_shared(entry)).collect();
+    let mut left = Vec::with_capacity(after.len());
+    for entry in after {
+        if is_shared(&entry)
+            && let Some(at) = gone.iter().position(|known| **known == entry)
+        {
+            gone.swap_remove(at);
+            continue;
+        }
+        // Somebody else may have made a role meanwhile.
+        let is_role = matches!(entry.kind.as_str(), "ROLE" | "ROLE COMMENT");
+        let is_ours = entry.name.starts_with(crate::scratch::server::PREFIX);
+        if !is_ours && (!is_role || made(&entry.name)) {
+            left.push(entry);
+        }
+    }
+    let still = |entry: &Entry| left.iter().any(|one: &Entry| (&one.kind, &one.name) == (&entry.kind, &entry.name));
+    let taken: Vec<Entry> = gone
+        .into_iter()
+        .filter(|entry| !entry.name.starts_with(crate::scratch::server::PREFIX) && !still(entry))
+        .map(|entry| Entry { text: "-- was on the server, and is gone".into(), ..entry.clone() })
+        .collect();
+    left.extend(taken);
+    left
+}

@@ -17,9 +17,9 @@ mod verdict;
 mod volatile;
 mod words;
 
-pub use crate::scratch::Database;
 pub use crate::scratch::extensions::{StandIn, StandInCall};
 pub use crate::scratch::preludes::Prelude;
+pub use crate::scratch::{Database, Limits};
 pub use choice::{Choice, Ran, Wish, on_chosen};
 pub use compare::{Change, Compared, Comparison, Difference};
 pub use replay::{replay, replay_and_survey, replay_both, survey};
@@ -68,6 +68,8 @@ pub struct Settings {
     pub stand_ins: Vec<StandIn>,
     /// Which PostgreSQL the scratch databases are of.
     pub database: Database,
+    /// How long a statement may take, and all of the work.
+    pub limits: Limits,
 }
 
 impl Settings {

@@ -1,7 +1,7 @@
 //! Looks at everything in a scratch database after a replay.
 
 use super::session::Session;
-use super::{SequencePosition, Snapshot, entries, globals, rows};
+use super::{Entry, SequencePosition, Snapshot, entries, globals, rows};
 use crate::Result;
 use crate::scratch::Scratch;
 
@@ -25,8 +25,21 @@ const PLAIN: &str =
 /// How many tables or sequences one query asks about.
 pub(super) const BATCH: usize = 200;
 
+/// What a server that is there for others has of roles and settings before the replay; nothing on one of our own.
+pub(super) fn before(session: &mut Session, scratch: &dyn Scratch) -> Result<Vec<Entry>> {
+    if !scratch.is_shared() {
+        return Ok(Vec::new());
+    }
+    let version = version(session)?;
+    globals::read(session, version)
+}
+
+fn version(session: &mut Session) -> Result<u32> {
+    Ok(one(session, "SELECT current_setting('server_version_num')")?.parse().unwrap_or(0))
+}
+
 /// Takes the snapshot. It closes the session when it needs the database for `pg_dump`.
-pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, want: Want) -> Result<Snapshot> {
+pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, before: &[Entry], want: Want) -> Result<Snapshot> {
     session.forget()?;
     session.must_run(PLAIN)?;
     let mut snapshot = Snapshot { rows: rows::read(session)?, ..Snapshot::default() };
@@ -34,9 +47,12 @@ pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, want: Want) -> 
         return Ok(snapshot);
     }
     snapshot.postgres = one(session, "SELECT split_part(current_setting('server_version'), ' ', 1)")?;
-    let version = one(session, "SELECT current_setting('server_version_num')")?.parse().unwrap_or(0);
+    let version = version(session)?;
     snapshot.sequences = sequences(session)?;
     snapshot.globals = globals::read(session, version)?;
+    if scratch.is_shared() {
+        snapshot.globals = globals::without(before, snapshot.globals, |role| scratch.made(role));
+    }
     snapshot.not_compared = not_compared(session)?;
     session.close()?;
     snapshot.dump = entries::without_tokens(&scratch.dump()?);

@@ -71,7 +71,11 @@ fn summary(verdict: &Verdict) -> String {
 
 /// The PostgreSQL on which a verdict was found, for people.
 pub(super) fn server(verdict: &Verdict) -> String {
-    let whose = if verdict.scratch == "local" { " of this machine" } else { "" };
+    let whose = match verdict.scratch {
+        "local" => " of this machine",
+        "server" => " of the scratch server",
+        _ => "",
+    };
     format!("PostgreSQL {}{whose}", verdict.postgres)
 }
 
