@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::entries::Quotes;
 use super::volatile::{Cell, MarkedRow, Stable};
-use super::{Entry, ReplayError, SequencePosition, Settings, Snapshot, TableRows, naming};
+use super::{Entry, ReplayError, SequencePosition, Settings, Snapshot, TableRows, hidden, naming};
 
 /// What became of an object from the old side to the new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -108,7 +109,7 @@ pub(super) fn compare(
     let refused = old.refused.iter().chain(&new.refused);
     found.unread.extend(refused.map(|f| format!("{}:{} was refused: {}", f.file, f.line, f.message)));
     schema(old, new, more, &mut found);
-    found.differences.extend(entries(&old.globals, &new.globals));
+    globals(old, new, &mut found);
     rows(old, new, more, &mut found)?;
     sequences(old, new, settings, &mut found);
     Ok(found)
@@ -121,8 +122,15 @@ fn schema(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Compariso
         match more.reloaded(new) {
             Ok((one, other)) => {
                 let still: HashSet<_> = entries(one, &other).into_iter().map(identity).collect();
+                // What didn't come back from the reload is compared as it was.
+                let came: HashSet<_> = other.iter().map(|e| (&*e.kind, &*e.schema, &*e.name)).collect();
+                let back: HashSet<_> = one.iter().map(|e| (&*e.kind, &*e.schema, &*e.name)).collect();
                 differences.retain(|difference| {
-                    difference.change != Change::Changed || still.contains(&identity(difference.clone()))
+                    let key = (&*difference.kind, &*difference.schema, &*difference.name);
+                    difference.change != Change::Changed
+                        || still.contains(&identity(difference.clone()))
+                        || !came.contains(&key)
+                        || !back.contains(&key)
                 });
             }
             Err(error) => {
@@ -137,6 +145,28 @@ fn schema(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Compariso
 
 fn identity(difference: Difference) -> (String, String, String) {
     (difference.kind, difference.schema, difference.name)
+}
+
+/// What the dumps leave out. Some of it says no more than the dumps do, where the object is on one side only.
+fn globals(old: &Snapshot, new: &Snapshot, found: &mut Comparison) {
+    let known: HashSet<_> = found.differences.iter().cloned().map(identity).collect();
+    let telling = |difference: &Difference| {
+        let both = hidden::NEEDS_BOTH.contains(&difference.kind.as_str());
+        let lone = both && difference.change != Change::Changed;
+        let order = difference.kind == "COLUMN ORDER" && !same_columns(difference);
+        !lone && !order && !known.contains(&identity(difference.clone()))
+    };
+    found.differences.extend(entries(&old.globals, &new.globals).into_iter().filter(telling));
+}
+
+/// Whether both sides have the same columns, in whatever order; otherwise the tables differ already.
+fn same_columns(difference: &Difference) -> bool {
+    let columns = |side: &Option<String>| {
+        let mut names: Vec<String> = side.iter().flat_map(|text| text.lines()).map(ToString::to_string).collect();
+        names.sort_unstable();
+        names
+    };
+    columns(&difference.old) == columns(&difference.new)
 }
 
 /// The entries of one identity, on the old side and on the new.
@@ -168,7 +198,28 @@ fn entries(old: &[Entry], new: &[Entry]) -> Vec<Difference> {
 /// given, and `pg_dump` writes what it revokes first.
 fn same(a: &Entry, b: &Entry) -> bool {
     let privileges = ["ACL", "DEFAULT ACL"].contains(&a.kind.as_str());
-    a.text == b.text || (privileges && grants(&a.text) == grants(&b.text))
+    a.text == b.text
+        || (privileges && grants(&a.text) == grants(&b.text))
+        || (a.kind == "TABLE" && with_sorted_options(&a.text) == with_sorted_options(&b.text))
+}
+
+/// The statement of a table with its storage options in the order of their names: PostgreSQL keeps them as they came.
+fn with_sorted_options(text: &str) -> String {
+    let mut quotes = Quotes::default();
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let options = quotes.outside().then(|| line.strip_prefix("WITH (")).flatten();
+        quotes.read(line);
+        lines.push(match options.and_then(|rest| rest.split_once(')')) {
+            Some((options, rest)) => {
+                let mut options: Vec<&str> = options.split(", ").collect();
+                options.sort_unstable();
+                format!("WITH ({}){rest}", options.join(", "))
+            }
+            None => line.to_string(),
+        });
+    }
+    lines.join("\n")
 }
 
 /// The statements of an entry about privileges, each with the role that gives it, sorted.

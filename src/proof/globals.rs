@@ -3,15 +3,15 @@
 //!
 //! Everything below OID 16384 comes with PostgreSQL.
 
-use super::Entry;
 use super::session::Session;
+use super::{Entry, hidden};
 use crate::Result;
 
 /// Each query gives kind, schema, name and text. PostgreSQL before 16 keeps less of a membership,
 /// and whoever gave it may be gone.
 const QUERIES: &[&str] = &[
     // Whether a role has a password counts; the password itself is salted and differs from run to run.
-    "SELECT 'ROLE', '-', rolname, format('CREATE ROLE %I WITH %s %s %s %s %s %s %s CONNECTION LIMIT %s%s;%s', rolname,
+    "SELECT CASE WHEN oid = 10 THEN 'BOOTSTRAP ROLE' ELSE 'ROLE' END, '-', rolname, format('CREATE ROLE %I WITH %s %s %s %s %s %s %s CONNECTION LIMIT %s%s;%s', rolname,
         CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END,
         CASE WHEN rolinherit THEN 'INHERIT' ELSE 'NOINHERIT' END,
         CASE WHEN rolcreaterole THEN 'CREATEROLE' ELSE 'NOCREATEROLE' END,
@@ -21,9 +21,9 @@ const QUERIES: &[&str] = &[
         CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END,
         rolconnlimit, ' VALID UNTIL ' || quote_literal(rolvaliduntil),
         CASE WHEN rolpassword IS NULL THEN '' ELSE ' -- has a password' END)
-    FROM pg_authid WHERE oid >= 16384 ORDER BY rolname",
+    FROM pg_authid WHERE oid >= 16384 OR oid = 10 ORDER BY rolname",
     "SELECT 'ROLE COMMENT', '-', rolname, format('COMMENT ON ROLE %I IS %L;', rolname, shobj_description(oid, 'pg_authid'))
-    FROM pg_authid WHERE oid >= 16384 AND shobj_description(oid, 'pg_authid') IS NOT NULL ORDER BY rolname",
+    FROM pg_authid WHERE (oid >= 16384 OR oid = 10) AND shobj_description(oid, 'pg_authid') IS NOT NULL ORDER BY rolname",
     "SELECT 'ROLE MEMBERSHIP', '-', format('%s in %s by %s', m.rolname, r.rolname, g.rolname),
         format('GRANT %I TO %I%s%s;', r.rolname, m.rolname,
             CASE WHEN to_jsonb(a) ? 'set_option' THEN format(' WITH ADMIN %s, INHERIT %s, SET %s', upper(a.admin_option::text),
@@ -39,7 +39,8 @@ const QUERIES: &[&str] = &[
     FROM pg_db_role_setting s LEFT JOIN pg_authid r ON r.oid = s.setrole, unnest(s.setconfig) c ORDER BY 1, 3, 4",
     "SELECT 'DATABASE', '-', 'the database', concat_ws(E'\\n', 'owner: ' || pg_get_userbyid(datdba),
         'privileges: ' || (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(datacl) a),
-        'comment: ' || shobj_description(oid, 'pg_database'), 'connection limit: ' || datconnlimit)
+        'comment: ' || shobj_description(oid, 'pg_database'), 'connection limit: ' || datconnlimit,
+        CASE WHEN datistemplate THEN 'a template' END, CASE WHEN NOT datallowconn THEN 'takes no connections' END)
     FROM pg_database WHERE datname = current_database()",
     "SELECT 'EXTENSION VERSION', '-', extname, extversion FROM pg_extension ORDER BY extname",
     "SELECT 'MATERIALIZED VIEW DATA', n.nspname, c.relname,
@@ -59,7 +60,7 @@ const PARAMETERS: &str =
 pub(super) fn read(session: &mut Session, version: u32) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let parameters = (version >= 150_000).then_some(&PARAMETERS);
-    for query in QUERIES.iter().chain(parameters) {
+    for query in QUERIES.iter().chain(hidden::QUERIES).chain(parameters) {
         for row in session.rows(query)? {
             let mut cells = row.into_iter().map(Option::unwrap_or_default);
             let mut next = || cells.next().unwrap_or_default();

@@ -8,6 +8,7 @@ mod compare;
 mod entries;
 mod globals;
 mod guards;
+mod hidden;
 mod naming;
 mod replay;
 mod rows;

@@ -43,6 +43,13 @@ pub(super) fn object(kind: &str, schema: &str, name: &str) -> String {
             if schema == "-" { String::new() } else { format!(" in schema {schema}") }
         ),
         "SEQUENCE OWNED BY" => format!("owner of sequence {}", within(name)),
+        // The table of contents says `publication object`.
+        "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA" => {
+            let (publication, of) = name.split_once(' ').unwrap_or((name, ""));
+            let (what, of) =
+                if kind == "PUBLICATION TABLE" { ("table", within(of)) } else { ("schema", of.to_string()) };
+            format!("{what} {of} of publication {publication}")
+        }
         "ROWS" => format!("rows of {}", within(name)),
         "SEQUENCE POSITION" => format!("position of sequence {}", within(name)),
         _ => format!("{words} {}", within(name)),
@@ -125,6 +132,7 @@ mod tests {
         assert_eq!(object("COMMENT", "public", "POLICY a ON t"), "comment on policy a on public.t");
         assert_eq!(object("COMMENT", "-", "EXTENSION citext"), "comment on extension citext");
         assert_eq!(object("DEFAULT", "public", "t id"), "default of public.t.id");
+        assert_eq!(object("PUBLICATION TABLE", "public", "p t"), "table public.t of publication p");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Looks at everything in a scratch database after a replay.
 
 use super::session::Session;
-use super::{SequencePosition, Snapshot, entries, globals, rows};
+use super::{SequencePosition, Snapshot, entries, globals, hidden, rows};
 use crate::Result;
 use crate::scratch::Scratch;
 
@@ -38,11 +38,13 @@ pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, want: Want) -> 
     snapshot.sequences = sequences(session)?;
     snapshot.globals = globals::read(session, version)?;
     snapshot.not_compared = not_compared(session)?;
+    let beyond = hidden::beyond(session)?;
     session.close()?;
     snapshot.dump = entries::without_tokens(&scratch.dump()?);
     let split = entries::split(&snapshot.dump);
     snapshot.entries = split.entries;
     snapshot.unread = split.unread;
+    snapshot.unread.extend(beyond);
     Ok(snapshot)
 }
 
@@ -96,7 +98,6 @@ fn not_compared(session: &mut Session) -> Result<Vec<String>> {
         JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
         JOIN pg_extension x ON x.oid = e.refobjid
         WHERE c.relkind IN ('r', 'm') AND pg_relation_size(c.oid) > 0 AND c.oid <> ALL (coalesce(x.extconfig, '{}'))
-        UNION ALL SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVING count(*) > 0
         ORDER BY 1",
     )?;
     Ok(rows.into_iter().flatten().flatten().collect())
