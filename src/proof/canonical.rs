@@ -4,8 +4,8 @@
 //! order of grants. After one reload both sides came about the same way, so texts that still differ differ in meaning.
 
 use super::{Entry, ReplayError, Settings, Snapshot, entries, replay};
-use crate::Result;
-use crate::scratch::{Needs, extensions};
+use crate::scratch::{Needs, Scratch, extensions};
+use crate::{Error, Result};
 
 use super::session::{OWN_AUTHORIZATION, Session};
 
@@ -18,7 +18,39 @@ pub(super) fn reloaded(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<E
     replay::isolated(|| Ok(reload(snapshot, settings)?))
 }
 
-fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {
+/// Loads a dump into a scratch database and dumps it there, so that it speaks as that PostgreSQL does.
+///
+/// # Errors
+/// When PostgreSQL refuses any of it: nothing of a dump may get lost here.
+pub(super) fn translated(snapshot: &Snapshot, settings: &Settings) -> Result<Translated, ReplayError> {
+    replay::isolated(|| Ok(translate(snapshot, settings)?))
+}
+
+/// A dump as a scratch database states it.
+pub(super) struct Translated {
+    /// The version of that database.
+    pub postgres: String,
+    /// The dump.
+    pub dump: String,
+}
+
+fn translate(snapshot: &Snapshot, settings: &Settings) -> Result<Translated> {
+    let (scratch, mut session) = with_roles(snapshot, settings)?;
+    let postgres = super::snapshot::one(&mut session, "SELECT split_part(current_setting('server_version'), ' ', 1)")?;
+    // Older versions don't know this setting of the preamble, and here it changes nothing.
+    let dump = snapshot.dump.replacen("SET transaction_timeout = 0;\n", "", 1);
+    session.run(&with_own_authorization(&dump)).map_err(|refusal| {
+        let hint = "what it needs must be there: --scratch local runs on the PostgreSQL of this machine";
+        Error::new(format!("the scratch database can't load the dump: {}", refusal.message)).hint(hint)
+    })?;
+    session.close()?;
+    let dump = entries::without_tokens(&scratch.dump()?);
+    scratch.stop()?;
+    Ok(Translated { postgres, dump })
+}
+
+/// A scratch database with the roles that a dump names.
+fn with_roles(snapshot: &Snapshot, settings: &Settings) -> Result<(Box<dyn Scratch>, Session)> {
     let needs =
         Needs { extensions: extensions::named([snapshot.dump.as_str()]), stand_ins: settings.stand_ins.clone() };
     let scratch = settings.database.open(&needs)?;
@@ -26,11 +58,17 @@ fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {
     for global in &snapshot.globals {
         match global.kind.as_str() {
             "ROLE" => session.must_run(&global.text)?,
-            // Only grants made by a member want these, and the dump itself fails if one of them is missing.
-            "ROLE MEMBERSHIP" => drop(session.run(&global.text)),
+            // Only grants made by a member want these, and the dump itself fails if one of them is missing. That of a live
+            // server may be there in the scratch database too, or not.
+            "ROLE MEMBERSHIP" | "BOOTSTRAP ROLE" => drop(session.run(&global.text)),
             _ => {}
         }
     }
+    Ok((scratch, session))
+}
+
+fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {
+    let (scratch, mut session) = with_roles(snapshot, settings)?;
     if session.run(&with_own_authorization(&snapshot.dump)).is_err() {
         // Some dumps can't be reloaded whole, such as one with a language whose handler PostgreSQL brings. What of it can't
         // be is missing afterwards, and compared as it is.

@@ -31,6 +31,8 @@ pub struct Difference {
     pub name: String,
     /// What one would call it: `index public.idx_a`.
     pub object: String,
+    /// What sort of difference it is.
+    pub class: Class,
     /// What became of it.
     pub change: Change,
     /// What of it differs, where that is easy to say.
@@ -39,6 +41,50 @@ pub struct Difference {
     pub old: Option<String>,
     /// Its text on the new side.
     pub new: Option<String>,
+}
+
+/// The sorts of differences, for those who wish to leave some out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Objects and their properties
+    #[default]
+    Schema,
+    /// Only the order of the columns of a table
+    ColumnOrder,
+    /// Only the owner of an object
+    Owner,
+    /// Privileges and default privileges
+    Privileges,
+    /// Comments and security labels
+    Comments,
+    /// Rows, large objects, and whether materialized views are populated
+    Rows,
+    /// Where sequences stand
+    Sequences,
+    /// Roles and memberships
+    Roles,
+    /// Settings of roles, of the database and of the server
+    Settings,
+    /// Versions, owners and members of extensions
+    Extensions,
+}
+
+impl Class {
+    /// That of a kind of entry.
+    fn of(kind: &str) -> Class {
+        match kind {
+            "COLUMN ORDER" => Class::ColumnOrder,
+            "ACL" | "DEFAULT ACL" | "PARAMETER PRIVILEGES" => Class::Privileges,
+            "COMMENT" | "SECURITY LABEL" | "ROLE COMMENT" => Class::Comments,
+            "ROWS" | "LARGE OBJECT" | "MATERIALIZED VIEW DATA" => Class::Rows,
+            "SEQUENCE POSITION" => Class::Sequences,
+            "ROLE" | "BOOTSTRAP ROLE" | "ROLE MEMBERSHIP" => Class::Roles,
+            "ROLE SETTING" | "DATABASE SETTING" | "DATABASE" | "SYSTEM SETTING" => Class::Settings,
+            "EXTENSION VERSION" | "EXTENSION OWNER" | "EXTENSION MEMBERS" => Class::Extensions,
+            _ => Class::Schema,
+        }
+    }
 }
 
 /// How much was compared.
@@ -73,10 +119,20 @@ pub struct Comparison {
     pub unread: Vec<String>,
 }
 
+/// A side replayed a second time.
+pub(super) enum Again<'a> {
+    /// The old one.
+    Old(&'a Snapshot),
+    /// The new one.
+    New(&'a Snapshot),
+    /// Neither: both are as they are.
+    Neither,
+}
+
 /// What else a comparison may ask for, where two snapshots alone leave it open.
 pub(super) trait More {
-    /// The old side replayed once more, for its rows.
-    fn again(&self) -> Result<&Snapshot, ReplayError>;
+    /// The old side replayed once more, for its rows; or the new one, if only that can be.
+    fn again(&self) -> Result<Again<'_>, ReplayError>;
     /// The entries of both sides' dumps after a reload.
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError>;
 }
@@ -112,7 +168,21 @@ pub(super) fn compare(
     globals(old, new, &mut found);
     rows(old, new, more, &mut found)?;
     sequences(old, new, settings, &mut found);
+    ignore(settings, &mut found);
     Ok(found)
+}
+
+/// Takes out what isn't asked for, and says how much that was.
+fn ignore(settings: &Settings, found: &mut Comparison) {
+    for class in &settings.ignore {
+        let before = found.differences.len();
+        found.differences.retain(|difference| difference.class != *class);
+        let gone = before - found.differences.len();
+        let name =
+            serde_json::to_value(class).ok().and_then(|name| name.as_str().map(String::from)).unwrap_or_default();
+        let word = if gone == 1 { "difference" } else { "differences" };
+        found.notes.push(format!("{gone} {word} of the class {name} left out, as asked"));
+    }
 }
 
 /// The dumps: as they are, and where texts differ after a reload.
@@ -258,12 +328,19 @@ fn pair<'a>(
 fn changed(old: &Entry, new: &Entry) -> Difference {
     let owner = (old.owner != new.owner).then(|| format!("owner: {} -> {}", old.owner, new.owner));
     let columns = (old.kind == "TABLE").then(|| naming::columns_changed(&old.text, &new.text)).flatten();
-    Difference {
-        property: columns.or(owner),
-        old: Some(old.text.clone()),
-        new: Some(new.text.clone()),
-        ..bare(&old.kind, &old.schema, &old.name, Change::Changed)
-    }
+    let bare = bare(&old.kind, &old.schema, &old.name, Change::Changed);
+    let without_owner = |entry: &Entry| {
+        let kept = |line: &&str| !(line.starts_with("ALTER ") && line.contains(" OWNER TO "));
+        entry.text.lines().filter(kept).collect::<Vec<_>>().join("\n")
+    };
+    let class = if owner.is_some() && without_owner(old) == without_owner(new) {
+        Class::Owner
+    } else if old.kind == "TABLE" && old.owner == new.owner && naming::same_but_for_order(&old.text, &new.text) {
+        Class::ColumnOrder
+    } else {
+        bare.class
+    };
+    Difference { class, property: columns.or(owner), old: Some(old.text.clone()), new: Some(new.text.clone()), ..bare }
 }
 
 fn lone(entry: &Entry, change: Change) -> Difference {
@@ -278,6 +355,7 @@ fn bare(kind: &str, schema: &str, name: &str, change: Change) -> Difference {
         schema: schema.into(),
         name: name.into(),
         object: naming::object(kind, schema, name),
+        class: Class::of(kind),
         change,
         property: None,
         old: None,
@@ -297,8 +375,11 @@ fn rows(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Comparison)
     if pairs.iter().all(|(one, other)| names(one) == names(other) && one.rows == other.rows) {
         return Ok(());
     }
-    let again = more.again()?;
-    let stable = Stable::learn(&old.rows, &again.rows);
+    let stable = match more.again()? {
+        Again::Old(again) => Stable::learn(&old.rows, &again.rows),
+        Again::New(again) => Stable::learn(&new.rows, &again.rows),
+        Again::Neither => Stable::default(),
+    };
     let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
     // The new side's columns in the old side's order: where they stand is the table's affair.
     let places: HashMap<(&str, &str), Vec<usize>> =

@@ -78,6 +78,21 @@ pub(super) fn columns_changed(old: &str, new: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; "))
 }
 
+/// Whether two statements of a table hold the same lines between their parentheses, in another order, and else nothing differs.
+pub(super) fn same_but_for_order(old: &str, new: &str) -> bool {
+    let parts = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(ToString::to_string).collect();
+        let begin = lines.iter().position(|line| line.ends_with('(')).map_or(0, |at| at + 1);
+        let end = lines.iter().position(|line| line.starts_with(')')).unwrap_or(lines.len()).max(begin);
+        for line in &mut lines[begin..end] {
+            *line = line.trim_end_matches(',').to_string();
+        }
+        lines[begin..end].sort_unstable();
+        lines
+    };
+    parts(old) == parts(new)
+}
+
 /// Names and definitions of the lines between the parentheses of a CREATE TABLE.
 fn columns(text: &str) -> Vec<(String, String)> {
     let lines = text.lines().skip_while(|line| !line.ends_with('(')).skip(1);
@@ -144,5 +159,10 @@ mod tests {
             Some("column \"b c\": changed; column d: added; order of columns")
         );
         assert_eq!(columns_changed(old, old), None);
+        assert!(same_but_for_order(
+            "CREATE TABLE t (\n    a integer,\n    b text\n);",
+            "CREATE TABLE t (\n    b text,\n    a integer\n);"
+        ));
+        assert!(!same_but_for_order(old, new));
     }
 }

@@ -15,7 +15,7 @@ pub(super) enum Want {
 }
 
 /// How values are written, whatever the history has set. The empty search_path makes PostgreSQL qualify all names.
-const PLAIN: &str =
+pub(super) const PLAIN: &str =
     "SET search_path = ''; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
     SET bytea_output = 'hex'; SET extra_float_digits = 1; SET xmloption = 'content'; SET row_security = off;
     SET statement_timeout = 0; SET lock_timeout = 0; SET default_transaction_read_only = off;
@@ -48,13 +48,13 @@ pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, want: Want) -> 
     Ok(snapshot)
 }
 
-fn one(session: &mut Session, sql: &str) -> Result<String> {
+pub(super) fn one(session: &mut Session, sql: &str) -> Result<String> {
     let rows = session.rows(sql)?;
     Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
 }
 
 /// Where all sequences stand that aren't an extension's.
-fn sequences(session: &mut Session) -> Result<Vec<SequencePosition>> {
+pub(super) fn sequences(session: &mut Session) -> Result<Vec<SequencePosition>> {
     let found = session.rows(
         "SELECT n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), tn.nspname, t.relname
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -89,7 +89,7 @@ fn sequences(session: &mut Session) -> Result<Vec<SequencePosition>> {
 }
 
 /// What the judge can't see in this database, as phrases.
-fn not_compared(session: &mut Session) -> Result<Vec<String>> {
+pub(super) fn not_compared(session: &mut Session) -> Result<Vec<String>> {
     let rows = session.rows(
         "SELECT format('rows of foreign table %I.%I', n.nspname, c.relname)
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'f'

@@ -4,3 +4,4 @@ pub mod emit;
 pub mod plan;
 pub mod style;
 pub mod verdict;
+pub mod words;

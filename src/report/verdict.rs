@@ -201,7 +201,7 @@ pub fn failure_text(side: &str, error: &ReplayError, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proof::{Compared, Comparison};
+    use crate::proof::{Class, Compared, Comparison};
 
     fn verdict(differences: Vec<Difference>) -> Verdict {
         let compared = Compared { objects: 12, rows: 1, tables: 3, sequences: 2, settings: 4 };
@@ -227,6 +227,7 @@ mod tests {
             schema: "public".into(),
             name: "idx_a".into(),
             object: "index public.idx_a".into(),
+            class: Class::Schema,
             change: Change::Changed,
             property: None,
             old: Some("CREATE INDEX idx_a ON public.t USING btree (a);".into()),
