@@ -71,11 +71,15 @@ impl Project {
         failure: impl Fn(&E) -> Option<&ReplayError>,
     ) -> Result<Result<T, E>, Vec<Error>> {
         let choice = args.scratch.unwrap_or(self.config.scratch.database);
-        let programs = self.config.scratch.programs.as_ref().map(|folder| self.base.join(folder));
-        let wish = Wish { choice, programs };
+        let wish = Wish { choice, programs: self.programs() };
         let ran = on_chosen(&wish, sets, &self.settings, work, failure).map_err(|e| vec![e])?;
         ran.note.iter().for_each(|note| tell(note));
         Ok(ran.outcome)
+    }
+
+    /// The folder of the PostgreSQL programs, if the configuration says it.
+    pub fn programs(&self) -> Option<PathBuf> {
+        self.config.scratch.programs.as_ref().map(|folder| self.base.join(folder))
     }
 
     /// Reads the history.

@@ -5,11 +5,14 @@
 
 use super::NewSet;
 use crate::error::{Error, Result};
+use crate::history::History;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const MANIFEST: &str = ".consolidate";
+/// The line of the manifest that tells the history.
+const HISTORY: &str = "# of the history ";
 
 /// Whether the set may be written here, before any work is done.
 ///
@@ -53,6 +56,23 @@ pub fn check(folder: &Path, force: bool) -> Result<()> {
     .hint("move them away, name another folder with --new, or replace them with --force"))
 }
 
+/// Whether a folder holds a set of this program's.
+pub fn was_written(folder: &Path) -> bool {
+    folder.join(MANIFEST).is_file()
+}
+
+/// The sum of the history from which a set was made, if its manifest has one.
+pub fn history_of(folder: &Path) -> Option<String> {
+    let text = fs::read_to_string(folder.join(MANIFEST)).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(HISTORY)).map(|sum| sum.trim().to_string())
+}
+
+/// The sum of a history: its files, in the order in which they run.
+pub fn sum_of(history: &History) -> String {
+    let files = history.files.iter().map(|file| format!("{}\n{}\n", file.name, file.text));
+    sum(files.collect::<String>().as_bytes())
+}
+
 /// What a write did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -86,7 +106,7 @@ pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
         .collect();
     let removed: Vec<String> = present.into_iter().filter(|name| !set.files.iter().any(|f| f.name == *name)).collect();
     let changes = Changes { written, removed };
-    if changes.is_empty() && folder.join(MANIFEST).exists() {
+    if changes.is_empty() && was_written(folder) && history_of(folder).unwrap_or_default() == set.history {
         return Ok(changes);
     }
     let parent = parent_of(folder);
@@ -116,6 +136,9 @@ fn fill(fresh: &Path, folder: &Path, set: &NewSet) -> std::io::Result<()> {
         allow_reading(fresh)?;
     }
     let mut lines = String::from("# written by consolidate: the files of the set and their sums\n");
+    if !set.history.is_empty() {
+        lines.push_str(&format!("{HISTORY}{}\n", set.history));
+    }
     for file in &set.files {
         fs::write(fresh.join(&file.name), &file.text)?;
         lines.push_str(&format!("{} {}\n", sum(file.text.as_bytes()), file.name));
