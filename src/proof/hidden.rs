@@ -25,15 +25,18 @@ pub(super) const QUERIES: &[&str] = &[
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_constraint k ON k.oid = t.tgconstraint JOIN pg_proc p ON p.oid = t.tgfoid
     WHERE t.tgisinternal AND t.tgenabled <> 'O' GROUP BY n.nspname, c.relname ORDER BY 2, 3",
-    "SELECT 'COMMENT', n.nspname, format('CONSTRAINT %s ON %s', k.conname, c.relname), d.description
+    "SELECT 'COMMENT', n.nspname, format('CONSTRAINT %s ON %s', k.conname, c.relname),
+        format('COMMENT ON CONSTRAINT %I ON %I.%I IS %L;', k.conname, n.nspname, c.relname, d.description)
     FROM pg_description d JOIN pg_constraint k ON k.oid = d.objoid JOIN pg_class c ON c.oid = k.conrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE d.classoid = 'pg_constraint'::regclass AND (NOT k.conislocal OR k.conparentid <> 0)
-    UNION ALL SELECT 'COMMENT', n.nspname, format('TRIGGER %s ON %s', t.tgname, c.relname), d.description
+    UNION ALL SELECT 'COMMENT', n.nspname, format('TRIGGER %s ON %s', t.tgname, c.relname),
+        format('COMMENT ON TRIGGER %I ON %I.%I IS %L;', t.tgname, n.nspname, c.relname, d.description)
     FROM pg_description d JOIN pg_trigger t ON t.oid = d.objoid JOIN pg_class c ON c.oid = t.tgrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE d.classoid = 'pg_trigger'::regclass AND t.tgparentid <> 0
-    UNION ALL SELECT 'COMMENT', '-', upper(o.type) || ' ' || o.identity, d.description
+    UNION ALL SELECT 'COMMENT', '-', upper(o.type) || ' ' || o.identity,
+        format('COMMENT ON %s %s IS %L;', upper(o.type), o.identity, d.description)
     FROM pg_description d, pg_identify_object(d.classoid, d.objoid, d.objsubid) o
     WHERE d.objoid < 16384 AND d.objoid <> 'public'::regnamespace
         AND age(d.xmin) < age((SELECT xmin FROM pg_database WHERE datname = 'template0'))
