@@ -83,6 +83,7 @@ pub(super) fn read_allowed(session: &mut Session, version: u32) -> Result<(Vec<E
             let why = error.message.lines().next().unwrap_or_default();
             refused.push(format!("{kind}: {why}"));
         }
+        session.must_run("RELEASE SAVEPOINT consolidate_look")?;
     }
     Ok((entries, refused))
 }

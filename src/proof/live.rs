@@ -27,6 +27,7 @@ pub(super) fn look(url: &str, settings: &Settings, programs: Option<&Path>) -> R
     })?;
     session.must_run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(tell)?;
     session.must_run(&PLAIN.replace("SET default_transaction_read_only = off;", "")).map_err(tell)?;
+    let shared = snapshot::one(&mut session, "SELECT pg_export_snapshot()").map_err(tell)?;
     let mut found = Snapshot::default();
     if !settings.ignore.contains(&Class::Rows) {
         found.rows = rows::read(&mut session).map_err(tell)?;
@@ -42,7 +43,6 @@ pub(super) fn look(url: &str, settings: &Settings, programs: Option<&Path>) -> R
     let beyond = hidden::beyond(&mut session).map_err(tell)?;
     // Other databases of the server are no part of this one.
     found.unread.extend(beyond.into_iter().filter(|what| !what.starts_with("what is in the database ")));
-    let shared = snapshot::one(&mut session, "SELECT pg_export_snapshot()").map_err(tell)?;
     found.dump = entries::without_tokens(&dump(&dumper, url, &shared).map_err(tell)?);
     session.run("ROLLBACK").map_err(|refusal| Error::new(format!("{name}: {}", refusal.message)))?;
     session.close().map_err(tell)?;
