@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET_DIR = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 CONSOLIDATE = $(TARGET_DIR)/release/consolidate
 
-.PHONY: help build demo test random lint bench
+.PHONY: help build demo test random damage lint bench
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -39,6 +39,9 @@ SEED ?= 1
 
 random: ## Grow COUNT random histories from SEED on, consolidate and prove each
 	RANDOM_COUNT=$(COUNT) RANDOM_SEED=$(SEED) $(CARGO) test --release --locked --test random -- --ignored --nocapture
+
+damage: ## Damage every set of the tests, statement by statement, and print the share that verify saw
+	$(CARGO) test --release --locked --test damage -- --ignored --nocapture
 
 lint: ## Check formatting, and clippy without warnings
 	$(CARGO) fmt --check

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::proof::{ReplayError, Settings};
 use crate::replay::replay;
 use crate::report::emit::{Written, json, text};
-use crate::report::verdict;
+use crate::report::verdict::Sides;
 use clap::Args;
 
 #[derive(Args)]
@@ -65,7 +65,7 @@ pub fn run(args: &EmitArgs) -> Outcome {
     let model = replay(&history);
     let work = |settings: &Settings| prove(&history, &model, &project.config, settings, &Bars::new());
     let result = project.on_scratch(&args.replaying, &[&replay_files(&history)], work, not_replayed)?;
-    let proven = match result {
+    let mut proven = match result {
         Ok(proven) => proven,
         Err(Unproven::History(error)) => return Err(vec![could_not_replay(&history.folder, false, error)]),
         Err(Unproven::Candidate(error, blocked)) => {
@@ -73,13 +73,11 @@ pub fn run(args: &EmitArgs) -> Outcome {
             return Ok(refuse(&format!("the last one tried failed at {error}"), &blocked));
         }
         Err(Unproven::Different(found, blocked)) => {
-            match args.common.format {
-                Format::Text => print(&verdict::text(&found, style())),
-                Format::Json => print_json(&verdict::json(&found)),
-            }
+            super::verify::show(&found, &Sides::sets(), args.common.format);
             return Ok(refuse("the best one found differs as shown", &blocked));
         }
     };
+    proven.set.history = write::sum_of(&history);
     let written = if args.dry_run {
         Written::Nothing
     } else {
@@ -92,6 +90,7 @@ pub fn run(args: &EmitArgs) -> Outcome {
             print(&text(&proven, &history, &written, &folder, style()));
         }
         Format::Json => print_json(&json(&proven, &history, &written)),
+        format => drop(super::verify::show(&proven.verdict, &Sides::sets(), format)),
     }
     Ok(FINE)
 }

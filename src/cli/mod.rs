@@ -1,5 +1,6 @@
 //! Arguments become settings, settings one library call, its result a printed report and an exit code.
 
+mod diff;
 mod emit;
 mod init;
 mod interrupt;
@@ -11,6 +12,7 @@ mod verify;
 use crate::error::Error;
 use crate::history::History;
 use crate::history::layout::ALL;
+use crate::proof::Class;
 use crate::report::style::Style;
 use crate::scratch::limits::Time;
 use crate::scratch::server::redacted;
@@ -36,6 +38,7 @@ In order:
   consolidate plan      what is dead, folded and superseded in the history; needs no database
   consolidate emit      write the consolidated set, once it is proven
   consolidate verify    prove the set in migrations/ against the history in migrations.old/
+  consolidate diff A B  compare any two folders, dumps, databases, revisions
 
 The history is read from migrations.old/ (or from migrations/, if there is no migrations.old/), the
 consolidated set is written to migrations/. Proofs run on a PostgreSQL that is compiled into this
@@ -61,6 +64,8 @@ enum Command {
     Emit(emit::EmitArgs),
     /// Replay both sets side by side and compare schema, rows, sequences, roles
     Verify(verify::VerifyArgs),
+    /// Compare any two of: a folder of migrations, a dump, a database that exists, REV:folder of a git repository
+    Diff(diff::DiffArgs),
 }
 
 /// What every command takes.
@@ -108,12 +113,26 @@ struct Replaying {
     timeout: Option<Time>,
 }
 
+/// What the commands take that compare.
+#[derive(Args, Clone)]
+struct Comparing {
+    /// Leave out differences of a class; may be given again
+    #[arg(long, value_enum, value_name = "CLASS")]
+    ignore: Vec<Class>,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people
     Text,
-    /// For programs; described in GUIDE.md
+    /// For programs; described in GUIDE.md and by schema/consolidate.schema.json
     Json,
+    /// For a comment on a pull request
+    Markdown,
+    /// For the test reports of a CI
+    Junit,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 /// Runs the program.
@@ -127,6 +146,7 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Emit(args) => emit::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Diff(args) => diff::run(&args),
     };
     ExitCode::from(result.unwrap_or_else(|errors| {
         complain(&errors);

@@ -2,18 +2,20 @@
 
 use super::project::Project;
 use super::{Common, FINE, FOUND, Format, Outcome, print, print_json, style};
+use crate::emit::write;
 use crate::error::Error;
 use crate::history::{File, History};
 use crate::plan::{FateKind, Plan, plan};
 use crate::replay::replay;
-use crate::report::plan as report;
+use crate::report::{ci, plan as report};
 use clap::Args;
 
 #[derive(Args)]
 pub struct PlanArgs {
     #[command(flatten)]
     common: Common,
-    /// Exit with 1 if anything in the history is dead, superseded or without effect
+    /// Exit with 1 if the set that emit wrote no longer fits the history; or, where there is none, if anything in the history
+    /// could go
     #[arg(long)]
     check: bool,
     /// Say what becomes of one statement, and why
@@ -34,9 +36,39 @@ pub fn run(args: &PlanArgs) -> Outcome {
     match args.common.format {
         Format::Text => print(&report::text(&plan, &history, style())),
         Format::Json => print_json(&report::json(&plan)),
+        Format::Markdown => print(&report::markdown(&plan)),
+        Format::Junit => print(&ci::junit("consolidate plan", &ci::of_plan(&plan, &history))),
+        Format::Github => print(&ci::github(&ci::of_plan(&plan, &history))),
     }
-    let idle = |k: FateKind| matches!(k, FateKind::Dead | FateKind::Superseded | FateKind::Noop | FateKind::Backfill);
-    Ok(if args.check && plan.fates.iter().any(|f| idle(f.kind)) { FOUND } else { FINE })
+    if !args.check {
+        return Ok(FINE);
+    }
+    let reasons = reasons(&project, &history, &plan);
+    reasons.iter().for_each(|reason| super::tell(reason));
+    Ok(if reasons.is_empty() { FINE } else { FOUND })
+}
+
+/// Why a check fails: what could go from the history, or that the set no longer fits it.
+fn reasons(project: &Project, history: &History, plan: &Plan) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let set = &project.new;
+    let apart = !project.is_one_folder() && write::was_written(set);
+    if !apart {
+        let idle =
+            |k: FateKind| matches!(k, FateKind::Dead | FateKind::Superseded | FateKind::Noop | FateKind::Backfill);
+        let count = plan.fates.iter().filter(|f| idle(f.kind)).count();
+        if count > 0 {
+            let folder = history.folder.display();
+            let word = if count == 1 { "statement" } else { "statements" };
+            reasons.push(format!("{count} {word} of {folder} could go: dead, superseded, backfill or without effect"));
+        }
+        return reasons;
+    }
+    if write::history_of(set).is_some_and(|sum| sum != write::sum_of(history)) {
+        let folder = history.folder.display();
+        reasons.push(format!("{} is stale: {folder} has changed since `consolidate emit` wrote it", set.display()));
+    }
+    reasons
 }
 
 /// The statement on a line, or the last one that begins above it.

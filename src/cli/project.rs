@@ -90,7 +90,7 @@ impl Project {
     /// Which PostgreSQL flags and settings ask for.
     fn wish(&self, args: &Replaying) -> Result<Wish> {
         let set = &self.config.scratch;
-        let programs = set.programs.as_ref().map(|folder| self.base.join(folder));
+        let programs = self.programs();
         let on = |choice: Choice| Ok(Wish { choice, programs: programs.clone(), server: None });
         let at = |url: &str| {
             let server = Some(Address::read(url)?);
@@ -110,6 +110,11 @@ impl Project {
             (None, Some(url), None) => at(url),
             (None, None, choice) => on(choice.unwrap_or_default()),
         }
+    }
+
+    /// The folder of the PostgreSQL programs, if the configuration says it.
+    pub fn programs(&self) -> Option<PathBuf> {
+        self.config.scratch.programs.as_ref().map(|folder| self.base.join(folder))
     }
 
     /// Reads the history.

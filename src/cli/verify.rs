@@ -2,12 +2,14 @@
 
 use super::progress::Bars;
 use super::project::Project;
-use super::{Common, FINE, FOUND, Format, Outcome, Replaying, print, print_json, style};
+use super::{Common, Comparing, FINE, FOUND, Format, Outcome, Replaying, print, print_json, style};
+use crate::diff::Side;
 use crate::emit::replay_files;
 use crate::error::{At, Error};
 use crate::history;
-use crate::proof::{ReplayError, Settings, VerdictKind, verify};
-use crate::report::verdict;
+use crate::proof::{ReplayError, Settings, Verdict, VerdictKind, verify};
+use crate::report::ci;
+use crate::report::verdict::{self as report, Sides};
 use clap::Args;
 
 #[derive(Args)]
@@ -16,11 +18,26 @@ pub struct VerifyArgs {
     common: Common,
     #[command(flatten)]
     replaying: Replaying,
+    #[command(flatten)]
+    comparing: Comparing,
+    /// Compare the consolidated set with a database that exists, not with the history; it is only read
+    #[arg(long, value_name = "URL")]
+    against: Option<String>,
 }
 
 /// Replays both sets, compares, prints the verdict.
 pub fn run(args: &VerifyArgs) -> Outcome {
-    let project = Project::open(&args.common)?;
+    let mut project = Project::open(&args.common)?;
+    project.settings.ignore = args.comparing.ignore.clone();
+    if let Some(url) = &args.against {
+        let sides = [Side::parse(url).map_err(|e| vec![e])?, Side::Folder(project.new.clone())];
+        if !matches!(sides[0], Side::Database(_)) {
+            let hint =
+                "two folders are compared by `consolidate verify --old A --new B`, anything else by `consolidate diff`";
+            return Err(vec![Error::new("--against wants a URL, postgres://…").hint(hint)]);
+        }
+        return super::diff::compare(&project, &sides, &args.replaying, args.common.format);
+    }
     if project.is_one_folder() {
         return Err(vec![
             Error::new(format!("history and consolidated set are both {}", project.old.display()))
@@ -43,11 +60,19 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         let folder = if side == "old" { &old.folder } else { &new.folder };
         vec![could_not_replay(folder, side == "new", error)]
     })?;
-    match args.common.format {
-        Format::Text => print(&verdict::text(&verdict, style())),
-        Format::Json => print_json(&verdict::json(&verdict)),
+    Ok(show(&verdict, &Sides::sets(), args.common.format))
+}
+
+/// Prints a verdict, and gives the exit code.
+pub fn show(verdict: &Verdict, sides: &Sides, format: Format) -> u8 {
+    match format {
+        Format::Text => print(&report::text(verdict, sides, style())),
+        Format::Json => print_json(&report::json(verdict, sides)),
+        Format::Markdown => print(&report::markdown(verdict, sides)),
+        Format::Junit => print(&ci::junit("consolidate", &ci::of_verdict(verdict, sides))),
+        Format::Github => print(&ci::github(&ci::of_verdict(verdict, sides))),
     }
-    Ok(if verdict.kind == VerdictKind::Identical { FINE } else { FOUND })
+    if verdict.kind == VerdictKind::Identical { FINE } else { FOUND }
 }
 
 /// A replay that failed, as an error with its place and a hint.

@@ -243,6 +243,11 @@ impl<'a> Lowering<'a> {
             "ACL" => return self.state_acl(choices, difference),
             "DEFAULT ACL" => return self.state_default_acl(choices),
             "MATERIALIZED VIEW DATA" => return self.state_population(choices, difference),
+            // No statement of PostgreSQL's own puts the columns of a child where they came late.
+            "COLUMN ORDER" => {
+                let Some(table) = self.table(&difference.schema, &difference.name) else { return false };
+                return self.tell_story(choices, table, usize::MAX, "its columns came out in another order");
+            }
             _ => {}
         }
         let key = (difference.kind.clone(), difference.schema.clone(), difference.name.clone());
@@ -355,7 +360,15 @@ impl<'a> Lowering<'a> {
             return false;
         }
         let schema = &self.model.schema;
-        for (table, story) in family.into_iter().zip(stories) {
+        // What is said to a parent reaches its children, and is said once: by the one that was there first.
+        let mut family: Vec<_> = family.into_iter().zip(stories).collect();
+        family.sort_by_key(|(_, story)| story.first().copied());
+        let mut said = HashSet::new();
+        for (table, mut story) in family {
+            story.retain(|statement| said.insert(*statement));
+            if story.is_empty() {
+                continue;
+            }
             // What the same statements make beside the table comes with them.
             let beside: Vec<ObjectId> = schema
                 .live()
@@ -424,10 +437,9 @@ impl<'a> Lowering<'a> {
 
     fn add_extra(&mut self, choices: &mut Choices, key: &Key) -> bool {
         let entry = self.positions.get(key).map(|p| (*p, &self.old.entries[*p]));
-        // Of what pg_dump leaves out, roles and memberships are SQL; the rest is only compared.
-        let is_sql =
-            |e: &Entry| ["CREATE ROLE ", "ALTER ROLE ", "GRANT "].iter().any(|begin| e.text.starts_with(begin));
-        let global = self.old.globals.iter().enumerate().find(|(_, e)| key_of(e) == *key && is_sql(e));
+        // The rest of what a dump leaves out is told in words, not in SQL.
+        let is_sql = ["ROLE", "ROLE COMMENT", "ROLE MEMBERSHIP", "COMMENT"].contains(&key.0.as_str());
+        let global = self.old.globals.iter().enumerate().find(|(_, e)| is_sql && key_of(e) == *key);
         let Some((position, entry)) = entry.or(global) else { return false };
         let mut text = statements(entry).join(";\n");
         if entry.kind == "ACL"

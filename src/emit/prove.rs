@@ -165,7 +165,7 @@ pub fn prove(
                 });
             }
             last_resort = true;
-            let before = (!settings.prelude_texts().is_empty()).then(|| look(&NewSet { files: Vec::new() }).ok());
+            let before = (!settings.prelude_texts().is_empty()).then(|| look(&NewSet::default()).ok());
             lowering.state_everything(&mut choices, before.flatten().as_ref());
         }
         set = render(history, model, &grouping, &choices);

@@ -11,10 +11,12 @@ use crate::schema::{Context, ObjectId};
 use crate::sql::names::quote;
 
 /// A new set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewSet {
     /// Its files, in order.
     pub files: Vec<NewFile>,
+    /// The sum of the history that it stands for, where it is to be written; else empty.
+    pub history: String,
 }
 
 /// A file of a new set.
@@ -71,7 +73,7 @@ pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &C
         let (text, statements) = writer.finish(Some(number) == last);
         files.push(NewFile { name: format!("{}.sql", name.stem), text, statements });
     }
-    NewSet { files }
+    NewSet { files, history: String::new() }
 }
 
 struct Writer<'a> {

@@ -8,6 +8,7 @@
 use super::NewSet;
 use super::swap::{Fresh, Moment, Way};
 use crate::error::{Error, Result};
+use crate::history::History;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 const MANIFEST: &str = ".consolidate";
 /// EBUSY, everywhere.
 const BUSY: i32 = 16;
+/// The line of the manifest that tells the history.
+const HISTORY: &str = "# of the history ";
 
 /// Whether the set may be written here, before any work is done.
 ///
@@ -58,6 +61,23 @@ pub fn check(folder: &Path, force: bool) -> Result<()> {
     .hint("move them away, name another folder with --new, or replace them with --force"))
 }
 
+/// Whether a folder holds a set of this program's.
+pub fn was_written(folder: &Path) -> bool {
+    folder.join(MANIFEST).is_file()
+}
+
+/// The sum of the history from which a set was made, if its manifest has one.
+pub fn history_of(folder: &Path) -> Option<String> {
+    let text = fs::read_to_string(folder.join(MANIFEST)).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(HISTORY)).map(|sum| sum.trim().to_string())
+}
+
+/// The sum of a history: its files, in the order in which they run.
+pub fn sum_of(history: &History) -> String {
+    let files = history.files.iter().map(|file| format!("{}\n{}\n", file.name, file.text));
+    sum(files.collect::<String>().as_bytes())
+}
+
 /// What a write did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -99,7 +119,7 @@ pub fn write_watched(folder: &Path, set: &NewSet, force: bool, way: Way, at: &dy
         .collect();
     let removed: Vec<String> = present.into_iter().filter(|name| !set.files.iter().any(|f| f.name == *name)).collect();
     let changes = Changes { written, removed };
-    if changes.is_empty() && folder.join(MANIFEST).exists() {
+    if changes.is_empty() && was_written(folder) && history_of(folder).unwrap_or_default() == set.history {
         return Ok(changes);
     }
     let parent = parent_of(folder);
@@ -132,6 +152,9 @@ fn fill(fresh: &Path, folder: &Path, set: &NewSet, at: &dyn Fn(Moment)) -> std::
         allow_reading(fresh)?;
     }
     let mut lines = String::from("# written by consolidate: the files of the set and their sums\n");
+    if !set.history.is_empty() {
+        lines.push_str(&format!("{HISTORY}{}\n", set.history));
+    }
     for file in &set.files {
         fs::write(fresh.join(&file.name), &file.text)?;
         at(Moment::File);

@@ -8,10 +8,13 @@ mod compare;
 mod entries;
 mod globals;
 mod guards;
+mod hidden;
+mod live;
 mod naming;
 mod replay;
 mod rows;
 mod session;
+mod sides;
 mod snapshot;
 mod verdict;
 mod volatile;
@@ -21,8 +24,10 @@ pub use crate::scratch::extensions::{StandIn, StandInCall};
 pub use crate::scratch::preludes::Prelude;
 pub use crate::scratch::{Database, Limits};
 pub use choice::{Choice, Ran, Wish, on_chosen};
-pub use compare::{Change, Compared, Comparison, Difference};
+pub use compare::{Change, Class, Compared, Comparison, Difference};
+pub use live::{masked, without_password};
 pub use replay::{replay, replay_and_survey, replay_both, survey};
+pub use sides::{Source, compare_sources};
 pub use verdict::{Judge, Verdict, VerdictKind, verify};
 
 use std::fmt;
@@ -66,6 +71,8 @@ pub struct Settings {
     pub exact_sequences: bool,
     /// Stand-ins for extensions, beside those that come with the tool.
     pub stand_ins: Vec<StandIn>,
+    /// Differences that aren't wanted.
+    pub ignore: Vec<Class>,
     /// Which PostgreSQL the scratch databases are of.
     pub database: Database,
     /// How long a statement may take, and all of the work.

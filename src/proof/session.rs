@@ -45,13 +45,17 @@ pub(super) struct Refusal {
 }
 
 impl Session {
-    /// Connects.
+    /// Connects to a scratch database.
     pub fn open(scratch: &dyn Scratch, limits: Limits) -> Result<Self> {
+        Session::at(scratch.url(), scratch.is_whole(), limits)
+    }
+
+    /// Connects; `whole` says whether it is a PostgreSQL that knows who logged in.
+    pub fn at(url: String, whole: bool, limits: Limits) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| Error::new(format!("can't start a runtime for the scratch database: {e}")))?;
-        let (url, whole) = (scratch.url(), scratch.is_whole());
         let mut session = Session { runtime, url, whole, limits, connection: None };
         session.connect()?;
         Ok(session)

@@ -103,6 +103,7 @@ pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
     let lowered: Vec<Value> =
         proven.lowered.iter().map(|l| json!({ "object": l.object, "how": l.how, "why": l.why })).collect();
     json!({
+        "format": super::FORMAT,
         "verdict": proven.verdict.kind,
         "files": { "history": history.files.len(), "set": proven.set.files.len() },
         "statements": { "history": history.statements.len(), "set": proven.set.statements() },

@@ -110,6 +110,23 @@ impl Programs {
     }
 }
 
+/// The `pg_dump` of this machine, which asks a running server: where the programs are looked for, of whatever version.
+///
+/// # Errors
+/// When there is none.
+pub fn dumper(given: Option<&Path>) -> Result<PathBuf> {
+    let folders = match named(given) {
+        Some(folder) => vec![folder.clone(), folder.join("bin")],
+        None => usual(),
+    };
+    folders.into_iter().map(|folder| folder.join("pg_dump")).find(|program| program.is_file()).ok_or_else(|| {
+        Error::new("there is no pg_dump on this machine, and a database is read with it").hint(format!(
+            "install PostgreSQL's client programs (apt-get install postgresql-client), or name their folder by {VARIABLE} or \
+             [scratch] programs; or give a file that pg_dump wrote elsewhere"
+        ))
+    })
+}
+
 /// What people call them.
 impl std::fmt::Display for Programs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
