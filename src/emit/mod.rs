@@ -1,6 +1,8 @@
 //! The new set: one statement per live object, in files, ordered by need; proven before it is written.
 
 mod arrange;
+mod changes;
+mod commands;
 mod group;
 mod happened;
 mod lower;

@@ -65,8 +65,9 @@ pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &C
         }
         let name = grouping.name(number);
         let mut writer = Writer::new(history, model, choices, &texts, &name.title);
-        for owner in owners {
-            writer.unit(*owner);
+        let mut rest = owners.as_slice();
+        while !rest.is_empty() {
+            rest = &rest[writer.units(rest)..];
         }
         let (text, statements) = writer.finish(Some(number) == last);
         files.push(NewFile { name: format!("{}.sql", name.stem), text, statements });
@@ -103,6 +104,45 @@ impl<'a> Writer<'a> {
             counted: 0,
             last: None,
         }
+    }
+
+    /// Writes the first of these units, or more of them, where they are commands of one statement; says how many.
+    fn units(&mut self, owners: &[Owner]) -> usize {
+        let count = self.commands(owners);
+        if count < 2 {
+            self.unit(owners[0]);
+            return 1;
+        }
+        count
+    }
+
+    /// Units of a part that come from one ALTER TABLE.
+    fn commands(&mut self, owners: &[Owner]) -> usize {
+        let schema = &self.model.schema;
+        let source_of = |owner: &Owner| match owner {
+            Owner::Object(id) if schema.cut.is_some() && !self.choices.stated.contains_key(id) => {
+                Some((schema.objects[*id].source, *id))
+            }
+            _ => None,
+        };
+        let Some((source, first)) = source_of(&owners[0]) else { return 0 };
+        let statement = &self.history.statements[source];
+        if !matches!(statement.node, pg_query::NodeEnum::AlterTableStmt(_)) {
+            return 0;
+        }
+        let run: Vec<ObjectId> =
+            owners.iter().map_while(source_of).take_while(|(s, _)| *s == source).map(|(_, id)| id).collect();
+        let texts: Vec<String> = run.iter().flat_map(|id| self.texts.statements(*id)).collect();
+        let Some(text) = super::commands::together(self.history.text(source), &texts) else { return 0 };
+        self.switch(&schema.objects[first].context.clone());
+        self.out.push('\n');
+        for block in self.comments(statement) {
+            self.out.push_str(&block);
+        }
+        let trail = self.trail(statement);
+        self.statement(&text, None, Some(owners[0]), trail);
+        self.last = Some((source, schema.objects[first].kind));
+        run.len()
     }
 
     fn unit(&mut self, owner: Owner) {

@@ -24,6 +24,7 @@ mod trigger;
 mod types;
 mod view;
 
+pub(crate) use alter_table::{Segment, segments};
 pub use constraint::name_addition;
 pub use default_privileges::DefaultGrant;
 pub use element::{Column, Constraint, Element, Piece, PieceKind, Place, Table};

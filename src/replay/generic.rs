@@ -83,12 +83,18 @@ impl Replay<'_> {
             return self.keep_opaque("drops what isn't known here");
         };
         let mut unknown = 0;
+        let targets: Vec<Option<ObjectId>> = match self.schema.cut {
+            Some(_) => statement.objects.iter().map(|node| self.locate(kind, node)).collect(),
+            None => Vec::new(),
+        };
+        let doomed = self.doomed(&targets);
         for node in &statement.objects {
             match self.locate(kind, node) {
                 Some(id) => self.end(id, None, is_cascade(statement.behavior)),
                 None => unknown += 1,
             }
         }
+        self.keep_drop(kind, &doomed);
         self.missing(unknown, statement.objects.len(), statement.missing_ok, "drops what isn't there");
     }
 
@@ -267,6 +273,7 @@ impl Replay<'_> {
         }
         self.folded(id, format!("renamed from {}", quote(&from)));
         self.touch_table_of(id);
+        self.keep_rename(id, &from, to);
     }
 
     /// Routines are known by the types of their arguments, under the names of now.
