@@ -7,6 +7,7 @@ mod group;
 mod happened;
 mod lower;
 mod lower_rows;
+mod part;
 mod prove;
 mod row_values;
 mod set;
@@ -17,6 +18,7 @@ pub mod write;
 
 pub use group::{FileName, Grouping, first_version};
 pub use lower::Lowered;
+pub use part::prove_part;
 pub use prove::{Proven, RowRungs, Rungs, Unproven, prove, replay_files, set_files};
 pub use set::{NewFile, NewSet, NewStatement, render};
 pub use unit::Owner;

@@ -53,6 +53,39 @@ impl NewSet {
     }
 }
 
+/// Statements of the history as they were, in their order: all that `keep` says of the files from `first_file` on, each file
+/// for itself or all in one.
+pub fn as_happened(
+    history: &History,
+    model: &Model,
+    first_file: usize,
+    one: Option<&super::group::FileName>,
+    keep: &dyn Fn(StatementId) -> bool,
+) -> NewSet {
+    let (choices, split) = (Choices::default(), Default::default());
+    let texts = Texts { history, schema: &model.schema, split: &split };
+    let own = Grouping::by_birth(history);
+    let mut parts: Vec<(super::group::FileName, Vec<StatementId>)> = Vec::new();
+    for number in first_file..history.files.len() {
+        let kept: Vec<StatementId> = history.files[number].statements.clone().filter(|s| keep(*s)).collect();
+        match (parts.first_mut(), one) {
+            _ if kept.is_empty() => {}
+            (Some((_, all)), Some(_)) => all.extend(kept),
+            (_, name) => parts.push((name.cloned().unwrap_or_else(|| own.name(number, number)), kept)),
+        }
+    }
+    let count = parts.len();
+    let files = parts.into_iter().enumerate().map(|(i, (name, statements))| {
+        let mut writer = Writer::new(history, model, &choices, &texts, &name.title);
+        for statement in statements {
+            writer.step(Owner::Step(0, statement), statement);
+        }
+        let (text, statements) = writer.finish(i + 1 == count);
+        NewFile { name: format!("{}.sql", name.stem), text, statements }
+    });
+    NewSet { files: files.collect() }
+}
+
 /// Renders the new set as the choices stand.
 pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &Choices) -> NewSet {
     let arrangement = arrange(history, model, choices, grouping);
@@ -63,7 +96,7 @@ pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &C
         if owners.is_empty() {
             continue;
         }
-        let name = grouping.name(number);
+        let name = grouping.name(number, files.len());
         let mut writer = Writer::new(history, model, choices, &texts, &name.title);
         let mut rest = owners.as_slice();
         while !rest.is_empty() {
@@ -174,7 +207,8 @@ impl<'a> Writer<'a> {
             self.out.push_str(&block);
         }
         let trail = self.trail(source);
-        self.statement(self.history.text(statement), None, Some(owner), trail);
+        let data = source.piece.copy_data.clone().map(|r| self.history.files[source.file].text[r].to_string());
+        self.statement(self.history.text(statement), data, Some(owner), trail);
         self.last = None;
     }
 

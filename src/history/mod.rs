@@ -1,6 +1,7 @@
 //! A folder of migrations, read in the order in which the migration tool runs them, every statement with its place.
 
 pub mod contents;
+pub mod cut;
 pub mod layout;
 
 use crate::error::{At, Error};
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub type StatementId = usize;
 
 /// A history of migrations.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct History {
     /// The folder that it was read from.
     pub folder: PathBuf,
@@ -39,7 +40,7 @@ pub struct History {
 }
 
 /// One file of a history.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct File {
     /// Its name, relative to the folder.
     pub name: String,
@@ -59,7 +60,7 @@ pub struct File {
 }
 
 /// One statement of a history.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Statement {
     /// The file, as an index into the history's files.
     pub file: usize,

@@ -124,7 +124,7 @@ pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
     let fates = fates::fates(&cx);
     findings.extend(silent(&cx, &fates, &findings));
     findings.sort_by_key(|f| f.rule);
-    let grouping = Grouping::new(config, history)?;
+    let grouping = Grouping::new(config, history, model)?;
     let set = render(history, model, &grouping, &Choices::default());
     Ok(Plan {
         findings,
