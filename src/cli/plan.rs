@@ -1,11 +1,12 @@
 //! `consolidate plan`.
 
 use super::project::Project;
-use super::{Common, FINE, FOUND, Format, Outcome, print, print_json, style};
+use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, print, print_json, style};
 use crate::error::Error;
 use crate::history::{File, History};
-use crate::plan::{FateKind, Plan, plan};
-use crate::replay::replay;
+use crate::history::cut::Cut;
+use crate::plan::{FateKind, Plan, plan, plan_part};
+use crate::replay::replay_from;
 use crate::report::plan as report;
 use clap::Args;
 
@@ -13,6 +14,10 @@ use clap::Args;
 pub struct PlanArgs {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    part: Part,
+    #[command(flatten)]
+    filing: Filing,
     /// Exit with 1 if anything in the history is dead, superseded or without effect
     #[arg(long)]
     check: bool,
@@ -23,12 +28,26 @@ pub struct PlanArgs {
 
 /// Plans and prints.
 pub fn run(args: &PlanArgs) -> Outcome {
-    let project = Project::open(&args.common)?;
-    let history = project.history()?;
-    let model = replay(&history);
-    let plan = plan(&history, &model, &project.config).map_err(|e| vec![e])?;
+    let mut project = Project::open(&args.common)?;
+    args.filing.over(&mut project.config);
+    let mut history = project.history()?;
+    let cut = project.cut(&args.part, &history)?;
+    let first_file = match cut {
+        Some(Cut::Through(files)) => {
+            history = history.first(files);
+            0
+        }
+        Some(Cut::From(start)) => start,
+        None => 0,
+    };
+    let model = replay_from(&history, cut.and_then(|cut| cut.first_statement(&history)));
+    let plan = match cut {
+        Some(Cut::From(start)) => plan_part(&history, &model, &project.config, start),
+        _ => plan(&history, &model, &project.config),
+    };
+    let plan = plan.map_err(|e| vec![e])?;
     if let Some(place) = &args.explain {
-        explain(&history, &plan, place).map_err(|e| vec![e])?;
+        explain(&history, &plan, first_file, place).map_err(|e| vec![e])?;
         return Ok(FINE);
     }
     match args.common.format {
@@ -40,7 +59,7 @@ pub fn run(args: &PlanArgs) -> Outcome {
 }
 
 /// The statement on a line, or the last one that begins above it.
-fn explain(history: &History, plan: &Plan, place: &str) -> Result<(), Error> {
+fn explain(history: &History, plan: &Plan, first_file: usize, place: &str) -> Result<(), Error> {
     let (file, line) = place
         .rsplit_once(':')
         .and_then(|(f, l)| l.parse::<usize>().ok().map(|l| (f, l)))
@@ -64,6 +83,10 @@ fn explain(history: &History, plan: &Plan, place: &str) -> Result<(), Error> {
         .clone()
         .rfind(|id| history.statements[*id].line <= line)
         .ok_or_else(|| Error::new(format!("no statement at or above line {line} of {name}")))?;
-    print(&report::explain(history, statement, &plan.fates[statement], &plan.findings, style()));
+    let first = history.files.get(first_file).map_or(0, |f| f.statements.start);
+    let fate = statement.checked_sub(first).and_then(|at| plan.fates.get(at)).ok_or_else(|| {
+        Error::new(format!("{name} stays as it is: it comes before the part that is consolidated"))
+    })?;
+    print(&report::explain(history, statement, fate, &plan.findings, style()));
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! From arguments and `consolidate.toml` to folders and settings.
 
-use super::{Common, Replaying, tell};
+use super::{Common, Part, Replaying, tell};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::history::cut::Cut;
 use crate::history::layout::{self, Layout};
 use crate::history::{self, History};
 use crate::proof::{Prelude, ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
@@ -76,6 +77,23 @@ impl Project {
         let ran = on_chosen(&wish, sets, &self.settings, work, failure).map_err(|e| vec![e])?;
         ran.note.iter().for_each(|note| tell(note));
         Ok(ran.outcome)
+    }
+
+    /// Where the history is cut, if that is said.
+    pub fn cut(&self, part: &Part, history: &History) -> Result<Option<Cut>, Vec<Error>> {
+        let Some(wish) = part.wish() else { return Ok(None) };
+        wish.find(history, &[&self.old, &self.new]).map(Some).map_err(|e| vec![e])
+    }
+
+    /// Reads the new set: where a part of the history stays as it is, it has the history's layout.
+    pub fn new_set(&self, part: &Part) -> Result<History, Vec<Error>> {
+        match part.wish() {
+            Some(_) => {
+                let layout = self.layout.map_or_else(|| self.history().map(|h| h.layout), |l| Ok(l.name()))?;
+                history::read_as(&self.new, layout::by_name(layout).ok())
+            }
+            None => history::read(&self.new),
+        }
     }
 
     /// Reads the history.

@@ -2,10 +2,9 @@
 
 use super::progress::Bars;
 use super::project::Project;
-use super::{Common, FINE, FOUND, Format, Outcome, Replaying, print, print_json, style};
-use crate::emit::replay_files;
+use super::{Common, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_json, style};
+use crate::emit::{replay_files, whole};
 use crate::error::{At, Error};
-use crate::history;
 use crate::proof::{ReplayError, Settings, VerdictKind, verify};
 use crate::report::verdict;
 use clap::Args;
@@ -16,6 +15,8 @@ pub struct VerifyArgs {
     common: Common,
     #[command(flatten)]
     replaying: Replaying,
+    #[command(flatten)]
+    part: Part,
 }
 
 /// Replays both sets, compares, prints the verdict.
@@ -27,7 +28,7 @@ pub fn run(args: &VerifyArgs) -> Outcome {
                 .hint("name them with --old and --new; by default they are migrations.old/ and migrations/"),
         ]);
     }
-    let (old, new) = match (project.history(), history::read(&project.new)) {
+    let (old, new) = match (project.history(), project.new_set(&args.part)) {
         (Ok(old), Ok(new)) => (old, new),
         (old, new) => {
             let mut errors = old.err().unwrap_or_default();
@@ -36,6 +37,8 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         }
     };
     super::warn(&old);
+    let cut = project.cut(&args.part, &old)?;
+    let untouched = cut.map(|cut| whole::untouched(&old, cut, &project.new)).transpose().map_err(|e| vec![e])?;
     let (one, other) = (replay_files(&old), replay_files(&new));
     let judge = |settings: &Settings| verify(&one, &other, settings, &Bars::new());
     let result = project.on_scratch(&args.replaying, &[&one, &other], judge, |(_, error)| Some(error))?;
@@ -46,6 +49,15 @@ pub fn run(args: &VerifyArgs) -> Outcome {
     match args.common.format {
         Format::Text => print(&verdict::text(&verdict, style())),
         Format::Json => print_json(&verdict::json(&verdict)),
+    }
+    match untouched {
+        Some(Ok(count)) => super::tell(&format!("{count} files stay as they were, byte for byte")),
+        Some(Err(name)) => {
+            let what = format!("{name} should have stayed as it was, and isn't the same byte for byte");
+            super::complain(&[Error::new(what).hint("copy it from the history again, or emit with the same cut")]);
+            return Ok(FOUND);
+        }
+        None => {}
     }
     Ok(if verdict.kind == VerdictKind::Identical { FINE } else { FOUND })
 }

@@ -14,6 +14,7 @@ mod set;
 mod stated;
 mod text;
 mod unit;
+pub mod whole;
 pub mod write;
 
 pub use group::{FileName, Grouping, first_version};

@@ -4,6 +4,7 @@
 //! known. Migration tools pass over it, since its name begins with a dot.
 
 use super::NewSet;
+use super::whole::{WholeFile, files_below};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs;
@@ -74,17 +75,25 @@ impl Changes {
 /// # Errors
 /// When something can't be written; the folder is then as it was.
 pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
+    let of = |f: &super::NewFile| WholeFile { path: f.name.clone(), bytes: f.text.clone().into_bytes(), is_new: true };
+    write_files(folder, &set.files.iter().map(of).collect::<Vec<_>>(), force)
+}
+
+/// Writes files, perhaps in folders below, and says which are new, changed or gone.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_files(folder: &Path, files: &[WholeFile], force: bool) -> Result<Changes> {
     check(folder, force)?;
     // Where the folder is a link, what it points to is replaced, not the link.
     let folder = &fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
     let present = if folder.is_dir() { sql_files(folder)? } else { Vec::new() };
-    let written: Vec<String> = set
-        .files
+    let written: Vec<String> = files
         .iter()
-        .filter(|f| fs::read_to_string(folder.join(&f.name)).ok().as_ref() != Some(&f.text))
-        .map(|f| f.name.clone())
+        .filter(|f| fs::read(folder.join(&f.path)).ok().as_ref() != Some(&f.bytes))
+        .map(|f| f.path.clone())
         .collect();
-    let removed: Vec<String> = present.into_iter().filter(|name| !set.files.iter().any(|f| f.name == *name)).collect();
+    let removed: Vec<String> = present.into_iter().filter(|name| !files.iter().any(|f| f.path == *name)).collect();
     let changes = Changes { written, removed };
     if changes.is_empty() && folder.join(MANIFEST).exists() {
         return Ok(changes);
@@ -95,32 +104,62 @@ pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
         .prefix(".consolidate-new-")
         .tempdir_in(&parent)
         .map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
-    fill(fresh.path(), folder, set).map_err(|e| fail("write the new set", e))?;
+    fill(fresh.path(), folder, files).map_err(|e| fail("write the new set", e))?;
     swap(fresh, folder).map_err(|e| fail("put the new set in place", e))?;
     Ok(changes)
 }
 
 /// The new folder: the set, its manifest, and what else the old folder held (a README, say).
-fn fill(fresh: &Path, folder: &Path, set: &NewSet) -> std::io::Result<()> {
+fn fill(fresh: &Path, folder: &Path, files: &[WholeFile]) -> std::io::Result<()> {
     if folder.is_dir() {
         fs::set_permissions(fresh, fs::metadata(folder)?.permissions())?;
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let is_sql = name.to_string_lossy().ends_with(".sql") && entry.path().is_file();
-            if !is_sql && name.to_string_lossy() != MANIFEST {
-                copy(&entry.path(), &fresh.join(name))?;
-            }
-        }
+        keep_others(folder, fresh)?;
     } else {
         allow_reading(fresh)?;
     }
     let mut lines = String::from("# written by consolidate: the files of the set and their sums\n");
-    for file in &set.files {
-        fs::write(fresh.join(&file.name), &file.text)?;
-        lines.push_str(&format!("{} {}\n", sum(file.text.as_bytes()), file.name));
+    for file in files {
+        let path = fresh.join(&file.path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, &file.bytes)?;
+        lines.push_str(&format!("{} {}\n", sum(&file.bytes), file.path));
     }
     fs::write(fresh.join(MANIFEST), lines)
+}
+
+/// Copies what isn't SQL. A folder that holds nothing else goes with its SQL.
+fn keep_others(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let text = name.to_string_lossy();
+        if path.is_dir() && !path.is_symlink() && fs::read_dir(&path)?.next().is_some() {
+            if !only_sql(&path)? {
+                fs::create_dir_all(to.join(&name))?;
+                keep_others(&path, &to.join(&name))?;
+            }
+        } else if !(text.ends_with(".sql") && path.is_file()) && text != MANIFEST {
+            copy(&path, &to.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
+fn only_sql(folder: &Path) -> std::io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let fine = if path.is_dir() && !path.is_symlink() {
+            only_sql(&path)?
+        } else {
+            path.extension().is_some_and(|e| e == "sql")
+        };
+        if !fine {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A temporary folder is the owner's alone; migrations are for everybody who may read the project.
@@ -185,13 +224,8 @@ fn parent_of(folder: &Path) -> PathBuf {
 }
 
 fn sql_files(folder: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(folder).map_err(|e| Error::new(format!("can't read {}: {e}", folder.display())))?;
-    let mut names: Vec<String> = entries
-        .filter_map(|e| e.ok())
-        .filter(|e| e.path().is_file())
-        .map(|e| e.file_name().to_string_lossy().into_owned())
-        .filter(|n| n.ends_with(".sql"))
-        .collect();
+    let mut names: Vec<String> =
+        files_below(folder)?.into_iter().map(|(name, _)| name).filter(|name| name.ends_with(".sql")).collect();
     names.sort();
     Ok(names)
 }

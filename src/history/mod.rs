@@ -74,7 +74,7 @@ pub struct Statement {
 
 impl File {
     /// The number of its lines.
-    fn lines(&self) -> usize {
+    pub fn lines(&self) -> usize {
         // The text may have blanks for ends of lines.
         self.line_starts.iter().filter(|start| **start < self.text.len()).count()
     }

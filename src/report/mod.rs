@@ -3,4 +3,5 @@
 pub mod emit;
 pub mod plan;
 pub mod style;
+pub mod summary;
 pub mod verdict;
