@@ -10,8 +10,8 @@ use crate::emit::{NewFile, Proven, Unproven, prove, prove_part, replay_files, wh
 use crate::error::Error;
 use crate::history::History;
 use crate::history::cut::Cut;
-use crate::proof::{ReplayError, Settings, VerdictKind, verify};
 use crate::plan::{plan, plan_part};
+use crate::proof::{ReplayError, Settings, VerdictKind, verify};
 use crate::replay::{replay, replay_from};
 use crate::report::emit::{About, Written, json, text};
 use crate::report::{summary, verdict};

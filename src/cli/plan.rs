@@ -3,8 +3,8 @@
 use super::project::Project;
 use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, print, print_json, style};
 use crate::error::Error;
-use crate::history::{File, History};
 use crate::history::cut::Cut;
+use crate::history::{File, History};
 use crate::plan::{FateKind, Plan, plan, plan_part};
 use crate::replay::replay_from;
 use crate::report::plan as report;
@@ -84,9 +84,10 @@ fn explain(history: &History, plan: &Plan, first_file: usize, place: &str) -> Re
         .rfind(|id| history.statements[*id].line <= line)
         .ok_or_else(|| Error::new(format!("no statement at or above line {line} of {name}")))?;
     let first = history.files.get(first_file).map_or(0, |f| f.statements.start);
-    let fate = statement.checked_sub(first).and_then(|at| plan.fates.get(at)).ok_or_else(|| {
-        Error::new(format!("{name} stays as it is: it comes before the part that is consolidated"))
-    })?;
+    let fate = statement
+        .checked_sub(first)
+        .and_then(|at| plan.fates.get(at))
+        .ok_or_else(|| Error::new(format!("{name} stays as it is: it comes before the part that is consolidated")))?;
     print(&report::explain(history, statement, fate, &plan.findings, style()));
     Ok(())
 }

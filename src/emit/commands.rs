@@ -62,6 +62,18 @@ pub fn together(source: &str, texts: &[String]) -> Option<String> {
     Some(out)
 }
 
+/// The comment beside a command of an ALTER TABLE that has others too: what stands behind the whole statement is the last
+/// command's. `None` if it is the only one.
+pub fn trail(source: &str, statement_trail: &str, offset: usize) -> Option<String> {
+    let authors = segments(source);
+    let at = authors.iter().position(|a| a.start == offset)?;
+    match authors.len() {
+        0 | 1 => None,
+        count if at + 1 == count => Some(statement_trail.to_string()),
+        _ => Some(authors[at].trail.clone()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

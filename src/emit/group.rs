@@ -118,16 +118,10 @@ impl Grouping {
     /// The name of the only file, from `first_file` on: the first one's, unless the configuration says otherwise.
     pub fn one_name(config: &Config, history: &History, first_file: usize) -> FileName {
         let first = history.files.get(first_file);
-        let version = config.emit.first_version.clone().unwrap_or_else(|| match first {
-            Some(file) => version_of(file).unwrap_or_else(|| first_version(history)),
-            None => first_version(history),
-        });
+        let version = first_of(config, history, first_file);
         match (&config.emit.name, first) {
             (Some(name), _) => FileName { stem: format!("{version}_{name}"), title: title(name) },
-            (None, Some(file)) if config.emit.first_version.is_none() && first_file > 0 => name_of_file(file),
-            (None, Some(file)) if first_file > 0 => {
-                FileName { stem: format!("{version}_{}", description(file)), title: name_of_file(file).title }
-            }
+            (None, Some(file)) if first_file > 0 => name_of_file(file),
             (None, _) => FileName { stem: format!("{version}_schema"), title: title("schema") },
         }
     }
@@ -237,8 +231,7 @@ fn by_schema(schemas: &[String], model: &Model, choices: &Choices, unit: &Unit) 
 
 /// The versions of the new set's files.
 fn versions(config: &Config, history: &History, first_file: usize, files: Files) -> Result<Versions> {
-    let of_part = history.files.get(first_file).and_then(version_of);
-    let first = config.emit.first_version.clone().or(of_part).unwrap_or_else(|| first_version(history));
+    let first = first_of(config, history, first_file);
     let numbers = match (config.emit.numbers, files) {
         (None, Files::Birth) => return Ok(Versions::Named),
         (None, _) => Numbers::Sequential,
@@ -260,6 +253,13 @@ fn versions(config: &Config, history: &History, first_file: usize, files: Files)
                 .hint("say the first one: first_version = \"20250101000001\" under [emit]"));
         }
     })
+}
+
+/// The version of the first file: a later part of a history has that of its own first file.
+fn first_of(config: &Config, history: &History, first_file: usize) -> String {
+    let of_part = history.files.get(first_file).and_then(version_of);
+    let set = config.emit.first_version.clone().filter(|_| first_file == 0);
+    set.or(of_part).unwrap_or_else(|| first_version(history))
 }
 
 /// The version of a file, if it's a number.

@@ -4,14 +4,14 @@
 //! file, then in the files of the part, since PostgreSQL wants some statements in transactions of their own.
 
 use super::prove::{kept_opaque, rungs};
-use super::{Choices, Grouping, Lowered, NewSet, Proven, RowRungs, Rungs, Unproven, render, replay_files, set_files};
 use super::set::{NewFile, as_happened};
+use super::{Choices, Grouping, Lowered, NewSet, Proven, RowRungs, Rungs, Unproven, render, replay_files, set_files};
 use crate::config::Config;
 use crate::history::{History, StatementId};
+use crate::ledger::What;
 use crate::proof::{
     Judge, Progress, ReplayError, ReplayFile, Settings, Snapshot, Verdict, VerdictKind, replay_and_survey, survey,
 };
-use crate::ledger::What;
 use crate::replay::{Model, replay_from};
 use crate::schema::{Body, Kind, ObjectId};
 use std::collections::HashSet;
@@ -88,6 +88,11 @@ pub fn prove_part(
             Err(error) if form == Form::Untouched => return Err(Unproven::Candidate(error.clone(), Vec::new())),
             Err(_) => continue,
         };
+        let bare = seen.as_ref().ok().and_then(bare).filter(|_| bare(&judge.old).is_none());
+        if let Some(note) = bare.filter(|_| form != Form::Untouched) {
+            lowered.push(Lowered { object: told(form).into(), why: note.clone() });
+            continue;
+        }
         if verdict.kind != VerdictKind::Identical {
             lowered.extend(seen.ok().and_then(|seen| why_not(form, &seen, &verdict)));
             if form == Form::Untouched {
@@ -110,18 +115,28 @@ pub fn prove_part(
     unreachable!("the part as it is comes last")
 }
 
-/// Why a form was given up, for the report: the first statement that PostgreSQL refused, or the first difference.
-fn why_not(form: Form, seen: &Snapshot, verdict: &Verdict) -> Option<Lowered> {
-    let object = match form {
+/// What the judge says of a file that runs only outside of a transaction: the tool would refuse it.
+fn bare(seen: &Snapshot) -> Option<&String> {
+    seen.notes.iter().find(|note| note.contains("can't run inside a transaction"))
+}
+
+/// A form in words.
+fn told(form: Form) -> &'static str {
+    match form {
         Form::Net => "the net change of the part",
         Form::NetByFile => "the net change, file by file",
         Form::Happened => "the part without its dead statements, in one file",
         Form::HappenedByFile => "the part without its dead statements, file by file",
-        Form::Untouched => return None,
-    };
+        Form::Untouched => "the part as it is",
+    }
+}
+
+/// Why a form was given up, for the report: the first statement that PostgreSQL refused, or the first difference.
+fn why_not(form: Form, seen: &Snapshot, verdict: &Verdict) -> Option<Lowered> {
     let refused = seen.refused.first().map(|f| format!("{}:{}: {}", f.file, f.line, f.message));
     let differs = || verdict.comparison.differences.first().map(|d| format!("{} came out different", d.object));
-    Some(Lowered { object: object.into(), why: refused.or_else(differs).unwrap_or_else(|| "not proven".into()) })
+    let why = refused.or_else(differs).unwrap_or_else(|| "not proven".into());
+    (form != Form::Untouched).then(|| Lowered { object: told(form).into(), why })
 }
 
 impl<'a> Part<'a> {
@@ -167,7 +182,8 @@ impl<'a> Part<'a> {
             .map(|number| {
                 let file = &self.history.files[number];
                 let name = format!("{}.sql", own.name(number, number).stem);
-                let statements = set.files.iter_mut().find(|f| f.name == name).map(|f| std::mem::take(&mut f.statements));
+                let statements =
+                    set.files.iter_mut().find(|f| f.name == name).map(|f| std::mem::take(&mut f.statements));
                 NewFile { name, text: file.text.clone(), statements: statements.unwrap_or_default() }
             })
             .collect();
@@ -191,9 +207,10 @@ impl<'a> Part<'a> {
             let file = self.history.statements[object.source].file;
             let place = object.source - self.history.files[file].statements.start;
             let touched = old.touched.get(file).and_then(|f| f.get(place)).copied().flatten();
-            let given = targets.iter().copied().chain(object.needs.iter().map(|n| n.on)).any(|o| {
-                schema.is_given(o) && matches!(schema.objects[schema.root(o)].kind, Kind::Table | Kind::View)
-            });
+            let given =
+                targets.iter().copied().chain(object.needs.iter().map(|n| n.on)).any(|o| {
+                    schema.is_given(o) && matches!(schema.objects[schema.root(o)].kind, Kind::Table | Kind::View)
+                });
             if touched == Some(0) && !object.edited && !given {
                 choices.left_out.insert(id);
                 idle.push(object.source);
@@ -219,7 +236,8 @@ impl<'a> Part<'a> {
     /// Consolidates the set itself on top of what comes before, until that changes nothing.
     fn settle(&self, mut proven: Proven, prove: &dyn Fn(&NewSet) -> Option<Verdict>) -> Proven {
         for _ in 0..3 {
-            let before = self.history.files[..self.first_file].iter().map(|f| (format!("{}.sql", f.stem), f.text.clone()));
+            let before =
+                self.history.files[..self.first_file].iter().map(|f| (format!("{}.sql", f.stem), f.text.clone()));
             let texts: Vec<(String, String)> =
                 before.chain(proven.set.files.iter().map(|f| (f.name.clone(), f.text.clone()))).collect();
             let Ok(history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
@@ -247,7 +265,9 @@ fn living(model: &Model) -> HashSet<StatementId> {
     for event in model.ledger.events.iter().filter(|e| schema.lives(e.object)) {
         let object = &schema.objects[event.object];
         let anew = schema.is_unit(event.object) && object.source > event.statement;
-        if matches!(event.what, What::Born | What::Folded(_)) && !anew {
+        // What was made in between may need a first version: a trigger its function.
+        let first = event.what == What::Born && !matches!(object.kind, Kind::Setting | Kind::Comment);
+        if matches!(event.what, What::Born | What::Folded(_)) && (first || !anew) {
             living.insert(event.statement);
         }
     }
@@ -279,4 +299,3 @@ fn moving(model: &Model, cut: StatementId) -> HashSet<StatementId> {
     };
     model.ledger.events.iter().filter(|e| e.statement >= cut && touches(e.object)).map(|e| e.statement).collect()
 }
-

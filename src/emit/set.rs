@@ -173,7 +173,9 @@ impl<'a> Writer<'a> {
             self.out.push_str(&block);
         }
         let trail = self.trail(statement);
-        self.statement(&text, None, Some(owners[0]), trail);
+        let last = run.last().map_or(0, |id| schema.objects[*id].born_offset);
+        let trail = super::commands::trail(self.history.text(source), trail, last).unwrap_or_else(|| trail.to_string());
+        self.statement(&text, None, Some(owners[0]), &trail);
         self.last = Some((source, schema.objects[first].kind));
         run.len()
     }
@@ -237,12 +239,19 @@ impl<'a> Writer<'a> {
             self.out.push_str(block);
         }
         let trail = if implied { "" } else { self.trail(source) };
+        let trail = match self.model.schema.cut {
+            Some(_) if object.born == object.source => {
+                super::commands::trail(self.history.text(object.source), trail, object.born_offset)
+            }
+            _ => None,
+        }
+        .unwrap_or_else(|| trail.to_string());
         for text in self.choices.before.get(&id).cloned().unwrap_or_default() {
             self.statement(&text, None, owner, "");
         }
         let copy_data = self.copy_data(id, source);
         for text in self.texts.statements(id) {
-            self.statement(&text, copy_data.clone(), owner, trail);
+            self.statement(&text, copy_data.clone(), owner, &trail);
         }
         self.last = Some((object.source, object.kind));
     }

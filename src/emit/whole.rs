@@ -56,12 +56,14 @@ fn belongs(history: &History, file: usize, path: &str) -> bool {
     });
     let in_folder = alone && folder.is_some_and(|f| path.strip_prefix(f).is_some_and(|rest| rest.starts_with('/')));
     let beside = path.strip_prefix(&migration.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let trunk = |name: &str| name.trim_end_matches(".sql").trim_end_matches(".up").trim_end_matches(".down").to_string();
+    let trunk =
+        |name: &str| name.trim_end_matches(".sql").trim_end_matches(".up").trim_end_matches(".down").to_string();
     let undoes = history.set_aside.iter().any(|s| s == path) && {
         let own = trunk(&migration.name);
         let base = own.rsplit('/').next().unwrap_or_default();
         let of_path = trunk(path);
-        of_path == own || of_path.rsplit('/').next().is_some_and(|b| b.strip_prefix('U') == base.strip_prefix('V') && b != base)
+        of_path == own
+            || of_path.rsplit('/').next().is_some_and(|b| b.strip_prefix('U') == base.strip_prefix('V') && b != base)
     };
     in_folder || beside || undoes
 }
@@ -121,8 +123,10 @@ fn dress(layout: &str, file: &NewFile) -> String {
 
 /// drizzle's journal without the entries of the files that are gone.
 fn journal(history: &History, cut: Cut, set: &NewSet, bytes: &[u8]) -> Result<Vec<u8>> {
-    let wrong = |what: &str| Error::new(format!("drizzle's journal {what}")).hint("consolidate the whole history instead");
-    let mut journal: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| wrong(&format!("can't be read: {e}")))?;
+    let wrong =
+        |what: &str| Error::new(format!("drizzle's journal {what}")).hint("consolidate the whole history instead");
+    let mut journal: serde_json::Value =
+        serde_json::from_slice(bytes).map_err(|e| wrong(&format!("can't be read: {e}")))?;
     let stays = |tag: &str| {
         history.files.iter().enumerate().any(|(i, f)| f.stem == tag && cut.keeps(i))
             || set.files.iter().any(|f| f.name.strip_suffix(".sql") == Some(tag))
@@ -225,8 +229,11 @@ pub fn in_order(history: &History, cut: Cut, read: &History) -> Result<()> {
     match read.files[first..last].iter().find(|f| kept(&f.name)) {
         Some(file) => {
             let side = if matches!(cut, Cut::From(_)) { "before" } else { "after" };
-            Err(Error::new(format!("{} stays as it is and must run {side} the consolidated files, but wouldn't", file.name))
-                .hint("choose another first_version under [emit], or numbers = \"originals\""))
+            Err(Error::new(format!(
+                "{} stays as it is and must run {side} the consolidated files, but wouldn't",
+                file.name
+            ))
+            .hint("choose another first_version under [emit], or numbers = \"originals\""))
         }
         None => Ok(()),
     }

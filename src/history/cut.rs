@@ -56,10 +56,10 @@ impl Wish {
             Wish::FromRevision(revision) => Cut::From(after_revision(history, revision, folders)?),
         };
         match cut {
-            Cut::From(start) if start >= history.files.len() => {
-                Err(Error::new("nothing comes after it: there is nothing to consolidate")
-                    .hint("--from VERSION is the first file of the part; --from REVISION: the files that it doesn't have"))
-            }
+            Cut::From(start) if start >= history.files.len() => Err(Error::new(
+                "nothing comes after it: there is nothing to consolidate",
+            )
+            .hint("--from VERSION is the first file of the part; --from REVISION: the files that it doesn't have")),
             _ => Ok(cut),
         }
     }
@@ -129,7 +129,9 @@ fn files_at(folder: &Path, revision: &str) -> Result<Vec<String>> {
     if !run.status.success() {
         let said = String::from_utf8_lossy(&run.stderr);
         let line = said.lines().next().unwrap_or("git failed").trim_start_matches("fatal: ").to_string();
-        return Err(Error::new(format!("git revision {revision}: {line}")).hint("say the version instead: --from VERSION"));
+        return Err(
+            Error::new(format!("git revision {revision}: {line}")).hint("say the version instead: --from VERSION")
+        );
     }
     let text = String::from_utf8_lossy(&run.stdout).into_owned();
     Ok(text.split('\0').filter(|n| !n.is_empty()).map(String::from).collect())

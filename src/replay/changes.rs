@@ -46,6 +46,8 @@ impl Replay<'_> {
             let parent = if self.schema.lives(target) { Some(target) } else { None };
             let text = self.text.to_string();
             self.keep_change(parent, &key, text);
+            let now = self.current;
+            self.ledger.marks.retain(|(s, mark)| *s != now || !matches!(mark, Mark::Noop(_)));
         } else if !spoke {
             self.keep_opaque("leaves nothing that is known");
         }
@@ -86,7 +88,8 @@ impl Replay<'_> {
 
     /// A change that none after it may take the place of.
     fn seal(&mut self, change: ObjectId) {
-        let sealed = format!("{} by statement {}", self.schema.objects[change].name, self.schema.objects[change].source);
+        let sealed =
+            format!("{} by statement {}", self.schema.objects[change].name, self.schema.objects[change].source);
         self.schema.change_name(change, |o| o.name = sealed);
     }
 
@@ -140,7 +143,13 @@ impl Replay<'_> {
     }
 
     /// DROP COLUMN and DROP CONSTRAINT of what was there before.
-    pub(crate) fn keep_drop_command(&mut self, table: ObjectId, kind: Kind, doomed: Vec<Option<Doomed>>, alone: String) {
+    pub(crate) fn keep_drop_command(
+        &mut self,
+        table: ObjectId,
+        kind: Kind,
+        doomed: Vec<Option<Doomed>>,
+        alone: String,
+    ) {
         for one in doomed.into_iter().flatten() {
             let text = match &one.was {
                 Some(was) => edit::rename_object(&alone, &one.name, was),
@@ -166,15 +175,12 @@ impl Replay<'_> {
         if self.schema.objects[rename].name[RENAME.len()..] == *to {
             return self.kill(rename, None);
         }
-        let (source, now) = (self.schema.objects[rename].source, self.current);
         if let Body::Text(text) = &mut self.schema.objects[rename].body
             && let Some(last) = lex_code(text).last().copied()
         {
             *text = edit::replace(text, vec![(last.start..last.end, quote(to))]);
         }
-        self.schema.objects[rename].edited = true;
-        self.schema.objects[rename].source = now;
-        self.event(rename, What::Superseded(source));
+        self.folded(rename, format!("renamed once more, to {}", quote(to)));
     }
 
     /// ALTER COLUMN of a column that was there before, or that the part adds to a table that was; false if it is another
@@ -250,15 +256,30 @@ impl Replay<'_> {
             if let Body::Column(body) = &mut self.schema.objects[column].body {
                 body.set(PieceKind::Default, piece);
             }
-            self.folded(column, "default set");
+            self.schema.objects[column].edited = true;
         }
         self.kill(pending, None);
+        // What was said of the setting is said of the column.
+        for event in self.ledger.events.iter_mut().filter(|e| e.object == pending) {
+            event.object = column;
+            event.what = What::Folded(if drops { "default dropped" } else { "default set" }.into());
+        }
+        let same = |a: &Event, b: &Event| a.statement == b.statement && a.object == column && a.what == b.what;
+        let now = self.current;
+        self.ledger.events.dedup_by(|a, b| same(a, b));
+        self.ledger.events.retain(|e| !(e.statement == now && e.object == column && is_default(&e.what)));
     }
 
     /// A column that the part added goes again: an UPDATE that filled nothing but such columns has done nothing.
     pub(crate) fn drop_added_column(&mut self, table: ObjectId, column: ObjectId, cascade: bool) {
         self.end(column, None, cascade);
         let rows: Vec<ObjectId> = self.schema.live().filter(|id| self.fills_only_dead(table, *id)).collect();
+        let reads = |id: &ObjectId| self.schema.objects[*id].needs.iter().any(|n| n.on == column);
+        let is_rows = |id: &ObjectId| matches!(self.schema.objects[*id].kind, Kind::Rows | Kind::Opaque);
+        // Rows that moved on from there need it.
+        if self.schema.live().filter(is_rows).any(|id| reads(&id) && !rows.contains(&id)) {
+            return;
+        }
         for id in rows {
             self.kill(id, Some(column));
         }
@@ -292,6 +313,10 @@ impl Replay<'_> {
             None => self.mark(Mark::Noop(format!("{name} isn't on"))),
         }
     }
+}
+
+fn is_default(what: &What) -> bool {
+    matches!(what, What::Folded(note) if note.starts_with("default "))
 }
 
 /// A DROP of some of the objects that it names.

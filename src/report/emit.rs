@@ -94,7 +94,11 @@ pub fn text(
         about.after.lines,
     ));
     if let Some(part) = &about.part {
-        let how = if proven.untouched { "best as it is: nothing of it can go" } else { "consolidated; the rest is untouched" };
+        let how = if proven.untouched {
+            "best as it is: nothing of it can go"
+        } else {
+            "consolidated; the rest is untouched"
+        };
         out.push_str(&format!("  part        {part}: {how}\n"));
     }
     let r = &proven.rungs;
@@ -110,8 +114,9 @@ pub fn text(
         let (kept, made) = (plural(rows.as_written, "statement"), plural(rows.as_stated, "statement"));
         out.push_str(&format!("  rows        {kept} as written, {made} made from the rows\n"));
     }
+    let word = if about.part.is_some() && r.as_stated == 0 { "gave way:" } else { "stated:" };
     for lowered in &proven.lowered {
-        out.push_str(&format!("    {} {}: {}\n", style.yellow("stated:"), lowered.object, lowered.why));
+        out.push_str(&format!("    {} {}: {}\n", style.yellow(word), lowered.object, lowered.why));
     }
     for statement in &proven.backfills {
         out.push_str(&format!("    {} {} touched no row\n", style.dim("left out:"), history.at(*statement)));
