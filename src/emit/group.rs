@@ -15,6 +15,8 @@ pub struct Grouping {
     names: Vec<FileName>,
     /// The versions of the files that are written, in order; those of the names, if there are none.
     versions: Versions,
+    /// Whether each object gets a comment that says where it comes from.
+    pub annotate: bool,
 }
 
 /// What decides on an object's file.
@@ -69,11 +71,17 @@ impl Grouping {
 
     /// Each object in the file in which it was born, under the names of the history.
     pub fn by_birth(history: &History) -> Grouping {
-        Grouping { by: By::Birth, names: history.files.iter().map(name_of_file).collect(), versions: Versions::Named }
+        Grouping {
+            by: By::Birth,
+            names: history.files.iter().map(name_of_file).collect(),
+            versions: Versions::Named,
+            annotate: false,
+        }
     }
 
     fn of(config: &Config, history: &History, model: &Model, first_file: usize, otherwise: Files) -> Result<Grouping> {
         let files = config.emit.files.unwrap_or(otherwise);
+        let annotate = config.emit.annotate;
         let versions = versions(config, history, first_file, files)?;
         let bare = |name: &str| FileName { stem: name.to_string(), title: title(name) };
         Ok(match files {
@@ -82,16 +90,16 @@ impl Grouping {
                 if !matches!(versions, Versions::Named) {
                     names.iter_mut().zip(&history.files).for_each(|(n, f)| n.stem = description(f));
                 }
-                Grouping { by: By::Birth, names, versions }
+                Grouping { by: By::Birth, names, versions, annotate }
             }
             Files::One => {
                 let name = Grouping::one_name(config, history, first_file);
-                Grouping { by: By::One, names: vec![name], versions: Versions::Named }
+                Grouping { by: By::One, names: vec![name], versions: Versions::Named, annotate }
             }
             Files::Schema => {
                 let schemas = schemas(model);
                 let names = std::iter::once("database").chain(schemas.iter().map(String::as_str)).map(bare).collect();
-                Grouping { by: By::Schema(schemas), names, versions }
+                Grouping { by: By::Schema(schemas), names, versions, annotate }
             }
             Files::Rules if config.files.is_empty() => {
                 return Err(Error::new("files = \"rules\", but there are no rules")
@@ -108,9 +116,9 @@ impl Grouping {
                     for (i, name) in names.iter_mut().enumerate() {
                         name.stem = format!("{}_{}", count_up(first, i)?, name.stem);
                     }
-                    return Ok(Grouping { by: By::Rules(rules), names, versions: Versions::Named });
+                    return Ok(Grouping { by: By::Rules(rules), names, versions: Versions::Named, annotate });
                 }
-                Grouping { by: By::Rules(rules), names, versions }
+                Grouping { by: By::Rules(rules), names, versions, annotate }
             }
         })
     }

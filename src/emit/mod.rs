@@ -3,12 +3,14 @@
 mod arrange;
 mod changes;
 mod commands;
+mod comments;
 mod group;
 mod happened;
 mod lower;
 mod lower_rows;
 mod part;
 mod prove;
+mod provenance;
 mod row_values;
 mod set;
 mod stated;
@@ -17,6 +19,7 @@ mod unit;
 pub mod whole;
 pub mod write;
 
+pub use comments::comments_of_what_lives;
 pub use group::{FileName, Grouping, first_version};
 pub use lower::Lowered;
 pub use part::prove_part;

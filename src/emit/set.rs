@@ -3,6 +3,7 @@
 use super::Choices;
 use super::arrange::arrange;
 use super::group::Grouping;
+use super::provenance::{annotation, without};
 use super::text::Texts;
 use super::unit::Owner;
 use crate::history::{History, Statement, StatementId};
@@ -98,6 +99,7 @@ pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &C
         }
         let name = grouping.name(number, files.len());
         let mut writer = Writer::new(history, model, choices, &texts, &name.title);
+        writer.annotate = grouping.annotate;
         let mut rest = owners.as_slice();
         while !rest.is_empty() {
             rest = &rest[writer.units(rest)..];
@@ -121,6 +123,8 @@ struct Writer<'a> {
     counted: usize,
     /// The statement of the history that was written last, and its kind.
     last: Option<(usize, crate::schema::Kind)>,
+    /// Whether each object gets a comment that says where it comes from.
+    annotate: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -136,6 +140,7 @@ impl<'a> Writer<'a> {
             lines: 0,
             counted: 0,
             last: None,
+            annotate: false,
         }
     }
 
@@ -223,6 +228,7 @@ impl<'a> Writer<'a> {
             self.switch(&stated_context(matches!(object.kind, K::Function | K::Procedure | K::Aggregate)));
             self.out.push('\n');
             self.last = None;
+            self.annotation(id);
             for statement in stated {
                 self.statement(statement, None, owner, "");
             }
@@ -238,6 +244,7 @@ impl<'a> Writer<'a> {
         for block in &blocks {
             self.out.push_str(block);
         }
+        self.annotation(id);
         let trail = if implied { "" } else { self.trail(source) };
         let trail = match self.model.schema.cut {
             Some(_) if object.born == object.source => {
@@ -254,6 +261,12 @@ impl<'a> Writer<'a> {
             self.statement(&text, copy_data.clone(), owner, &trail);
         }
         self.last = Some((object.source, object.kind));
+    }
+
+    fn annotation(&mut self, id: ObjectId) {
+        if let Some(comment) = annotation(self.history, self.model, id, self.annotate) {
+            self.out.push_str(&comment);
+        }
     }
 
     /// Whether the unit has no statement of its own in the history: a key taken out of its table, grants by default.
@@ -278,7 +291,7 @@ impl<'a> Writer<'a> {
 
     /// Statements that stood line under line stay so, as long as the one above is still there or of the same kind.
     fn is_tight(&self, id: ObjectId, source: &Statement) -> bool {
-        let lead = &self.history.files[source.file].text[source.piece.lead.clone()];
+        let lead = without(&self.history.files[source.file].text[source.piece.lead.clone()]);
         let object = &self.model.schema.objects[id];
         let follows = self
             .last
@@ -290,7 +303,7 @@ impl<'a> Writer<'a> {
     /// heading and not the statement's, unless it is a banner.
     fn comments(&self, source: &Statement) -> Vec<String> {
         let file = &self.history.files[source.file];
-        let lead = file.text[source.piece.lead.clone()].replace('\r', "");
+        let lead = without(&file.text[source.piece.lead.clone()].replace('\r', ""));
         let mut blocks: Vec<String> = Vec::new();
         let mut open = false;
         for line in lead.lines() {
