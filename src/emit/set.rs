@@ -107,7 +107,24 @@ pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &C
         let (text, statements) = writer.finish(Some(number) == last);
         files.push(NewFile { name: format!("{}.sql", name.stem), text, statements });
     }
+    if has_crlf(history) {
+        files.iter_mut().for_each(with_crlf);
+    }
     NewSet { files }
+}
+
+/// Whether all lines of the history end as on Windows.
+fn has_crlf(history: &History) -> bool {
+    let count = |what: &str| history.files.iter().map(|f| f.text.matches(what).count()).sum::<usize>();
+    let all = count("\n");
+    all > 0 && count("\r\n") == all
+}
+
+/// Ends of lines as in the rest of the project.
+fn with_crlf(file: &mut NewFile) {
+    let crlf = |text: &str| text.replace("\r\n", "\n").replace('\n', "\r\n");
+    file.text = crlf(&file.text);
+    file.statements.iter_mut().for_each(|s| s.text = crlf(&s.text));
 }
 
 struct Writer<'a> {
@@ -319,7 +336,9 @@ impl<'a> Writer<'a> {
             }
         }
         // Speaks to the migration tool about the old file; the new one runs in a transaction.
-        blocks.iter_mut().for_each(|b| *b = b.replace("-- no-transaction\n", ""));
+        for mark in ["-- no-transaction\n", "--> statement-breakpoint\n"] {
+            blocks.iter_mut().for_each(|b| *b = b.replace(mark, ""));
+        }
         blocks.retain(|b| !b.is_empty());
         let heads_file = source.piece.lead.start == 0 && !lead.starts_with('\n') && !blocks.is_empty();
         if heads_file && (!open || blocks.len() > 1) && !is_banner(&blocks[0]) {

@@ -108,9 +108,13 @@ impl Texts<'_> {
                 out.push('\n');
             }
             let lead = if i == 0 { element.lead.trim_start_matches("\n\n") } else { element.lead.as_str() };
-            out.push_str(if lead.is_empty() && i > 0 { " " } else { lead });
+            if table.leading_commas && i == 0 {
+                out.push_str(&without_comma(lead));
+            } else {
+                out.push_str(if lead.is_empty() && i > 0 { " " } else { lead });
+            }
             out.push_str(&element.object.map_or_else(|| element.text.clone(), |o| self.element(id, o)));
-            if i + 1 < live.len() {
+            if i + 1 < live.len() && !table.leading_commas {
                 out.push(',');
             }
             out.push_str(&element.trail);
@@ -299,6 +303,14 @@ impl Texts<'_> {
         }
         let list = names.join(",\n    ");
         format!("{verb} {option_for}{privileges} ON {word}\n    {list}\n{preposition} {roles}{with}")
+    }
+}
+
+/// What leads an element, where it has become the first one and commas lead.
+fn without_comma(lead: &str) -> String {
+    match lead.rfind(',') {
+        Some(at) => format!("{} {}", &lead[..at], &lead[at + 1..]),
+        None => lead.to_string(),
     }
 }
 

@@ -234,18 +234,25 @@ impl Replay<'_> {
             _ => return,
         };
         let at = if is_column { kinds.iter().rposition(|c| *c).map_or(0, |i| i + 1) } else { kinds.len() };
+        if is_column {
+            self.align_column(table, id);
+        }
+        let (above, beside) = self.own_comments(segment);
         let Body::Table(body) = &mut self.schema.objects[table].body else { return };
         let indent = body.indent();
         let mut lead = String::new();
-        for comment in &segment.lead {
-            lead.push_str(&indent);
-            lead.push_str(comment);
+        if indent.contains('\n') {
+            for comment in above.iter().chain(&segment.lead) {
+                lead.push_str(&indent.replace(',', " "));
+                lead.push_str(comment);
+            }
         }
         lead.push_str(&indent);
         if body.elements.is_empty() && body.close.is_empty() {
             lead.clear();
         }
-        let trail = if indent.contains('\n') { segment.trail.clone() } else { String::new() };
+        let trail = if segment.trail.is_empty() { beside } else { segment.trail.clone() };
+        let trail = if indent.contains('\n') { trail } else { String::new() };
         body.elements.insert(at, Element { object: Some(id), lead, text: String::new(), trail });
         self.schema.objects[table].edited = true;
     }
