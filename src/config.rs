@@ -31,6 +31,40 @@ pub struct Config {
 pub struct EmitConfig {
     /// The version of the first file; the next ones count up from it, with the same number of digits.
     pub first_version: Option<String>,
+    /// What decides on an object's file: the rules, if there are any, else its birth.
+    pub files: Option<Files>,
+    /// What the versions of the files are.
+    pub numbers: Option<Numbers>,
+    /// The name of the file, where there is only one, without version and ending.
+    pub name: Option<String>,
+    /// Whether a comment above each object says where in the history it comes from.
+    pub annotate: bool,
+}
+
+/// What decides on an object's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Files {
+    /// The file in which it was born
+    Birth,
+    /// The [[file]] rules of consolidate.toml
+    Rules,
+    /// Its schema
+    Schema,
+    /// All objects in one file
+    One,
+}
+
+/// What the versions of the files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Numbers {
+    /// Counted up from the first version
+    Sequential,
+    /// Times of 14 digits, counted up from the first version
+    Timestamps,
+    /// Those of the history's files, in order
+    Originals,
 }
 
 /// What a replay takes for granted.

@@ -3,6 +3,7 @@
 //! CREATE is per kind (`objects/`); DROP, RENAME, COMMENT, GRANT, OWNER and SET SCHEMA are generic, as in PostgreSQL's own
 //! grammar. A statement that can't be understood becomes an opaque object and is kept.
 
+mod changes;
 mod dispatch;
 pub(crate) mod generic;
 mod given;
@@ -18,6 +19,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+pub(crate) use changes::{DROP, RENAME};
 pub(crate) use generic::is_cascade;
 
 /// What a replay in memory leaves.
@@ -65,6 +67,12 @@ pub struct Replay<'h> {
 
 /// Replays a history in memory.
 pub fn replay(history: &History) -> Model {
+    replay_from(history, None)
+}
+
+/// Replays a history of which only the part from a statement on is consolidated: what was made before is given, and what
+/// changes it is kept as a change.
+pub fn replay_from(history: &History, cut: Option<StatementId>) -> Model {
     let mut replay = Replay {
         history,
         schema: Schema::default(),
@@ -92,7 +100,14 @@ pub fn replay(history: &History) -> Model {
             replay.text = Cow::Borrowed(history.text(id));
             replay.offset = 0;
             contexts.push(replay.context.clone());
+            if Some(id) == cut {
+                replay.schema.cut = cut;
+            }
+            let before = replay.ledger.events.len();
             replay.apply(&history.statements[id].node);
+            if replay.schema.cut.is_some() {
+                replay.keep_changes(&history.statements[id].node, before);
+            }
         }
         replay.end_of_transaction();
     }

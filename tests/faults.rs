@@ -19,7 +19,7 @@ fn set(word: &str, files: usize) -> NewSet {
         text: format!("CREATE TABLE {word}_{i} (id int);\n"),
         statements: Vec::new(),
     };
-    NewSet { files: (1..=files).map(file).collect(), ..NewSet::default() }
+    NewSet { files: (1..=files).map(file).collect() }
 }
 
 /// Which set a folder holds; a panic if that isn't just one of them, whole, with what else lay in the folder.

@@ -3,14 +3,21 @@
 use super::progress::Bars;
 use super::project::Project;
 use super::verify::could_not_replay;
-use super::{Common, FINE, FOUND, Format, Outcome, Replaying, print, print_json, style};
-use crate::emit::{Unproven, prove, replay_files, write};
+use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, Replaying, print, print_json, style};
+use crate::config::Config;
+use crate::emit::whole::WholeFile;
+use crate::emit::{NewFile, Proven, Unproven, prove, prove_part, replay_files, whole, write};
 use crate::error::Error;
-use crate::proof::{ReplayError, Settings};
-use crate::replay::replay;
-use crate::report::emit::{Written, json, text};
+use crate::history::History;
+use crate::history::cut::Cut;
+use crate::plan::{plan, plan_part};
+use crate::proof::{ReplayError, Settings, VerdictKind, verify};
+use crate::replay::{replay, replay_from};
+use crate::report::emit::{About, Written, json, text};
+use crate::report::summary;
 use crate::report::verdict::Sides;
 use clap::Args;
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub struct EmitArgs {
@@ -18,6 +25,16 @@ pub struct EmitArgs {
     common: Common,
     #[command(flatten)]
     replaying: Replaying,
+    #[command(flatten)]
+    part: Part,
+    #[command(flatten)]
+    filing: Filing,
+    /// Write a comment above each object that says where in the history it comes from
+    #[arg(long)]
+    annotate: bool,
+    /// Write a summary in Markdown into this file, for the pull request
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
     /// Prove and report, but write nothing
     #[arg(long)]
     dry_run: bool,
@@ -48,7 +65,9 @@ fn not_replayed(why: &Unproven) -> Option<&ReplayError> {
 
 /// Proves, then writes.
 pub fn run(args: &EmitArgs) -> Outcome {
-    let project = Project::open(&args.common)?;
+    let mut project = Project::open(&args.common)?;
+    args.filing.over(&mut project.config);
+    project.config.emit.annotate |= args.annotate;
     let history = project.history()?;
     if project.is_one_folder() && !args.dry_run {
         return Err(vec![
@@ -62,10 +81,14 @@ pub fn run(args: &EmitArgs) -> Outcome {
         write::check(&project.new, args.force).map_err(|e| vec![e])?;
     }
     super::warn(&history);
-    let model = replay(&history);
-    let work = |settings: &Settings| prove(&history, &model, &project.config, settings, &Bars::new());
+    let cut = project.cut(&args.part, &history)?;
+    let consolidated = match cut {
+        Some(Cut::Through(files)) => history.first(files),
+        _ => history.clone(),
+    };
+    let work = |settings: &Settings| work(&history, &consolidated, cut, &project.config, settings);
     let result = project.on_scratch(&args.replaying, &[&replay_files(&history)], work, not_replayed)?;
-    let mut proven = match result {
+    let proven = match result {
         Ok(proven) => proven,
         Err(Unproven::History(error)) => return Err(vec![could_not_replay(&history.folder, false, error)]),
         Err(Unproven::Candidate(error, blocked)) => {
@@ -77,20 +100,70 @@ pub fn run(args: &EmitArgs) -> Outcome {
             return Ok(refuse("the best one found differs as shown", &blocked));
         }
     };
-    proven.set.history = write::sum_of(&history);
+    let (proven, files) = proven;
+    let sum = write::sum_of(&history);
     let written = if args.dry_run {
         Written::Nothing
     } else {
-        let changes = write::write(&project.new, &proven.set, args.force).map_err(|e| vec![e])?;
+        let changes = write::write_files(&project.new, &files, &sum, args.force).map_err(|e| vec![e])?;
         if changes.is_empty() { Written::Unchanged } else { Written::Files(changes) }
     };
+    let about = About::of(&consolidated, cut, &proven);
+    if let Some(path) = &args.summary {
+        let cut_at = cut.and_then(|cut| cut.first_statement(&consolidated));
+        let model = replay_from(&consolidated, cut_at);
+        let plan = match cut {
+            Some(Cut::From(start)) => plan_part(&consolidated, &model, &project.config, start),
+            _ => plan(&consolidated, &model, &project.config),
+        };
+        let text = summary::markdown(&proven, &consolidated, &about, &plan.map_err(|e| vec![e])?);
+        std::fs::write(path, text).map_err(|e| vec![Error::new(format!("can't write {}: {e}", path.display()))])?;
+    }
     match args.common.format {
         Format::Text => {
             let folder = project.new.display().to_string();
-            print(&text(&proven, &history, &written, &folder, style()));
+            print(&text(&proven, &consolidated, &about, &written, &folder, style()));
         }
-        Format::Json => print_json(&json(&proven, &history, &written)),
+        Format::Json => print_json(&json(&proven, &consolidated, &about, &written)),
         format => drop(super::verify::show(&proven.verdict, &Sides::sets(), format)),
     }
     Ok(FINE)
+}
+
+/// Proves a set; where a part of the history stays as it is, the whole new folder too, as it will be read.
+fn work(
+    history: &History,
+    consolidated: &History,
+    cut: Option<Cut>,
+    config: &Config,
+    settings: &Settings,
+) -> Result<(Proven, Vec<WholeFile>), Unproven> {
+    let unable = |e: Error| Unproven::History(ReplayError::Unable(e));
+    let proven = match cut {
+        None => {
+            let proven = prove(history, &replay(history), config, settings, &Bars::new())?;
+            let of = |f: &NewFile| WholeFile { path: f.name.clone(), bytes: f.text.clone().into_bytes(), is_new: true };
+            let files = proven.set.files.iter().map(of).collect();
+            return Ok((proven, files));
+        }
+        Some(Cut::From(start)) => prove_part(history, start, config, settings, &Bars::new())?,
+        Some(Cut::Through(_)) => {
+            // What comes later may count on where a sequence stands.
+            let exact = Settings { exact_sequences: true, ..settings.clone() };
+            prove(consolidated, &replay(consolidated), config, &exact, &Bars::new())?
+        }
+    };
+    let Some(cut) = cut.filter(|_| !proven.untouched) else {
+        let files = whole::files_of(history).map_err(unable)?;
+        return Ok((proven, files));
+    };
+    let files = whole::whole(history, cut, &proven.set).map_err(unable)?;
+    let read = whole::read_back(history, &files).map_err(unable)?;
+    whole::in_order(history, cut, &read).map_err(unable)?;
+    let verdict = verify(&replay_files(history), &replay_files(&read), settings, &Bars::new());
+    match verdict {
+        Ok(verdict) if verdict.kind == VerdictKind::Identical => Ok((Proven { verdict, ..proven }, files)),
+        Ok(verdict) => Err(Unproven::Different(Box::new(verdict), Vec::new())),
+        Err((_, error)) => Err(Unproven::Candidate(error, Vec::new())),
+    }
 }

@@ -9,8 +9,10 @@ mod progress;
 mod project;
 mod verify;
 
+use crate::config::{Config, Files, Numbers};
 use crate::error::Error;
 use crate::history::History;
+use crate::history::cut::Wish;
 use crate::history::layout::ALL;
 use crate::proof::Class;
 use crate::report::style::Style;
@@ -119,6 +121,53 @@ struct Comparing {
     /// Leave out differences of a class; may be given again
     #[arg(long, value_enum, value_name = "CLASS")]
     ignore: Vec<Class>,
+}
+
+/// Which part of the history is consolidated.
+#[derive(Args, Clone)]
+struct Part {
+    /// Consolidate the history up to and with this version, and leave the files after it as they are
+    #[arg(long, value_name = "VERSION", conflicts_with = "from")]
+    through: Option<String>,
+    /// Consolidate the history from this version on, on top of the files before it, which stay as they are; REV: (with a
+    /// colon) is a git revision, and means the files that it doesn't have
+    #[arg(long, value_name = "VERSION|REV:")]
+    from: Option<String>,
+}
+
+impl Part {
+    /// What is said about a cut, if anything.
+    fn wish(&self) -> Option<Wish> {
+        let from = |said: &String| match said.strip_suffix(':') {
+            Some(revision) => Wish::FromRevision(revision.to_string()),
+            None => Wish::From(said.clone()),
+        };
+        self.through.clone().map(Wish::Through).or(self.from.as_ref().map(from))
+    }
+}
+
+/// How the new set is filed.
+#[derive(Args, Clone)]
+struct Filing {
+    /// What decides on the file of an object [default: rules, if there are any, else birth; one with --from]
+    #[arg(long, value_enum, value_name = "BY")]
+    files: Option<Files>,
+    /// The versions of the files [default: sequential; originals if each object stays in its file]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    numbers: Option<Numbers>,
+    /// The name of the file, without version and ending, where there is only one
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+impl Filing {
+    /// What is said here wins over the settings.
+    fn over(&self, config: &mut Config) {
+        let emit = &mut config.emit;
+        emit.files = self.files.or(emit.files);
+        emit.numbers = self.numbers.or(emit.numbers);
+        emit.name = self.name.clone().or(emit.name.take());
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

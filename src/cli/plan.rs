@@ -1,12 +1,13 @@
 //! `consolidate plan`.
 
 use super::project::Project;
-use super::{Common, FINE, FOUND, Format, Outcome, print, print_json, style};
+use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, print, print_json, style};
 use crate::emit::write;
 use crate::error::Error;
+use crate::history::cut::Cut;
 use crate::history::{File, History};
-use crate::plan::{FateKind, Plan, plan};
-use crate::replay::replay;
+use crate::plan::{FateKind, Plan, plan, plan_part};
+use crate::replay::replay_from;
 use crate::report::{ci, plan as report};
 use clap::Args;
 
@@ -14,6 +15,10 @@ use clap::Args;
 pub struct PlanArgs {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    part: Part,
+    #[command(flatten)]
+    filing: Filing,
     /// Exit with 1 if the set that emit wrote no longer fits the history; or, where there is none, if anything in the history
     /// could go
     #[arg(long)]
@@ -25,12 +30,27 @@ pub struct PlanArgs {
 
 /// Plans and prints.
 pub fn run(args: &PlanArgs) -> Outcome {
-    let project = Project::open(&args.common)?;
-    let history = project.history()?;
-    let model = replay(&history);
-    let plan = plan(&history, &model, &project.config).map_err(|e| vec![e])?;
+    let mut project = Project::open(&args.common)?;
+    args.filing.over(&mut project.config);
+    let mut history = project.history()?;
+    let sum = write::sum_of(&history);
+    let cut = project.cut(&args.part, &history)?;
+    let first_file = match cut {
+        Some(Cut::Through(files)) => {
+            history = history.first(files);
+            0
+        }
+        Some(Cut::From(start)) => start,
+        None => 0,
+    };
+    let model = replay_from(&history, cut.and_then(|cut| cut.first_statement(&history)));
+    let plan = match cut {
+        Some(Cut::From(start)) => plan_part(&history, &model, &project.config, start),
+        _ => plan(&history, &model, &project.config),
+    };
+    let plan = plan.map_err(|e| vec![e])?;
     if let Some(place) = &args.explain {
-        explain(&history, &plan, place).map_err(|e| vec![e])?;
+        explain(&history, &plan, first_file, place).map_err(|e| vec![e])?;
         return Ok(FINE);
     }
     match args.common.format {
@@ -43,13 +63,13 @@ pub fn run(args: &PlanArgs) -> Outcome {
     if !args.check {
         return Ok(FINE);
     }
-    let reasons = reasons(&project, &history, &plan);
+    let reasons = reasons(&project, &history, &sum, &plan);
     reasons.iter().for_each(|reason| super::tell(reason));
     Ok(if reasons.is_empty() { FINE } else { FOUND })
 }
 
 /// Why a check fails: what could go from the history, or that the set no longer fits it.
-fn reasons(project: &Project, history: &History, plan: &Plan) -> Vec<String> {
+fn reasons(project: &Project, history: &History, sum: &str, plan: &Plan) -> Vec<String> {
     let mut reasons = Vec::new();
     let set = &project.new;
     let apart = !project.is_one_folder() && write::was_written(set);
@@ -64,7 +84,7 @@ fn reasons(project: &Project, history: &History, plan: &Plan) -> Vec<String> {
         }
         return reasons;
     }
-    if write::history_of(set).is_some_and(|sum| sum != write::sum_of(history)) {
+    if write::history_of(set).is_some_and(|written| written != sum) {
         let folder = history.folder.display();
         reasons.push(format!("{} is stale: {folder} has changed since `consolidate emit` wrote it", set.display()));
     }
@@ -72,7 +92,7 @@ fn reasons(project: &Project, history: &History, plan: &Plan) -> Vec<String> {
 }
 
 /// The statement on a line, or the last one that begins above it.
-fn explain(history: &History, plan: &Plan, place: &str) -> Result<(), Error> {
+fn explain(history: &History, plan: &Plan, first_file: usize, place: &str) -> Result<(), Error> {
     let (file, line) = place
         .rsplit_once(':')
         .and_then(|(f, l)| l.parse::<usize>().ok().map(|l| (f, l)))
@@ -96,6 +116,11 @@ fn explain(history: &History, plan: &Plan, place: &str) -> Result<(), Error> {
         .clone()
         .rfind(|id| history.statements[*id].line <= line)
         .ok_or_else(|| Error::new(format!("no statement at or above line {line} of {name}")))?;
-    print(&report::explain(history, statement, &plan.fates[statement], &plan.findings, style()));
+    let first = history.files.get(first_file).map_or(0, |f| f.statements.start);
+    let fate = statement
+        .checked_sub(first)
+        .and_then(|at| plan.fates.get(at))
+        .ok_or_else(|| Error::new(format!("{name} stays as it is: it comes before the part that is consolidated")))?;
+    print(&report::explain(history, statement, fate, &plan.findings, style()));
     Ok(())
 }

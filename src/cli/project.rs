@@ -1,9 +1,10 @@
 //! From arguments and `consolidate.toml` to folders and settings.
 
-use super::{Common, Replaying, tell};
+use super::{Common, Part, Replaying, tell};
 use crate::config::Config;
 use crate::emit::swap::{self, Healed};
 use crate::error::{Error, Result};
+use crate::history::cut::Cut;
 use crate::history::layout::{self, Layout};
 use crate::history::{self, History};
 use crate::proof::{Choice, Limits, Prelude, ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
@@ -115,6 +116,23 @@ impl Project {
     /// The folder of the PostgreSQL programs, if the configuration says it.
     pub fn programs(&self) -> Option<PathBuf> {
         self.config.scratch.programs.as_ref().map(|folder| self.base.join(folder))
+    }
+
+    /// Where the history is cut, if that is said.
+    pub fn cut(&self, part: &Part, history: &History) -> Result<Option<Cut>, Vec<Error>> {
+        let Some(wish) = part.wish() else { return Ok(None) };
+        wish.find(history, &[&self.old, &self.new]).map(Some).map_err(|e| vec![e])
+    }
+
+    /// Reads the new set: where a part of the history stays as it is, it has the history's layout.
+    pub fn new_set(&self, part: &Part) -> Result<History, Vec<Error>> {
+        match part.wish() {
+            Some(_) => {
+                let layout = self.layout.map_or_else(|| self.history().map(|h| h.layout), |l| Ok(l.name()))?;
+                history::read_as(&self.new, layout::by_name(layout).ok())
+            }
+            None => history::read(&self.new),
+        }
     }
 
     /// Reads the history.

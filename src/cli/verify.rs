@@ -2,11 +2,10 @@
 
 use super::progress::Bars;
 use super::project::Project;
-use super::{Common, Comparing, FINE, FOUND, Format, Outcome, Replaying, print, print_json, style};
+use super::{Common, Comparing, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_json, style};
 use crate::diff::Side;
-use crate::emit::replay_files;
+use crate::emit::{replay_files, whole};
 use crate::error::{At, Error};
-use crate::history;
 use crate::proof::{ReplayError, Settings, Verdict, VerdictKind, verify};
 use crate::report::ci;
 use crate::report::verdict::{self as report, Sides};
@@ -20,6 +19,8 @@ pub struct VerifyArgs {
     replaying: Replaying,
     #[command(flatten)]
     comparing: Comparing,
+    #[command(flatten)]
+    part: Part,
     /// Compare the consolidated set with a database that exists, not with the history; it is only read
     #[arg(long, value_name = "URL")]
     against: Option<String>,
@@ -44,7 +45,7 @@ pub fn run(args: &VerifyArgs) -> Outcome {
                 .hint("name them with --old and --new; by default they are migrations.old/ and migrations/"),
         ]);
     }
-    let (old, new) = match (project.history(), history::read(&project.new)) {
+    let (old, new) = match (project.history(), project.new_set(&args.part)) {
         (Ok(old), Ok(new)) => (old, new),
         (old, new) => {
             let mut errors = old.err().unwrap_or_default();
@@ -53,6 +54,8 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         }
     };
     super::warn(&old);
+    let cut = project.cut(&args.part, &old)?;
+    let untouched = cut.map(|cut| whole::untouched(&old, cut, &project.new)).transpose().map_err(|e| vec![e])?;
     let (one, other) = (replay_files(&old), replay_files(&new));
     let judge = |settings: &Settings| verify(&one, &other, settings, &Bars::new());
     let result = project.on_scratch(&args.replaying, &[&one, &other], judge, |(_, error)| Some(error))?;
@@ -60,7 +63,17 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         let folder = if side == "old" { &old.folder } else { &new.folder };
         vec![could_not_replay(folder, side == "new", error)]
     })?;
-    Ok(show(&verdict, &Sides::sets(), args.common.format))
+    let found = show(&verdict, &Sides::sets(), args.common.format);
+    match untouched {
+        Some(Ok(count)) => super::tell(&format!("{count} files stay as they were, byte for byte")),
+        Some(Err(name)) => {
+            let what = format!("{name} should have stayed as it was, and isn't the same byte for byte");
+            super::complain(&[Error::new(what).hint("copy it from the history again, or emit with the same cut")]);
+            return Ok(FOUND);
+        }
+        None => {}
+    }
+    Ok(found)
 }
 
 /// Prints a verdict, and gives the exit code.

@@ -1,21 +1,29 @@
 //! The new set: one statement per live object, in files, ordered by need; proven before it is written.
 
 mod arrange;
+mod changes;
+mod commands;
+mod comments;
 mod group;
 mod happened;
 mod lower;
 mod lower_rows;
+mod part;
 mod prove;
+mod provenance;
 mod row_values;
 mod set;
 mod stated;
 pub mod swap;
 mod text;
 mod unit;
+pub mod whole;
 pub mod write;
 
+pub use comments::comments_of_what_lives;
 pub use group::{FileName, Grouping, first_version};
 pub use lower::{How, Lowered};
+pub use part::prove_part;
 pub use prove::{Proven, RowRungs, Rungs, Unproven, prove, replay_files, set_files};
 pub use set::{NewFile, NewSet, NewStatement, render};
 pub use unit::Owner;

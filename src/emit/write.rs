@@ -7,6 +7,7 @@
 
 use super::NewSet;
 use super::swap::{Fresh, Moment, Way};
+use super::whole::{WholeFile, files_below};
 use crate::error::{Error, Result};
 use crate::history::History;
 use std::collections::BTreeMap;
@@ -99,7 +100,7 @@ impl Changes {
 /// # Errors
 /// When something can't be written; the folder is then as it was.
 pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
-    write_watched(folder, set, force, Way::Best, &|_| ())
+    write_files(folder, &files_of(set), "", force)
 }
 
 /// As [`write`], in a chosen way; tells of each moment at which a kill could come.
@@ -107,19 +108,43 @@ pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
 /// # Errors
 /// As [`write`].
 pub fn write_watched(folder: &Path, set: &NewSet, force: bool, way: Way, at: &dyn Fn(Moment)) -> Result<Changes> {
+    put(folder, &files_of(set), "", force, way, at)
+}
+
+fn files_of(set: &NewSet) -> Vec<WholeFile> {
+    let of = |f: &super::NewFile| WholeFile { path: f.name.clone(), bytes: f.text.clone().into_bytes(), is_new: true };
+    set.files.iter().map(of).collect()
+}
+
+/// Writes files, perhaps in folders below, and says which are new, changed or gone. `history` is the sum of the history that
+/// they stand for, if it is to be remembered.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_files(folder: &Path, files: &[WholeFile], history: &str, force: bool) -> Result<Changes> {
+    put(folder, files, history, force, Way::Best, &|_| ())
+}
+
+fn put(
+    folder: &Path,
+    files: &[WholeFile],
+    history: &str,
+    force: bool,
+    way: Way,
+    at: &dyn Fn(Moment),
+) -> Result<Changes> {
     check(folder, force)?;
     // Where the folder is a link, what it points to is replaced, not the link.
     let folder = &fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
     let present = if folder.is_dir() { sql_files(folder)? } else { Vec::new() };
-    let written: Vec<String> = set
-        .files
+    let written: Vec<String> = files
         .iter()
-        .filter(|f| fs::read_to_string(folder.join(&f.name)).ok().as_ref() != Some(&f.text))
-        .map(|f| f.name.clone())
+        .filter(|f| fs::read(folder.join(&f.path)).ok().as_ref() != Some(&f.bytes))
+        .map(|f| f.path.clone())
         .collect();
-    let removed: Vec<String> = present.into_iter().filter(|name| !set.files.iter().any(|f| f.name == *name)).collect();
+    let removed: Vec<String> = present.into_iter().filter(|name| !files.iter().any(|f| f.path == *name)).collect();
     let changes = Changes { written, removed };
-    if changes.is_empty() && was_written(folder) && history_of(folder).unwrap_or_default() == set.history {
+    if changes.is_empty() && was_written(folder) && history_of(folder).unwrap_or_default() == history {
         return Ok(changes);
     }
     let parent = parent_of(folder);
@@ -131,36 +156,66 @@ pub fn write_watched(folder: &Path, set: &NewSet, force: bool, way: Way, at: &dy
     };
     let fresh = Fresh::beside(folder).map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
     at(Moment::Begun);
-    fill(fresh.path(), folder, set, at).map_err(|e| fail("write the new set", e))?;
+    fill(fresh.path(), folder, files, history, at).map_err(|e| fail("write the new set", e))?;
     fresh.place(way, at).map_err(|e| fail("put the new set in place", e))?;
     Ok(changes)
 }
 
 /// The new folder: the set, its manifest, and what else the old folder held (a README, say).
-fn fill(fresh: &Path, folder: &Path, set: &NewSet, at: &dyn Fn(Moment)) -> std::io::Result<()> {
+fn fill(fresh: &Path, folder: &Path, files: &[WholeFile], history: &str, at: &dyn Fn(Moment)) -> std::io::Result<()> {
     if folder.is_dir() {
         fs::set_permissions(fresh, fs::metadata(folder)?.permissions())?;
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let is_sql = name.to_string_lossy().ends_with(".sql") && entry.path().is_file();
-            if !is_sql && name.to_string_lossy() != MANIFEST {
-                copy(&entry.path(), &fresh.join(name))?;
-            }
-        }
+        keep_others(folder, fresh)?;
     } else {
         allow_reading(fresh)?;
     }
     let mut lines = String::from("# written by consolidate: the files of the set and their sums\n");
-    if !set.history.is_empty() {
-        lines.push_str(&format!("{HISTORY}{}\n", set.history));
+    if !history.is_empty() {
+        lines.push_str(&format!("{HISTORY}{history}\n"));
     }
-    for file in &set.files {
-        fs::write(fresh.join(&file.name), &file.text)?;
+    for file in files {
+        let path = fresh.join(&file.path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, &file.bytes)?;
         at(Moment::File);
-        lines.push_str(&format!("{} {}\n", sum(file.text.as_bytes()), file.name));
+        lines.push_str(&format!("{} {}\n", sum(&file.bytes), file.path));
     }
     fs::write(fresh.join(MANIFEST), lines)
+}
+
+/// Copies what isn't SQL. A folder that holds nothing else goes with its SQL.
+fn keep_others(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let text = name.to_string_lossy();
+        if path.is_dir() && !path.is_symlink() && fs::read_dir(&path)?.next().is_some() {
+            if !only_sql(&path)? {
+                fs::create_dir_all(to.join(&name))?;
+                keep_others(&path, &to.join(&name))?;
+            }
+        } else if !(text.ends_with(".sql") && path.is_file()) && text != MANIFEST {
+            copy(&path, &to.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
+fn only_sql(folder: &Path) -> std::io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let fine = if path.is_dir() && !path.is_symlink() {
+            only_sql(&path)?
+        } else {
+            path.extension().is_some_and(|e| e == "sql")
+        };
+        if !fine {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A temporary folder is the owner's alone; migrations are for everybody who may read the project.
@@ -201,13 +256,8 @@ pub(super) fn parent_of(folder: &Path) -> PathBuf {
 }
 
 fn sql_files(folder: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(folder).map_err(|e| Error::new(format!("can't read {}: {e}", folder.display())))?;
-    let mut names: Vec<String> = entries
-        .filter_map(|e| e.ok())
-        .filter(|e| e.path().is_file())
-        .map(|e| e.file_name().to_string_lossy().into_owned())
-        .filter(|n| n.ends_with(".sql"))
-        .collect();
+    let mut names: Vec<String> =
+        files_below(folder)?.into_iter().map(|(name, _)| name).filter(|name| name.ends_with(".sql")).collect();
     names.sort();
     Ok(names)
 }

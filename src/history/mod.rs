@@ -1,6 +1,7 @@
 //! A folder of migrations, read in the order in which the migration tool runs them, every statement with its place.
 
 pub mod contents;
+pub mod cut;
 pub mod layout;
 
 use crate::error::{At, Error};
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub type StatementId = usize;
 
 /// A history of migrations.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct History {
     /// The folder that it was read from.
     pub folder: PathBuf,
@@ -41,7 +42,7 @@ pub struct History {
 }
 
 /// One file of a history.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct File {
     /// Its name, relative to the folder.
     pub name: String,
@@ -61,7 +62,7 @@ pub struct File {
 }
 
 /// One statement of a history.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Statement {
     /// The file, as an index into the history's files.
     pub file: usize,
@@ -75,7 +76,7 @@ pub struct Statement {
 
 impl File {
     /// The number of its lines.
-    fn lines(&self) -> usize {
+    pub fn lines(&self) -> usize {
         // The text may have blanks for ends of lines.
         self.line_starts.iter().filter(|start| **start < self.text.len()).count()
     }

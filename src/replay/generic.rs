@@ -83,6 +83,11 @@ impl Replay<'_> {
             return self.keep_opaque("drops what isn't known here");
         };
         let mut unknown = Vec::new();
+        let targets: Vec<Option<ObjectId>> = match self.schema.cut {
+            Some(_) => statement.objects.iter().map(|node| self.locate(kind, node)).collect(),
+            None => Vec::new(),
+        };
+        let doomed = self.doomed(&targets);
         for node in &statement.objects {
             match self.locate(kind, node) {
                 Some(id) => {
@@ -94,6 +99,7 @@ impl Replay<'_> {
                 None => unknown.extend(named(node)),
             }
         }
+        self.keep_drop(kind, &doomed);
         if unknown.is_empty() {
             return;
         }
@@ -283,6 +289,7 @@ impl Replay<'_> {
         }
         self.folded(id, format!("renamed from {}", quote(&from)));
         self.touch_table_of(id);
+        self.keep_rename(id, &from, to);
     }
 
     /// Routines are known by the types of their arguments, under the names of now.

@@ -4,6 +4,7 @@ pub mod ci;
 pub mod emit;
 pub mod plan;
 pub mod style;
+pub mod summary;
 pub mod verdict;
 pub mod words;
 
