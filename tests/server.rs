@@ -249,10 +249,19 @@ fn a_database_of_others_is_never_touched() {
         refused(&project, &nothing, &server.url("postgres", "", more), &["isn't taken"]);
     }
     let url = server.url("postgres", "", "");
-    refused(&project, &|c| drop(c.env("PGOPTIONS", "-c search_path=shop")), &url, &["PGOPTIONS"]);
     refused(
         &project,
-        &|c| drop(c.env("SCRATCH", server.url("postgres", "shop", ""))),
+        &|c| {
+            c.env("PGOPTIONS", "-c search_path=shop");
+        },
+        &url,
+        &["PGOPTIONS"],
+    );
+    refused(
+        &project,
+        &|c| {
+            c.env("SCRATCH", server.url("postgres", "shop", ""));
+        },
         "env:SCRATCH",
         &["database \"shop\""],
     );

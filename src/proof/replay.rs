@@ -221,7 +221,7 @@ impl<'a> Run<'a> {
         for (name, sql) in platform.files {
             self.scratch.before(sql).map_err(|error| error.at(At::new(*name, 1)))?;
             self.session.run(sql).map_err(|refusal| {
-                let at = refusal.position.map_or(1, |position| line_at(sql, position));
+                let at = refusal.position.map_or(1, |position| line_at(sql, position as usize));
                 Error::new(format!("the prelude {} failed: {}", platform.name, refusal.message)).at(At::new(*name, at))
             })?;
             self.look_at_roles(false)?;
@@ -447,7 +447,7 @@ fn line_of(file: &ReplayFile, at: usize, refusal: &Refusal) -> usize {
         return file.statements.last().map_or(1, |last| last.line + last.text.trim_end().matches('\n').count());
     };
     let start = match refusal.position {
-        Some(position) => statement.text.char_indices().nth(position.saturating_sub(1)).map(|(i, _)| i),
+        Some(position) => statement.text.char_indices().nth(position.saturating_sub(1) as usize).map(|(i, _)| i),
         None => None,
     };
     let start = start.unwrap_or_else(|| comment_end(&statement.text));

@@ -39,7 +39,7 @@ pub(super) struct Refusal {
     pub detail: Option<String>,
     pub hint: Option<String>,
     /// The character that it complains about, from 1.
-    pub position: Option<usize>,
+    pub position: Option<u32>,
     /// Whether it is we who refused it: it took too long, or must not run here.
     pub is_ours: bool,
 }
@@ -212,7 +212,7 @@ impl From<sqlx::Error> for Refusal {
             return Refusal { message: error.to_string(), ..Refusal::default() };
         };
         let position = match said.position() {
-            Some(PgErrorPosition::Original(position)) => Some(position),
+            Some(PgErrorPosition::Original(position)) => u32::try_from(position).ok(),
             _ => None,
         };
         Refusal {

@@ -34,10 +34,10 @@ pub(super) struct Shared {
     pub roles: BTreeMap<u32, (String, String)>,
     /// Names of databases, by number.
     pub databases: BTreeMap<u32, String>,
-    members: BTreeMap<Membership, String>,
-    settings: BTreeMap<Setting, String>,
-    grants: BTreeSet<Grant>,
-    slots: BTreeSet<String>,
+    pub members: BTreeMap<Membership, String>,
+    pub settings: BTreeMap<Setting, String>,
+    pub grants: BTreeSet<Grant>,
+    pub slots: BTreeSet<String>,
 }
 
 /// Attributes of a role as ALTER ROLE takes them, one a line, its password as it is kept.
