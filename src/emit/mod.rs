@@ -7,6 +7,7 @@ mod comments;
 mod group;
 mod happened;
 mod lower;
+mod lower_extras;
 mod lower_rows;
 mod part;
 mod prove;

@@ -152,8 +152,8 @@ mod tests {
     fn refused(sql: &str) -> Option<String> {
         let roles = [(10, "boss"), (20000, "clerk"), (20001, "Shop Keeper")];
         let mut before = Shared::default();
-        before.roles = roles.iter().map(|(number, name)| (*number, (name.to_string(), String::new()))).collect();
-        before.databases = [(5, "postgres"), (16384, "shop"), (16385, "own")].map(|(n, d)| (n, d.to_string())).into();
+        before.roles.extend(roles.map(|(number, name)| (number, (name.to_string(), String::new()))));
+        before.databases.extend([(5, "postgres"), (16384, "shop"), (16385, "own")].map(|(n, d)| (n, d.to_string())));
         out(sql, &before, "boss", "own").map(|error| error.message)
     }
 
