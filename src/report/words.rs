@@ -245,8 +245,8 @@ fn place(clause: Option<&str>, gone: &str, come: &str) -> String {
         _ if long => {
             format!("{}changed", if clause == Some("as") { "body ".to_string() } else { name.replace(": ", " ") })
         }
-        ("", word) if word.chars().all(|c| c.is_ascii_uppercase() || c == ' ') => format!("not {word} → {word}"),
-        (word, "") if word.chars().all(|c| c.is_ascii_uppercase() || c == ' ') => format!("{word} → not {word}"),
+        ("", word) if word.chars().all(|c| c.is_ascii_uppercase()) => format!("not {word} → {word}"),
+        (word, "") if word.chars().all(|c| c.is_ascii_uppercase()) => format!("{word} → not {word}"),
         ("", come) => format!("{name}now {come}"),
         (gone, "") => format!("{name}no longer {gone}"),
         (gone, come) => format!("{name}{gone} → {come}"),
@@ -306,8 +306,8 @@ mod tests {
         let old = "CREATE TABLE s.t (\n    a integer DEFAULT 1 NOT NULL,\n    b timestamp with time zone\n);\n\nALTER TABLE s.t OWNER TO me;";
         let new = "CREATE TABLE s.t (\n    b timestamp with time zone,\n    a bigint DEFAULT 2\n);\n\nALTER TABLE s.t OWNER TO you;";
         let said = [
-            "column a: NOT NULL → nullable",
             "column a: default 1 → 2",
+            "column a: NOT NULL → nullable",
             "column a: type integer → bigint",
             "order of columns: a, b → b, a",
             "owner: me → you",
