@@ -198,7 +198,7 @@ fn again(set: &NewSet, folder: &Path, settings: &Settings, depth: Depth) -> Resu
     let model = replay(&history);
     let config = Config::default();
     let texts = |set: &NewSet| set.files.iter().map(|f| format!("== {}\n{}", f.name, f.text)).collect::<String>();
-    let grouping = Grouping::new(&config, &history).map_err(|e| e.to_string())?;
+    let grouping = Grouping::new(&config, &history, &model).map_err(|e| e.to_string())?;
     let rendered = render(&history, &model, &grouping, &Choices::default());
     if !depth.twice && texts(&rendered) == texts(set) {
         return Ok(());
