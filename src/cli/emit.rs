@@ -6,7 +6,7 @@ use super::verify::could_not_replay;
 use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, Replaying, print, print_json, style};
 use crate::config::Config;
 use crate::emit::whole::WholeFile;
-use crate::emit::{NewFile, Proven, Unproven, prove, prove_part, replay_files, whole, write};
+use crate::emit::{NewFile, Proven, Unproven, file_cycles, prove, prove_part, replay_files, whole, write};
 use crate::error::Error;
 use crate::history::History;
 use crate::history::cut::Cut;
@@ -100,6 +100,10 @@ pub fn run(args: &EmitArgs) -> Outcome {
             return Ok(refuse("the best one found differs as shown", &blocked));
         }
     };
+    if cut.is_none() {
+        let cycles = file_cycles(&history, &replay(&history), &project.config).map_err(|e| vec![e])?;
+        cycles.iter().for_each(|cycle| super::tell(&format!("{}: {}", history.at(cycle.at), cycle.message)));
+    }
     let (proven, files) = proven;
     let sum = write::sum_of(&history);
     let written = if args.dry_run {

@@ -134,6 +134,11 @@ impl Grouping {
         }
     }
 
+    /// Whether rules of the configuration decide on the files.
+    pub fn has_rules(&self) -> bool {
+        matches!(self.by, By::Rules(_))
+    }
+
     /// The number of files that there may be.
     pub fn len(&self) -> usize {
         self.names.len()

@@ -4,6 +4,7 @@ mod arrange;
 mod changes;
 mod commands;
 mod comments;
+mod cycles;
 mod group;
 mod happened;
 mod lower;
@@ -22,6 +23,7 @@ pub mod whole;
 pub mod write;
 
 pub use comments::comments_of_what_lives;
+pub use cycles::{FileCycle, file_cycles};
 pub use group::{FileName, Grouping, first_version};
 pub use lower::{How, Lowered};
 pub use part::prove_part;

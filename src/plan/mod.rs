@@ -126,10 +126,13 @@ pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
     findings.sort_by_key(|f| f.rule);
     let grouping = Grouping::new(config, history, model)?;
     let set = render(history, model, &grouping, &Choices::default());
+    let mut warnings = warnings::find(&cx);
+    let cycles = crate::emit::file_cycles(history, model, config)?;
+    warnings.extend(cycles.into_iter().map(|c| Warning { at: history.at(c.at), message: c.message }));
     Ok(Plan {
         findings,
         fates,
-        warnings: warnings::find(&cx),
+        warnings,
         layout: history.layout,
         before: Size { files: history.files.len(), statements: history.statements.len(), lines: history.lines() },
         after: Size { files: set.files.len(), statements: set.statements(), lines: set.lines() },
