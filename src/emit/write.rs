@@ -7,14 +7,17 @@
 
 use super::NewSet;
 use super::swap::{Fresh, Moment, Way};
-use super::whole::{WholeFile, files_below};
+use super::whole::WholeFile;
 use crate::error::{Error, Result};
 use crate::history::History;
+use crate::history::contents::Contents;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const MANIFEST: &str = ".consolidate";
+/// Files of migrations that lie in folders of their own.
+const IN_FOLDERS: &[&str] = &["up.sql", "down.sql", "migration.sql"];
 /// EBUSY, everywhere.
 const BUSY: i32 = 16;
 /// The line of the manifest that tells the history.
@@ -44,7 +47,7 @@ pub fn check(folder: &Path, force: bool) -> Result<()> {
     }
     let known = manifest(folder);
     let mut strangers = Vec::new();
-    for name in sql_files(folder)? {
+    for name in set_files(folder)? {
         let text = fs::read(folder.join(&name)).unwrap_or_default();
         if known.get(&name) != Some(&sum(&text)) {
             strangers.push(name);
@@ -136,7 +139,7 @@ fn put(
     check(folder, force)?;
     // Where the folder is a link, what it points to is replaced, not the link.
     let folder = &fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
-    let present = if folder.is_dir() { sql_files(folder)? } else { Vec::new() };
+    let present = if folder.is_dir() { set_files(folder)? } else { Vec::new() };
     let written: Vec<String> = files
         .iter()
         .filter(|f| fs::read(folder.join(&f.path)).ok().as_ref() != Some(&f.bytes))
@@ -165,7 +168,8 @@ fn put(
 fn fill(fresh: &Path, folder: &Path, files: &[WholeFile], history: &str, at: &dyn Fn(Moment)) -> std::io::Result<()> {
     if folder.is_dir() {
         fs::set_permissions(fresh, fs::metadata(folder)?.permissions())?;
-        keep_others(folder, fresh)?;
+        let gone = set_files(folder).map_err(|e| std::io::Error::other(e.message))?;
+        copy_others(folder, fresh, "", &gone)?;
     } else {
         allow_reading(fresh)?;
     }
@@ -185,37 +189,27 @@ fn fill(fresh: &Path, folder: &Path, files: &[WholeFile], history: &str, at: &dy
     fs::write(fresh.join(MANIFEST), lines)
 }
 
-/// Copies what isn't SQL. A folder that holds nothing else goes with its SQL.
-fn keep_others(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Copies what isn't of a set; folders that held nothing else aren't made again.
+fn copy_others(from: &Path, to: &Path, prefix: &str, gone: &[String]) -> std::io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        let (path, name) = (entry.path(), entry.file_name());
-        let text = name.to_string_lossy();
-        if path.is_dir() && !path.is_symlink() && fs::read_dir(&path)?.next().is_some() {
-            if !only_sql(&path)? {
-                fs::create_dir_all(to.join(&name))?;
-                keep_others(&path, &to.join(&name))?;
-            }
-        } else if !(text.ends_with(".sql") && path.is_file()) && text != MANIFEST {
-            copy(&path, &to.join(&name))?;
+        let file_name = entry.file_name();
+        let name = format!("{prefix}{}", file_name.to_string_lossy());
+        let below = format!("{name}/");
+        if name == MANIFEST || gone.contains(&name) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() && gone.iter().any(|g| g.starts_with(&below)) {
+            let inner = to.join(&file_name);
+            fs::create_dir_all(&inner)?;
+            copy_others(&entry.path(), &inner, &below, gone)?;
+            // Only an empty one goes.
+            let _ = fs::remove_dir(&inner);
+        } else {
+            copy(&entry.path(), &to.join(file_name))?;
         }
     }
     Ok(())
-}
-
-fn only_sql(folder: &Path) -> std::io::Result<bool> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let fine = if path.is_dir() && !path.is_symlink() {
-            only_sql(&path)?
-        } else {
-            path.extension().is_some_and(|e| e == "sql")
-        };
-        if !fine {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// A temporary folder is the owner's alone; migrations are for everybody who may read the project.
@@ -255,10 +249,15 @@ pub(super) fn parent_of(folder: &Path) -> PathBuf {
     }
 }
 
-fn sql_files(folder: &Path) -> Result<Vec<String>> {
-    let mut names: Vec<String> =
-        files_below(folder)?.into_iter().map(|(name, _)| name).filter(|name| name.ends_with(".sql")).collect();
+/// The files in a folder that are a set's, or would be read with it: its `.sql` files, migrations in folders of their own,
+/// and what its manifest names.
+fn set_files(folder: &Path) -> Result<Vec<String>> {
+    let contents = Contents::read(folder)?;
+    let is_migration = |p: &&str| !p.contains('/') || IN_FOLDERS.contains(&p.rsplit('/').next().unwrap_or(p));
+    let mut names: Vec<String> = contents.sql().filter(is_migration).map(String::from).collect();
+    names.extend(manifest(folder).into_keys().filter(|name| folder.join(name).is_file()));
     names.sort();
+    names.dedup();
     Ok(names)
 }
 

@@ -53,7 +53,9 @@ impl Replay<'_> {
                 let named = self.named_children(target, &command.name);
                 self.follow_up(target, &key(command), segment);
                 if let Some(setting) = self.schema.child(target, Kind::Setting, &key(command)) {
-                    self.schema.add_needs(setting, named);
+                    // It reaches the tables that inherited before it.
+                    let heirs = self.partitions_before(target);
+                    self.schema.add_needs(setting, named.into_iter().chain(heirs));
                 }
             }
         }
@@ -219,7 +221,7 @@ impl Replay<'_> {
             return true;
         }
         let Body::Table(body) = &self.schema.objects[table].body else { return false };
-        if body.elements.is_empty() && body.tail.is_empty() {
+        if body.elements.is_empty() && body.tail.is_empty() || self.has_heirs_with_columns(table) {
             return false;
         }
         let start = column.location.max(0) as usize;

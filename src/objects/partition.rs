@@ -78,6 +78,13 @@ impl Replay<'_> {
         }
     }
 
+    /// Whether tables that inherit have columns of their own: a column that their parent gets later stands behind these, and
+    /// nothing but adding it late puts it there.
+    pub(crate) fn has_heirs_with_columns(&self, table: ObjectId) -> bool {
+        let heirs = self.schema.live().filter(|id| self.schema.objects[*id].inherits.contains(&table));
+        heirs.into_iter().any(|id| !self.is_attached(id) && !self.schema.columns(id).is_empty())
+    }
+
     /// The needs of an index on a partitioned table ONLY: it doesn't reach the partitions that were there before it.
     pub(crate) fn partitions_before(&self, table: ObjectId) -> Vec<Need> {
         let of = |id: &ObjectId| self.schema.objects[*id].inherits.contains(&table);
