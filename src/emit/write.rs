@@ -17,6 +17,11 @@ const MANIFEST: &str = ".consolidate";
 /// # Errors
 /// When the folder can't be written to, or holds files of others.
 pub fn check(folder: &Path, force: bool) -> Result<()> {
+    check_files(folder, force, false)
+}
+
+/// With `deep`, the set has folders of its own, and so the SQL in all folders below counts.
+fn check_files(folder: &Path, force: bool, deep: bool) -> Result<()> {
     let parent = parent_of(&fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf()));
     if !parent.is_dir() {
         return Err(Error::new(format!("the folder {} doesn't exist", parent.display()))
@@ -36,7 +41,7 @@ pub fn check(folder: &Path, force: bool) -> Result<()> {
     }
     let known = manifest(folder);
     let mut strangers = Vec::new();
-    for name in sql_files(folder)? {
+    for name in sql_files(folder, deep)? {
         let text = fs::read(folder.join(&name)).unwrap_or_default();
         if known.get(&name) != Some(&sum(&text)) {
             strangers.push(name);
@@ -84,16 +89,17 @@ pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
 /// # Errors
 /// As [`write`].
 pub fn write_files(folder: &Path, files: &[WholeFile], force: bool) -> Result<Changes> {
-    check(folder, force)?;
+    let deep = files.iter().any(|f| f.path.contains('/'));
+    check_files(folder, force, deep)?;
     // Where the folder is a link, what it points to is replaced, not the link.
     let folder = &fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
-    let present = if folder.is_dir() { sql_files(folder)? } else { Vec::new() };
+    let present = if folder.is_dir() { sql_files(folder, deep)? } else { Vec::new() };
     let written: Vec<String> = files
         .iter()
         .filter(|f| fs::read(folder.join(&f.path)).ok().as_ref() != Some(&f.bytes))
         .map(|f| f.path.clone())
         .collect();
-    let removed: Vec<String> = present.into_iter().filter(|name| !files.iter().any(|f| f.path == *name)).collect();
+    let removed: Vec<String> = present.iter().filter(|name| !files.iter().any(|f| f.path == **name)).cloned().collect();
     let changes = Changes { written, removed };
     if changes.is_empty() && folder.join(MANIFEST).exists() {
         return Ok(changes);
@@ -104,16 +110,16 @@ pub fn write_files(folder: &Path, files: &[WholeFile], force: bool) -> Result<Ch
         .prefix(".consolidate-new-")
         .tempdir_in(&parent)
         .map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
-    fill(fresh.path(), folder, files).map_err(|e| fail("write the new set", e))?;
+    fill(fresh.path(), folder, files, &present).map_err(|e| fail("write the new set", e))?;
     swap(fresh, folder).map_err(|e| fail("put the new set in place", e))?;
     Ok(changes)
 }
 
 /// The new folder: the set, its manifest, and what else the old folder held (a README, say).
-fn fill(fresh: &Path, folder: &Path, files: &[WholeFile]) -> std::io::Result<()> {
+fn fill(fresh: &Path, folder: &Path, files: &[WholeFile], present: &[String]) -> std::io::Result<()> {
     if folder.is_dir() {
         fs::set_permissions(fresh, fs::metadata(folder)?.permissions())?;
-        keep_others(folder, fresh)?;
+        keep_others(folder, fresh, "", present)?;
     } else {
         allow_reading(fresh)?;
     }
@@ -129,33 +135,36 @@ fn fill(fresh: &Path, folder: &Path, files: &[WholeFile]) -> std::io::Result<()>
     fs::write(fresh.join(MANIFEST), lines)
 }
 
-/// Copies what isn't SQL. A folder that holds nothing else goes with its SQL.
-fn keep_others(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Copies all but the SQL that is replaced. A folder that holds nothing else goes with it.
+fn keep_others(from: &Path, to: &Path, prefix: &str, replaced: &[String]) -> std::io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (path, name) = (entry.path(), entry.file_name());
-        let text = name.to_string_lossy();
-        if path.is_dir() && !path.is_symlink() && fs::read_dir(&path)?.next().is_some() {
-            if !only_sql(&path)? {
-                fs::create_dir_all(to.join(&name))?;
-                keep_others(&path, &to.join(&name))?;
-            }
-        } else if !(text.ends_with(".sql") && path.is_file()) && text != MANIFEST {
+        let own = format!("{prefix}{}", name.to_string_lossy());
+        let below = format!("{own}/");
+        if replaced.contains(&own) || own == MANIFEST {
+            continue;
+        }
+        if !replaced.iter().any(|r| r.starts_with(&below)) {
             copy(&path, &to.join(&name))?;
+        } else if !all_replaced(&path, &below, replaced)? {
+            fs::create_dir_all(to.join(&name))?;
+            keep_others(&path, &to.join(&name), &below, replaced)?;
         }
     }
     Ok(())
 }
 
-fn only_sql(folder: &Path) -> std::io::Result<bool> {
+fn all_replaced(folder: &Path, prefix: &str, replaced: &[String]) -> std::io::Result<bool> {
     for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let fine = if path.is_dir() && !path.is_symlink() {
-            only_sql(&path)?
+        let entry = entry?;
+        let own = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let gone = if entry.path().is_dir() && !entry.path().is_symlink() {
+            all_replaced(&entry.path(), &format!("{own}/"), replaced)?
         } else {
-            path.extension().is_some_and(|e| e == "sql")
+            replaced.contains(&own)
         };
-        if !fine {
+        if !gone {
             return Ok(false);
         }
     }
@@ -223,11 +232,12 @@ fn parent_of(folder: &Path) -> PathBuf {
     }
 }
 
-fn sql_files(folder: &Path) -> Result<Vec<String>> {
-    let mut names: Vec<String> =
-        files_below(folder)?.into_iter().map(|(name, _)| name).filter(|name| name.ends_with(".sql")).collect();
-    names.sort();
-    Ok(names)
+/// The SQL of a folder that is, or may be, a set's: what lies right in it and what this program wrote; with `deep`, all of it.
+fn sql_files(folder: &Path, deep: bool) -> Result<Vec<String>> {
+    let known = manifest(folder);
+    let ours = |name: &String| deep || !name.contains('/') || known.contains_key(name);
+    let all = files_below(folder)?.into_iter().map(|(name, _)| name);
+    Ok(all.filter(|name| name.ends_with(".sql") && ours(name)).collect())
 }
 
 fn manifest(folder: &Path) -> BTreeMap<String, String> {

@@ -99,7 +99,7 @@ fn after_revision(history: &History, revision: &str, folders: &[&Path]) -> Resul
     for folder in folders.iter().filter(|f| f.is_dir()) {
         known.extend(files_at(folder, revision)?);
     }
-    let has = |file: &File| known.iter().any(|k| *k == file.name);
+    let has = |file: &File| known.contains(&file.name);
     let start = history.files.iter().position(|f| !has(f)).unwrap_or(history.files.len());
     if known.is_empty() || start == 0 {
         return Err(Error::new(format!("git revision {revision} has none of these migrations"))
