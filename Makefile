@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET_DIR = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 CONSOLIDATE = $(TARGET_DIR)/release/consolidate
 
-.PHONY: help build demo test random lint bench
+.PHONY: help build demo test random comments lint bench
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -39,6 +39,9 @@ SEED ?= 1
 
 random: ## Grow COUNT random histories from SEED on, consolidate and prove each
 	RANDOM_COUNT=$(COUNT) RANDOM_SEED=$(SEED) $(CARGO) test --release --locked --test random -- --ignored --nocapture
+
+comments: ## Count the comments of what lives that are in the new set
+	$(CARGO) test --release --locked --test style comments_of_what_lives -- --nocapture
 
 lint: ## Check formatting, and clippy without warnings
 	$(CARGO) fmt --check
