@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET_DIR = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 CONSOLIDATE = $(TARGET_DIR)/release/consolidate
 
-.PHONY: help build demo test random damage lint bench
+.PHONY: help build demo test random damage comments lint bench
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -42,6 +42,9 @@ random: ## Grow COUNT random histories from SEED on, consolidate and prove each
 
 damage: ## Damage every set of the tests, statement by statement, and print the share that verify saw
 	$(CARGO) test --release --locked --test damage -- --ignored --nocapture
+
+comments: ## Count the comments of what lives that are in the new set
+	$(CARGO) test --release --locked --test style comments_of_what_lives -- --nocapture
 
 lint: ## Check formatting, and clippy without warnings
 	$(CARGO) fmt --check

@@ -153,7 +153,8 @@ pub(super) fn files_below(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
         for entry in fs::read_dir(&at).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            if name.starts_with('.') {
+            // A link to nowhere is nobody's migration.
+            if name.starts_with('.') || !entry.path().exists() {
                 continue;
             }
             if entry.path().is_dir() {
