@@ -30,6 +30,8 @@ pub struct Config {
 pub struct EmitConfig {
     /// The version of the first file; the next ones count up from it, with the same number of digits.
     pub first_version: Option<String>,
+    /// The layout of the new set; the history's, if it isn't said.
+    pub layout: Option<LayoutName>,
 }
 
 /// What a replay takes for granted.

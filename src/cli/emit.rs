@@ -4,7 +4,7 @@ use super::progress::Bars;
 use super::project::Project;
 use super::verify::could_not_replay;
 use super::{Common, FINE, FOUND, Format, Outcome, Replaying, print, print_json, style};
-use crate::emit::{Unproven, prove, replay_files, write};
+use crate::emit::{Unproven, lay_out, prove, replay_files, write};
 use crate::error::Error;
 use crate::proof::{ReplayError, Settings};
 use crate::replay::replay;
@@ -21,6 +21,9 @@ pub struct EmitArgs {
     /// Prove and report, but write nothing
     #[arg(long)]
     dry_run: bool,
+    /// The layout of the new set [default: the history's]
+    #[arg(long, value_name = "NAME", value_parser = super::layouts())]
+    write_layout: Option<String>,
     /// Replace or remove .sql files in the target folder that this program didn't write, or that were changed since
     #[arg(long)]
     force: bool,
@@ -80,10 +83,14 @@ pub fn run(args: &EmitArgs) -> Outcome {
             return Ok(refuse("the best one found differs as shown", &blocked));
         }
     };
+    let layout = project.written_layout(args.write_layout.as_deref(), &history);
+    let keeps_versions = project.config.emit.first_version.is_none();
+    let laid = lay_out(&proven.set, &history, &project.old, layout, keeps_versions).map_err(|e| vec![e])?;
+    laid.notes.iter().for_each(|note| super::tell(note));
     let written = if args.dry_run {
         Written::Nothing
     } else {
-        let changes = write::write(&project.new, &proven.set, args.force).map_err(|e| vec![e])?;
+        let changes = write::write(&project.new, &laid, args.force).map_err(|e| vec![e])?;
         if changes.is_empty() { Written::Unchanged } else { Written::Files(changes) }
     };
     match args.common.format {

@@ -78,6 +78,12 @@ impl Project {
         Ok(ran.outcome)
     }
 
+    /// The layout in which the new set is written.
+    pub fn written_layout(&self, given: Option<&str>, history: &History) -> &'static dyn Layout {
+        let name = given.or(self.config.emit.layout.as_ref().map(|l| l.0.as_str())).unwrap_or(history.layout);
+        layout::by_name(name).unwrap_or(layout::WRITTEN)
+    }
+
     /// Reads the history.
     pub fn history(&self) -> Result<History, Vec<Error>> {
         history::read_as(&self.old, self.layout)

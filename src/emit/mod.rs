@@ -3,6 +3,7 @@
 mod arrange;
 mod group;
 mod happened;
+mod lay_out;
 mod lower;
 mod lower_rows;
 mod prove;
@@ -14,6 +15,7 @@ mod unit;
 pub mod write;
 
 pub use group::{FileName, Grouping, first_version};
+pub use lay_out::{Laid, lay_out};
 pub use lower::Lowered;
 pub use prove::{Proven, RowRungs, Rungs, Unproven, prove, replay_files, set_files};
 pub use set::{NewFile, NewSet, NewStatement, render};

@@ -3,13 +3,16 @@
 //! A manifest in the folder names the files that were written and a sum of each, so that a file changed by hand since is
 //! known. Migration tools pass over it, since its name begins with a dot.
 
-use super::NewSet;
+use super::Laid;
 use crate::error::{Error, Result};
+use crate::history::contents::Contents;
+use crate::history::{LAYOUT_LINE, MANIFEST};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const MANIFEST: &str = ".consolidate";
+/// Files of migrations that lie in folders of their own.
+const IN_FOLDERS: &[&str] = &["up.sql", "down.sql", "migration.sql"];
 
 /// Whether the set may be written here, before any work is done.
 ///
@@ -35,12 +38,16 @@ pub fn check(folder: &Path, force: bool) -> Result<()> {
     }
     let known = manifest(folder);
     let mut strangers = Vec::new();
-    for name in sql_files(folder)? {
+    for name in set_files(folder)? {
         let text = fs::read(folder.join(&name)).unwrap_or_default();
         if known.get(&name) != Some(&sum(&text)) {
             strangers.push(name);
         }
     }
+    refuse_strangers(folder, &strangers)
+}
+
+fn refuse_strangers(folder: &Path, strangers: &[String]) -> Result<()> {
     if strangers.is_empty() {
         return Ok(());
     }
@@ -73,20 +80,19 @@ impl Changes {
 ///
 /// # Errors
 /// When something can't be written; the folder is then as it was.
-pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
+pub fn write(folder: &Path, set: &Laid, force: bool) -> Result<Changes> {
     check(folder, force)?;
     // Where the folder is a link, what it points to is replaced, not the link.
     let folder = &fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
-    let present = if folder.is_dir() { sql_files(folder)? } else { Vec::new() };
-    let written: Vec<String> = set
-        .files
-        .iter()
-        .filter(|f| fs::read_to_string(folder.join(&f.name)).ok().as_ref() != Some(&f.text))
-        .map(|f| f.name.clone())
-        .collect();
-    let removed: Vec<String> = present.into_iter().filter(|name| !set.files.iter().any(|f| f.name == *name)).collect();
+    let present = if folder.is_dir() { set_files(folder)? } else { Vec::new() };
+    let on_disk = |name: &str| fs::read_to_string(folder.join(name)).ok();
+    let is_new = |(name, text): &&(String, String)| on_disk(name).as_ref() != Some(text);
+    let written: Vec<String> = set.files.iter().filter(is_new).map(|(name, _)| name.clone()).collect();
+    let is_strange = |name: &&String| !force && !present.contains(name) && folder.join(name).exists();
+    refuse_strangers(folder, &written.iter().filter(is_strange).cloned().collect::<Vec<_>>())?;
+    let removed: Vec<String> = present.into_iter().filter(|name| !set.files.iter().any(|f| f.0 == *name)).collect();
     let changes = Changes { written, removed };
-    if changes.is_empty() && folder.join(MANIFEST).exists() {
+    if changes.is_empty() && manifest_text(folder).contains(&layout_line(set)) {
         return Ok(changes);
     }
     let parent = parent_of(folder);
@@ -101,26 +107,57 @@ pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
 }
 
 /// The new folder: the set, its manifest, and what else the old folder held (a README, say).
-fn fill(fresh: &Path, folder: &Path, set: &NewSet) -> std::io::Result<()> {
+fn fill(fresh: &Path, folder: &Path, set: &Laid) -> std::io::Result<()> {
     if folder.is_dir() {
         fs::set_permissions(fresh, fs::metadata(folder)?.permissions())?;
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let is_sql = name.to_string_lossy().ends_with(".sql") && entry.path().is_file();
-            if !is_sql && name.to_string_lossy() != MANIFEST {
-                copy(&entry.path(), &fresh.join(name))?;
-            }
-        }
+        let gone = set_files(folder).map_err(|e| std::io::Error::other(e.message))?;
+        copy_others(folder, fresh, "", &gone)?;
     } else {
         allow_reading(fresh)?;
     }
+    write_files(fresh, set)
+}
+
+/// The files of a set and their manifest, into a folder that has none of them.
+pub(super) fn write_files(fresh: &Path, set: &Laid) -> std::io::Result<()> {
     let mut lines = String::from("# written by consolidate: the files of the set and their sums\n");
-    for file in &set.files {
-        fs::write(fresh.join(&file.name), &file.text)?;
-        lines.push_str(&format!("{} {}\n", sum(file.text.as_bytes()), file.name));
+    lines.push_str(&layout_line(set));
+    for (name, text) in &set.files {
+        let path = fresh.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, text)?;
+        lines.push_str(&format!("{} {name}\n", sum(text.as_bytes())));
     }
     fs::write(fresh.join(MANIFEST), lines)
+}
+
+fn layout_line(set: &Laid) -> String {
+    format!("{LAYOUT_LINE}{}\n", set.layout.name())
+}
+
+/// Copies what isn't of a set; folders that held nothing else aren't made again.
+pub(super) fn copy_others(from: &Path, to: &Path, prefix: &str, gone: &[String]) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let file_name = entry.file_name();
+        let name = format!("{prefix}{}", file_name.to_string_lossy());
+        let below = format!("{name}/");
+        if name == MANIFEST || gone.contains(&name) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() && gone.iter().any(|g| g.starts_with(&below)) {
+            let inner = to.join(&file_name);
+            fs::create_dir_all(&inner)?;
+            copy_others(&entry.path(), &inner, &below, gone)?;
+            // Only an empty one goes.
+            let _ = fs::remove_dir(&inner);
+        } else {
+            copy(&entry.path(), &to.join(file_name))?;
+        }
+    }
+    Ok(())
 }
 
 /// A temporary folder is the owner's alone; migrations are for everybody who may read the project.
@@ -184,28 +221,33 @@ fn parent_of(folder: &Path) -> PathBuf {
     }
 }
 
-fn sql_files(folder: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(folder).map_err(|e| Error::new(format!("can't read {}: {e}", folder.display())))?;
-    let mut names: Vec<String> = entries
-        .filter_map(|e| e.ok())
-        .filter(|e| e.path().is_file())
-        .map(|e| e.file_name().to_string_lossy().into_owned())
-        .filter(|n| n.ends_with(".sql"))
-        .collect();
+/// The files in a folder that are a set's, or would be read with it: its `.sql` files, migrations in folders of their own,
+/// and what its manifest names.
+fn set_files(folder: &Path) -> Result<Vec<String>> {
+    let contents = Contents::read(folder)?;
+    let is_migration = |p: &&str| !p.contains('/') || IN_FOLDERS.contains(&p.rsplit('/').next().unwrap_or(p));
+    let mut names: Vec<String> = contents.sql().filter(is_migration).map(String::from).collect();
+    names.extend(manifest(folder).into_keys().filter(|name| folder.join(name).is_file()));
     names.sort();
+    names.dedup();
     Ok(names)
 }
 
-fn manifest(folder: &Path) -> BTreeMap<String, String> {
-    let text = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
-    text.lines()
+fn manifest_text(folder: &Path) -> String {
+    fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default()
+}
+
+/// The files that a set was written with, and their sums.
+pub fn manifest(folder: &Path) -> BTreeMap<String, String> {
+    manifest_text(folder)
+        .lines()
         .filter(|l| !l.starts_with('#'))
         .filter_map(|l| l.split_once(' ').map(|(sum, name)| (name.to_string(), sum.to_string())))
         .collect()
 }
 
 /// FNV-1a: enough to see that a file was changed by hand.
-fn sum(bytes: &[u8]) -> String {
+pub fn sum(bytes: &[u8]) -> String {
     let sum = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |s, b| (s ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
     format!("{sum:016x}")
 }
