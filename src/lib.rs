@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod emit;
 pub mod error;
+pub mod handover;
 pub mod history;
 pub mod ledger;
 pub mod objects;

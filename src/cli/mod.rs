@@ -1,6 +1,7 @@
 //! Arguments become settings, settings one library call, its result a printed report and an exit code.
 
 mod emit;
+mod handover;
 mod init;
 mod plan;
 mod progress;
@@ -34,6 +35,7 @@ In order:
   consolidate plan      what is dead, folded and superseded in the history; needs no database
   consolidate emit      write the consolidated set, once it is proven
   consolidate verify    prove the set in migrations/ against the history in migrations.old/
+  consolidate handover  make databases that ran the history count as having run the set
 
 The history is read from migrations.old/ (or from migrations/, if there is no migrations.old/), the
 consolidated set is written to migrations/. Proofs run on a PostgreSQL that is compiled into this
@@ -57,6 +59,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Write the consolidated set, once both sets are replayed and found identical
     Emit(emit::EmitArgs),
+    /// Make live databases that ran the history count as having run the new set
+    Handover(handover::HandoverArgs),
     /// Replay both sets side by side and compare schema, rows, sequences, roles
     Verify(verify::VerifyArgs),
 }
@@ -113,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Emit(args) => emit::run(&args),
+        Command::Handover(args) => handover::run(&args),
         Command::Verify(args) => verify::run(&args),
     };
     ExitCode::from(result.unwrap_or_else(|errors| {

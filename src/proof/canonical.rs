@@ -4,7 +4,7 @@
 //! order of grants. After one reload both sides came about the same way, so texts that still differ differ in meaning.
 
 use super::{Entry, ReplayError, Settings, Snapshot, entries, replay};
-use crate::scratch::{Needs, extensions};
+use crate::scratch::{Needs, Scratch, extensions};
 use crate::{Error, Result};
 
 use super::session::{OWN_AUTHORIZATION, Session};
@@ -15,6 +15,26 @@ pub(super) fn reloaded(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<E
 }
 
 fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {
+    let scratch = loaded(snapshot, settings)?;
+    let dump = entries::without_tokens(&scratch.dump()?);
+    scratch.stop()?;
+    Ok(entries::split(&dump).entries)
+}
+
+/// What `look` sees at a URL where a dump was loaded.
+pub(super) fn with_reloaded<T>(
+    snapshot: &Snapshot,
+    settings: &Settings,
+    look: impl FnOnce(&str) -> Result<T>,
+) -> Result<T> {
+    let scratch = loaded(snapshot, settings)?;
+    let seen = look(&scratch.url())?;
+    scratch.stop()?;
+    Ok(seen)
+}
+
+/// A scratch database into which a dump was loaded.
+fn loaded(snapshot: &Snapshot, settings: &Settings) -> Result<Box<dyn Scratch>> {
     let needs =
         Needs { extensions: extensions::named([snapshot.dump.as_str()]), stand_ins: settings.stand_ins.clone() };
     let scratch = settings.database.open(&needs)?;
@@ -31,9 +51,7 @@ fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {
         .run(&with_own_authorization(&snapshot.dump))
         .map_err(|refusal| Error::new(format!("PostgreSQL refused its own dump: {}", refusal.message)))?;
     session.close()?;
-    let dump = entries::without_tokens(&scratch.dump()?);
-    scratch.stop()?;
-    Ok(entries::split(&dump).entries)
+    Ok(scratch)
 }
 
 /// A dump that gives the session back in the way that the embedded PostgreSQL understands.

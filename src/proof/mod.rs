@@ -8,6 +8,7 @@ mod compare;
 mod entries;
 mod globals;
 mod guards;
+mod live;
 mod naming;
 mod replay;
 mod rows;
@@ -22,6 +23,7 @@ pub use crate::scratch::extensions::{StandIn, StandInCall};
 pub use crate::scratch::preludes::Prelude;
 pub use choice::{Choice, Ran, Wish, on_chosen};
 pub use compare::{Change, Compared, Comparison, Difference};
+pub use live::{NOT_COMPARED as LIVE_NOT_COMPARED, drift, run as run_script, shown as shown_url};
 pub use replay::{replay, replay_and_survey, replay_both, survey};
 pub use verdict::{Judge, Verdict, VerdictKind, verify};
 
