@@ -13,6 +13,8 @@ pub struct Config {
     pub old: Option<PathBuf>,
     /// The layout of the history; found by itself if it isn't said.
     pub layout: Option<LayoutName>,
+    /// Whether files that only undo an earlier one are left out of the history.
+    pub without_rollbacks: bool,
     /// The folder of the consolidated set.
     pub new: Option<PathBuf>,
     /// How the new set is written.

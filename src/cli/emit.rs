@@ -4,7 +4,8 @@ use super::progress::Bars;
 use super::project::Project;
 use super::verify::could_not_replay;
 use super::{Common, FINE, FOUND, Format, Outcome, Replaying, print, print_json, style};
-use crate::emit::{Unproven, lay_out, prove, replay_files, write};
+use crate::emit::write::Changes;
+use crate::emit::{Unproven, aside, lay_out, prove, replay_files, write};
 use crate::error::Error;
 use crate::proof::{ReplayError, Settings};
 use crate::replay::replay;
@@ -24,6 +25,9 @@ pub struct EmitArgs {
     /// The layout of the new set [default: the history's]
     #[arg(long, value_name = "NAME", value_parser = super::layouts())]
     write_layout: Option<String>,
+    /// Where the history is in migrations/ itself: move it to migrations.old/, and write the set in its place
+    #[arg(long, conflicts_with = "dry_run")]
+    in_place: bool,
     /// Replace or remove .sql files in the target folder that this program didn't write, or that were changed since
     #[arg(long)]
     force: bool,
@@ -53,15 +57,22 @@ fn not_replayed(why: &Unproven) -> Option<&ReplayError> {
 pub fn run(args: &EmitArgs) -> Outcome {
     let project = Project::open(&args.common)?;
     let history = project.history()?;
-    if project.is_one_folder() && !args.dry_run {
+    let aside = args.in_place.then(|| aside::aside_of(&project.old));
+    if let Some(aside) = &aside {
+        if !project.is_one_folder() {
+            let message = format!("the history is in {} already, apart from the set", project.old.display());
+            return Err(vec![Error::new(message).hint("leave out --in-place")]);
+        }
+        aside::check(&project.old, aside).map_err(|e| vec![e])?;
+    } else if project.is_one_folder() && !args.dry_run {
         return Err(vec![
             Error::new(format!("the history is in {}, where the new set would go", project.old.display())).hint(
-                "move it aside first (git mv migrations migrations.old), name another folder with --new, \
+                "move it aside with --in-place, or by yourself (git mv migrations migrations.old), name another folder with --new, \
                  or look at what would come with --dry-run",
             ),
         ]);
     }
-    if !args.dry_run {
+    if !args.dry_run && aside.is_none() {
         write::check(&project.new, args.force).map_err(|e| vec![e])?;
     }
     super::warn(&history);
@@ -89,6 +100,10 @@ pub fn run(args: &EmitArgs) -> Outcome {
     laid.notes.iter().for_each(|note| super::tell(note));
     let written = if args.dry_run {
         Written::Nothing
+    } else if let Some(aside) = &aside {
+        let written = aside::in_place(&project.old, aside, &laid, &history).map_err(|e| vec![e])?;
+        super::tell(&format!("the history is now in {}; consolidate restore puts it back", aside.display()));
+        Written::Files(Changes { written, removed: Vec::new() })
     } else {
         let changes = write::write(&project.new, &laid, args.force).map_err(|e| vec![e])?;
         if changes.is_empty() { Written::Unchanged } else { Written::Files(changes) }

@@ -68,7 +68,9 @@ pub fn run(args: &HandoverArgs) -> Outcome {
 fn make(project: &Project, args: &HandoverArgs, old: &History, new: &History) -> Result<Script, Error> {
     if old.layout != new.layout {
         let message = format!("the history is laid out for {}, the new set for {}", old.layout, new.layout);
-        return Err(Error::new(message).hint("a hand-over stays with one tool; say by --layout how the history is read"));
+        return Err(
+            Error::new(message).hint("a hand-over stays with one tool; say by --layout how the history is read")
+        );
     }
     let tool = tool_of(layout::by_name(new.layout).map_or(new.layout, |l| l.name()))?;
     let (before, after) = (migrations(old)?, as_written(&project.new, new, migrations(new)?)?);
@@ -104,10 +106,12 @@ fn drifted(args: &HandoverArgs, url: &str, found: &[String]) -> u8 {
         Format::Text => print(&format!("{}\n", found.join("\n"))),
         Format::Json => print_json(&json!({ "url": url, "outcome": "drifted", "differences": found })),
     }
-    let message = format!("drifted: {url} isn't what the history makes, in {} places; nothing was changed", found.len());
-    complain(&[Error::new(message)
-        .hint("put it right, add it to the history, or say --allow-drift; another version of PostgreSQL may word things \
-               otherwise: --scratch local")]);
+    let message =
+        format!("drifted: {url} isn't what the history makes, in {} places; nothing was changed", found.len());
+    complain(&[Error::new(message).hint(
+        "put it right, add it to the history, or say --allow-drift; another version of PostgreSQL may word things \
+               otherwise: --scratch local",
+    )]);
     FOUND
 }
 
@@ -115,7 +119,9 @@ fn report(args: &HandoverArgs, url: &str, outcome: Live, script: &Script) -> u8 
     let url = shown_url(url);
     let (word, said) = match &outcome {
         Live::Done => ("done", format!("{url}: handed over; only {} was changed\n", script.table)),
-        Live::Unchanged => ("unchanged", format!("{url}: counts as having run the new set already; nothing was changed\n")),
+        Live::Unchanged => {
+            ("unchanged", format!("{url}: counts as having run the new set already; nothing was changed\n"))
+        }
         Live::Refused(error) => ("refused", error.message.clone()),
     };
     match args.common.format {

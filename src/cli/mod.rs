@@ -6,6 +6,7 @@ mod init;
 mod plan;
 mod progress;
 mod project;
+mod restore;
 mod verify;
 
 use crate::error::Error;
@@ -61,6 +62,8 @@ enum Command {
     Emit(emit::EmitArgs),
     /// Make live databases that ran the history count as having run the new set
     Handover(handover::HandoverArgs),
+    /// Undo emit --in-place: the history is back, the set goes
+    Restore(restore::RestoreArgs),
     /// Replay both sets side by side and compare schema, rows, sequences, roles
     Verify(verify::VerifyArgs),
 }
@@ -77,6 +80,9 @@ struct Common {
     /// How the history is laid out [default: found by itself]
     #[arg(long, value_name = "NAME", value_parser = layouts())]
     layout: Option<String>,
+    /// Leave files out of the history that only undo an earlier one; the plan names them
+    #[arg(long)]
+    without_rollbacks: bool,
     /// The folder of the consolidated set [default: migrations]
     #[arg(long, value_name = "DIR")]
     new: Option<PathBuf>,
@@ -118,6 +124,7 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Emit(args) => emit::run(&args),
         Command::Handover(args) => handover::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Verify(args) => verify::run(&args),
     };
     ExitCode::from(result.unwrap_or_else(|errors| {

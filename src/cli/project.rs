@@ -2,9 +2,10 @@
 
 use super::{Common, Replaying, tell};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 use crate::history::layout::{self, Layout};
 use crate::history::{self, History};
+use crate::plan::rollbacks;
 use crate::proof::{Prelude, ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
 use crate::scratch::preludes;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ pub struct Project {
     pub old: PathBuf,
     /// The layout of the history, if it is said.
     pub layout: Option<&'static dyn Layout>,
+    /// Whether rollback scripts among the migrations are left out.
+    without_rollbacks: bool,
     /// The folder of the consolidated set.
     pub new: PathBuf,
     /// How to replay and compare.
@@ -53,7 +56,8 @@ impl Project {
         };
         let layout = common.layout.as_ref().or(config.layout.as_ref().map(|l| &l.0));
         let layout = layout.and_then(|name| layout::by_name(name).ok());
-        Ok(Project { config, old, layout, new, settings, base })
+        let without_rollbacks = common.without_rollbacks || config.without_rollbacks;
+        Ok(Project { config, old, layout, without_rollbacks, new, settings, base })
     }
 
     /// Whether history and consolidated set are one folder, however it is written (`m`, `./m/`, by a link).
@@ -86,7 +90,22 @@ impl Project {
 
     /// Reads the history.
     pub fn history(&self) -> Result<History, Vec<Error>> {
-        history::read_as(&self.old, self.layout)
+        let history = history::read_as(&self.old, self.layout)?;
+        let found = match self.without_rollbacks {
+            true => rollbacks::find(&history, &crate::replay::replay(&history)),
+            false => Vec::new(),
+        };
+        if found.is_empty() {
+            return Ok(history);
+        }
+        let name = |file: usize| history.files[file].name.clone();
+        let names: Vec<String> = found.iter().map(|f| name(f.file)).collect();
+        let mut kept = history::read_without(&self.old, self.layout, &names)?;
+        kept.warnings.extend(found.iter().map(|f| {
+            let why = format!("only undoes {}: left out, as --without-rollbacks says", name(f.undoes));
+            (At::new(name(f.file), 1), why)
+        }));
+        Ok(kept)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The new set: one statement per live object, in files, ordered by need; proven before it is written.
 
 mod arrange;
+pub mod aside;
 mod group;
 mod happened;
 mod lay_out;

@@ -36,15 +36,17 @@ pub fn check(folder: &Path, force: bool) -> Result<()> {
     if force || !folder.is_dir() {
         return Ok(());
     }
+    refuse_strangers(folder, &changed_or_strange(folder)?)
+}
+
+/// The files of a set's kind that weren't written with it, or were changed since.
+pub(super) fn changed_or_strange(folder: &Path) -> Result<Vec<String>> {
     let known = manifest(folder);
-    let mut strangers = Vec::new();
-    for name in set_files(folder)? {
-        let text = fs::read(folder.join(&name)).unwrap_or_default();
-        if known.get(&name) != Some(&sum(&text)) {
-            strangers.push(name);
-        }
-    }
-    refuse_strangers(folder, &strangers)
+    let is_strange = |name: &String| {
+        let text = fs::read(folder.join(name)).unwrap_or_default();
+        known.get(name) != Some(&sum(&text))
+    };
+    Ok(set_files(folder)?.into_iter().filter(is_strange).collect())
 }
 
 fn refuse_strangers(folder: &Path, strangers: &[String]) -> Result<()> {
@@ -214,7 +216,7 @@ fn swap(fresh: tempfile::TempDir, folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn parent_of(folder: &Path) -> PathBuf {
+pub(super) fn parent_of(folder: &Path) -> PathBuf {
     match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),

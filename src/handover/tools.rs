@@ -185,7 +185,8 @@ pub const TOOLS: &[Tool] = &[
             which: "true",
             columns: "hash, created_at",
             row: |m, _| {
-                let when = m.when.ok_or_else(|| Error::new(format!("meta/_journal.json has no time for {}", m.path)))?;
+                let when =
+                    m.when.ok_or_else(|| Error::new(format!("meta/_journal.json has no time for {}", m.path)))?;
                 let sum = sums::sha256(&m.text);
                 Ok(Row { key: when.to_string(), values: format!("'{sum}', {when}"), sum: Some(sum) })
             },
@@ -242,9 +243,7 @@ pub const TOOLS: &[Tool] = &[
             ran: "SELECT id::text AS k, NULL::text AS s FROM {T}",
             which: "true",
             columns: "id, applied_at",
-            row: |m, _| {
-                Ok(Row { key: m.path.clone(), sum: None, values: format!("{}, now()", literal(&m.path)) })
-            },
+            row: |m, _| Ok(Row { key: m.path.clone(), sum: None, values: format!("{}, now()", literal(&m.path)) }),
         },
         broken: None,
         commands: &[],

@@ -152,7 +152,25 @@ pub fn written_layout(folder: &Path) -> Option<&'static dyn Layout> {
 /// # Errors
 /// As [`read_as`].
 pub fn read_contents(contents: Contents, layout: Option<&'static dyn Layout>) -> Result<History, Vec<Error>> {
-    let found = layout::find(contents, layout).map_err(|e| vec![e])?;
+    read_found(layout::find(contents, layout).map_err(|e| vec![e])?)
+}
+
+/// Reads a folder of migrations as [`read_as`] does, but for some of its files.
+///
+/// # Errors
+/// As [`read_as`].
+pub fn read_without(
+    folder: &Path,
+    layout: Option<&'static dyn Layout>,
+    names: &[String],
+) -> Result<History, Vec<Error>> {
+    let contents = Contents::read(folder).map_err(|e| vec![e])?;
+    let mut found = layout::find(contents, layout.or_else(|| written_layout(folder))).map_err(|e| vec![e])?;
+    found.leave_out(names);
+    read_found(found)
+}
+
+fn read_found(found: layout::Found) -> Result<History, Vec<Error>> {
     let mut history = empty(found.contents.root(), found.layout);
     history.shared_versions = found.shared_versions;
     history.set_aside = found.set_aside;

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 const SHAPE: &str = include_str!("shape.sql");
 
 /// What isn't looked at, as phrases.
-pub const NOT_COMPARED: &[&str] = &["rows", "owners", "privileges", "comments", "settings", "event triggers", "publications"];
+pub const NOT_COMPARED: &[&str] =
+    &["rows", "owners", "privileges", "comments", "settings", "event triggers", "publications"];
 
 /// Objects by kind and name, and their texts.
 type Shape = BTreeMap<(String, String), String>;
@@ -56,7 +57,9 @@ fn differences(wanted: &Shape, live: &Shape, ours: &dyn Fn(&str) -> bool) -> Vec
             _ if ours(name) => {}
             None => lines.push(format!("{kind} {name}: the live database lacks it")),
             Some(found) if found != text => {
-                lines.push(format!("{kind} {name}: otherwise in the live database\n  history  {text}\n  live     {found}"));
+                lines.push(format!(
+                    "{kind} {name}: otherwise in the live database\n  history  {text}\n  live     {found}"
+                ));
             }
             Some(_) => {}
         }
