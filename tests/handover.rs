@@ -6,7 +6,7 @@
 mod cli_support;
 
 use cli_support::Project;
-use consolidate::history::layout::{self, Layout, write::Outgoing};
+use consolidate::history::layout::{self, Layout, write::Form, write::Outgoing};
 use consolidate::scratch::{Database, Needs, Scratch};
 use sha2::Digest;
 use sqlx::{Connection, Executor, PgConnection, Row};
@@ -213,7 +213,11 @@ fn write_set(
     files: &[(&str, &str, &str)],
     last: Option<&str>,
 ) -> Vec<Ran> {
-    let planned: Vec<String> = files.iter().map(|f| f.0.to_string()).collect();
+    let in_form = |v: &str| match layout.versions().form {
+        Form::Digits(_, first) => (first + v.parse::<u128>().expect("a number")).to_string(),
+        _ => v.to_string(),
+    };
+    let planned: Vec<String> = files.iter().map(|f| in_form(f.0)).collect();
     let versions = layout.versions().of(&planned, last);
     let set: Vec<Outgoing> = files
         .iter()
@@ -460,10 +464,10 @@ fn what_cannot_be_handed_over_is_said() {
     let hasura = layout::by_name("hasura").expect("hasura");
     let project = Project::empty();
     write_set(&project, "migrations.old", hasura, OLD, None);
-    write_set(&project, "migrations", hasura, NEW, Some("1000000000002"));
+    write_set(&project, "migrations", hasura, NEW, Some("1000000000003"));
     let said = project.fine("handover").out;
     assert!(said.contains("hasura migrate delete --database-name DATABASE --version 1000000000001 --server"), "{said}");
-    assert!(said.contains("--version 1000000000002 --skip-execution"), "{said}");
+    assert!(said.contains("--version 1000000000003 --skip-execution"), "{said}");
 }
 
 #[test]
@@ -498,9 +502,9 @@ fn a_rollback_script_among_the_migrations_is_named_and_left_out_if_asked() {
     ]);
     let said = project.fine("plan").out;
     assert!(said.contains("3_b_rollback.sql:1: only undoes 2_b.sql"), "{said}");
-    assert_eq!(project.json("plan", 0)["totals"]["after"]["statements"], 1, "it is read unless it is said otherwise");
+    assert_eq!(project.json("plan", 0)["totals"]["statements"]["after"], 1, "it is read unless it is said otherwise");
     let without = project.json("plan --without-rollbacks", 0);
-    assert_eq!(without["totals"]["after"]["statements"], 3);
+    assert_eq!(without["totals"]["statements"]["after"], 3);
     let said = project.fine("emit --without-rollbacks");
     assert!(said.err.contains("3_b_rollback.sql:1: only undoes 2_b.sql: left out"), "{}", said.err);
     assert!(project.read("migrations/2_b.sql").contains("CREATE TABLE b"));

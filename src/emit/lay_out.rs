@@ -3,7 +3,7 @@
 use super::set::{NewFile, NewSet};
 use crate::error::{Error, Result};
 use crate::history::contents::Contents;
-use crate::history::layout::write::{Outgoing, Output, REFUSES};
+use crate::history::layout::write::{Form, Outgoing, Output, REFUSES};
 use crate::history::layout::{Down, Layout};
 use crate::history::{self, History};
 use crate::sql::parse::NodeEnum;
@@ -64,7 +64,12 @@ fn outgoing(
     let stems: Vec<&str> = set.files.iter().map(|f| f.name.strip_suffix(".sql").unwrap_or(&f.name)).collect();
     let planned: Vec<String> = stems.iter().map(|s| split_stem(s).0.to_string()).collect();
     let last = history.files.last().and_then(|f| f.stem.split_once('_')).map(|(version, _)| version);
-    let versions = layout.versions().of(&planned, last.filter(|_| keeps_versions && !is_converted));
+    let mut wanted = layout.versions();
+    if let (false, Form::Digits(..)) = (is_converted, wanted.form) {
+        // The tool took the history's versions, whatever their form.
+        wanted.form = Form::Any;
+    }
+    let versions = wanted.of(&planned, last.filter(|_| keeps_versions && !is_converted));
     let has_down = !history.set_aside.is_empty() || !history.down_sections.is_empty();
     let refuses = match layout.wants_down() {
         Down::Never => false,
