@@ -42,8 +42,9 @@ impl Layout for Dbmate {
         Versions { as_text: true, takes_last: true, ..Versions::KEPT }
     }
 
+    /// dbmate 2 demands a down block: "requires each migration to define a down block".
     fn wants_down(&self) -> Down {
-        Down::AsHistory
+        Down::Always
     }
 
     fn write(&self, m: &Outgoing) -> Vec<Output> {
