@@ -34,8 +34,11 @@ struct Tool {
     layout: &'static str,
     table: &'static str,
     /// Runs a folder of migrations on a database.
-    command: Box<dyn Fn(&Path, &str) -> Command>,
+    command: Box<Run>,
 }
+
+/// Makes the command that runs a folder of migrations on the database of a URL.
+type Run = dyn Fn(&Path, &str) -> Command;
 
 fn skip(what: &str, why: &str) {
     eprintln!("skipped: {what}: {why}");
