@@ -4,7 +4,7 @@ CARGO ?= cargo
 TARGET_DIR = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 CONSOLIDATE = $(TARGET_DIR)/release/consolidate
 
-.PHONY: help build demo test random real-tools lint bench
+.PHONY: help build demo test random damage real-tools lint bench
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -42,6 +42,9 @@ random: ## Grow COUNT random histories from SEED on, consolidate and prove each
 
 real-tools: ## Let the migration tools that can be installed confirm hand-overs (takes them from cargo and npm)
 	$(CARGO) test --release --locked --test real_tools -- --ignored --nocapture
+
+damage: ## Damage every set of the tests, statement by statement, and print the share that verify saw
+	$(CARGO) test --release --locked --test damage -- --ignored --nocapture
 
 lint: ## Check formatting, and clippy without warnings
 	$(CARGO) fmt --check

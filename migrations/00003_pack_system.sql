@@ -89,7 +89,7 @@ CREATE TABLE runtime (
     installation    JSONB,                              -- steps that prepare a host
     created         TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated         TIMESTAMPTZ NOT NULL DEFAULT now(),
-    execution_config JSONB NOT NULL DEFAULT '{}'::jsonb,
+    execution_config JSONB NOT NULL DEFAULT '{}'::jsonb, -- interpreter, arguments, environment
 
     -- The reference spells out the kind, so a reader needs no lookup:
     -- core.action.python, core.sensor.python
@@ -143,7 +143,7 @@ CREATE TABLE sensor (
     poll_seconds    INTEGER CHECK (poll_seconds IS NULL OR poll_seconds >= 1),
     created         TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated         TIMESTAMPTZ NOT NULL DEFAULT now(),
-    is_adhoc BOOLEAN DEFAULT false NOT NULL,
+    is_adhoc        BOOLEAN DEFAULT false NOT NULL,
 
     CONSTRAINT sensor_ref_lowercase CHECK (ref = LOWER(ref)),
     CONSTRAINT sensor_ref_format CHECK (ref ~ '^[^.]+\.[^.]+$')
@@ -192,9 +192,9 @@ CREATE TABLE action (
     out_schema      JSONB,
     created         TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated         TIMESTAMPTZ NOT NULL DEFAULT now(),
-    is_workflow BOOLEAN DEFAULT false NOT NULL,
-    workflow_def BIGINT,
-    is_adhoc BOOLEAN DEFAULT false NOT NULL,
+    is_workflow     BOOLEAN DEFAULT false NOT NULL,
+    workflow_def    BIGINT,
+    is_adhoc        BOOLEAN DEFAULT false NOT NULL,
 
     CONSTRAINT action_ref_lowercase CHECK (ref = LOWER(ref)),
     CONSTRAINT action_ref_format CHECK (ref ~ '^[^.]+\.[^.]+$')

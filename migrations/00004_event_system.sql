@@ -22,6 +22,7 @@ CREATE TABLE trigger (
 
     CONSTRAINT trigger_ref_lowercase CHECK (ref = LOWER(ref)),
     CONSTRAINT trigger_ref_format CHECK (ref ~ '^[^.]+\.[^.]+$'),
+    -- A key leads to exactly one trigger
     CONSTRAINT trigger_webhook_key_unique UNIQUE (webhook_key),
     CONSTRAINT trigger_webhook_config_object CHECK (jsonb_typeof(webhook_config) = 'object')
 );
@@ -71,7 +72,7 @@ CREATE TABLE rule (
     enabled         BOOLEAN NOT NULL DEFAULT true,
     created         TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated         TIMESTAMPTZ NOT NULL DEFAULT now(),
-    is_adhoc BOOLEAN DEFAULT false NOT NULL,
+    is_adhoc        BOOLEAN DEFAULT false NOT NULL,
 
     CONSTRAINT rule_ref_lowercase CHECK (ref = LOWER(ref)),
     CONSTRAINT rule_ref_format CHECK (ref ~ '^[^.]+\.[^.]+$')
@@ -93,8 +94,8 @@ CREATE TABLE event (
     payload         JSONB,
     created         TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated         TIMESTAMPTZ NOT NULL DEFAULT now(),
-    rule     BIGINT,
-    rule_ref TEXT,
+    rule            BIGINT,
+    rule_ref        TEXT,
     CONSTRAINT event_rule_fkey FOREIGN KEY (rule) REFERENCES rule(id) ON DELETE SET NULL
 );
 

@@ -149,9 +149,9 @@ CREATE TABLE execution (
     finished_at     TIMESTAMPTZ,
     created         TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated         TIMESTAMPTZ NOT NULL DEFAULT now(),
-    is_workflow BOOLEAN DEFAULT false NOT NULL,
-    workflow_def BIGINT REFERENCES workflow_definition(id) ON DELETE SET NULL,
-    workflow_task JSONB,
+    is_workflow     BOOLEAN DEFAULT false NOT NULL,
+    workflow_def    BIGINT REFERENCES workflow_definition(id) ON DELETE SET NULL,
+    workflow_task   JSONB,
 
     CONSTRAINT execution_not_own_parent CHECK (parent IS NULL OR parent <> id),
     CONSTRAINT execution_time_order CHECK (finished_at IS NULL OR started_at IS NULL OR finished_at >= started_at)

@@ -18,7 +18,7 @@ CREATE TABLE worker (
     last_heartbeat  TIMESTAMPTZ,
     created         TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated         TIMESTAMPTZ NOT NULL DEFAULT now(),
-    worker_role worker_role_enum DEFAULT 'action' NOT NULL,
+    worker_role     worker_role_enum DEFAULT 'action' NOT NULL,
 
     -- A port without a host means nothing
     CHECK (port IS NULL OR host IS NOT NULL)

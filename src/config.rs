@@ -2,6 +2,7 @@
 
 use crate::error::{At, Error, Result};
 use crate::schema::Kind;
+use crate::scratch::limits::Time;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,40 @@ pub struct EmitConfig {
     pub first_version: Option<String>,
     /// The layout of the new set; the history's, if it isn't said.
     pub layout: Option<LayoutName>,
+    /// What decides on an object's file: the rules, if there are any, else its birth.
+    pub files: Option<Files>,
+    /// What the versions of the files are.
+    pub numbers: Option<Numbers>,
+    /// The name of the file, where there is only one, without version and ending.
+    pub name: Option<String>,
+    /// Whether a comment above each object says where in the history it comes from.
+    pub annotate: bool,
+}
+
+/// What decides on an object's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Files {
+    /// The file in which it was born
+    Birth,
+    /// The [[file]] rules of consolidate.toml
+    Rules,
+    /// Its schema
+    Schema,
+    /// All objects in one file
+    One,
+}
+
+/// What the versions of the files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Numbers {
+    /// Counted up from the first version
+    Sequential,
+    /// Times of 14 digits, counted up from the first version
+    Timestamps,
+    /// Those of the history's files, in order
+    Originals,
 }
 
 /// What a replay takes for granted.
@@ -46,7 +81,13 @@ pub struct ScratchConfig {
     /// Whether a sequence of an empty table must stand where the history left it.
     pub exact_sequences: bool,
     /// Which PostgreSQL the sets are replayed on.
-    pub database: crate::proof::Choice,
+    pub database: Option<crate::proof::Choice>,
+    /// The address of a server to replay on, in place of `database`.
+    pub url: Option<String>,
+    /// How long a statement may take.
+    pub statement_timeout: Option<Time>,
+    /// How long all of it may take.
+    pub timeout: Option<Time>,
     /// The folder of PostgreSQL's programs, where they can't be found otherwise.
     pub programs: Option<PathBuf>,
 }

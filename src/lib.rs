@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod diff;
 pub mod emit;
 pub mod error;
 pub mod handover;

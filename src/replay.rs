@@ -3,8 +3,10 @@
 //! CREATE is per kind (`objects/`); DROP, RENAME, COMMENT, GRANT, OWNER and SET SCHEMA are generic, as in PostgreSQL's own
 //! grammar. A statement that can't be understood becomes an opaque object and is kept.
 
+mod changes;
 mod dispatch;
 pub(crate) mod generic;
+mod given;
 mod lookup;
 mod session;
 
@@ -17,6 +19,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+pub(crate) use changes::{DROP, RENAME};
 pub(crate) use generic::is_cascade;
 
 /// What a replay in memory leaves.
@@ -28,6 +31,8 @@ pub struct Model {
     pub ledger: Ledger,
     /// The session in which each statement ran.
     pub contexts: Vec<Rc<Context>>,
+    /// Schemas, and who has privileges from the start on what is made in them, since the prelude says so.
+    pub given_grantees: Vec<(Vec<String>, Vec<String>)>,
 }
 
 /// A replay under way. The rooms `objects/` and `replay/` add their statements to it.
@@ -54,10 +59,20 @@ pub struct Replay<'h> {
     pub(crate) savepoints: Vec<Savepoint>,
     /// What ALTER DEFAULT PRIVILEGES set so far.
     pub(crate) defaults: Vec<DefaultGrant>,
+    /// How many objects were there before the history.
+    given: usize,
+    /// Statements that drop what the model doesn't know, kept, and the names that they name.
+    pub(crate) unknown_drops: Vec<(ObjectId, String)>,
 }
 
 /// Replays a history in memory.
 pub fn replay(history: &History) -> Model {
+    replay_from(history, None)
+}
+
+/// Replays a history of which only the part from a statement on is consolidated: what was made before is given, and what
+/// changes it is kept as a change.
+pub fn replay_from(history: &History, cut: Option<StatementId>) -> Model {
     let mut replay = Replay {
         history,
         schema: Schema::default(),
@@ -72,6 +87,8 @@ pub fn replay(history: &History) -> Model {
         filled: HashSet::new(),
         savepoints: Vec::new(),
         defaults: Vec::new(),
+        given: 0,
+        unknown_drops: Vec::new(),
     };
     replay.add_what_is_there();
     let mut contexts = Vec::with_capacity(history.statements.len());
@@ -83,37 +100,23 @@ pub fn replay(history: &History) -> Model {
             replay.text = Cow::Borrowed(history.text(id));
             replay.offset = 0;
             contexts.push(replay.context.clone());
+            if Some(id) == cut {
+                replay.schema.cut = cut;
+            }
+            let before = replay.ledger.events.len();
             replay.apply(&history.statements[id].node);
+            if replay.schema.cut.is_some() {
+                replay.keep_changes(&history.statements[id].node, before);
+            }
         }
         replay.end_of_transaction();
     }
     replay.drop_temporary();
-    Model { schema: replay.schema, ledger: replay.ledger, contexts }
+    let given_grantees = replay.given_grantees();
+    Model { schema: replay.schema, ledger: replay.ledger, contexts, given_grantees }
 }
 
 impl Replay<'_> {
-    /// What every new database has: the schema public and the language plpgsql. They have no statement to write.
-    fn add_what_is_there(&mut self) {
-        for (kind, name) in [(Kind::Schema, "public"), (Kind::Extension, "plpgsql")] {
-            self.schema.add(Object {
-                kind,
-                schema: String::new(),
-                name: name.into(),
-                arguments: None,
-                parent: None,
-                born: 0,
-                born_offset: 0,
-                source: 0,
-                died: None,
-                body: Body::Inside,
-                edited: false,
-                context: self.context.clone(),
-                needs: Vec::new(),
-                inherits: Vec::new(),
-            });
-        }
-    }
-
     /// Notes what the statement under way did to an object.
     pub(crate) fn event(&mut self, object: ObjectId, what: What) {
         self.ledger.events.push(Event { statement: self.current, offset: self.offset, object, what });
@@ -131,6 +134,9 @@ impl Replay<'_> {
             needs.retain(|n| n.on != parent);
             needs.push(Need { on: parent, strength: Strength::Auto });
         }
+        // What would be dropped if it were there isn't there yet.
+        let drops = self.unknown_drops.iter().filter(|(_, name)| *name == new.name);
+        needs.extend(drops.map(|(on, _)| Need { on: *on, strength: Strength::Normal }));
         if let Some(schema) = self.schema.global(Kind::Schema, &new.schema) {
             needs.push(Need { on: schema, strength: Strength::Normal });
         }
@@ -214,7 +220,12 @@ impl Replay<'_> {
         let edited = self.is_inner || text != self.text;
         let object = &mut self.schema.objects[id];
         (object.body, object.source, object.edited) = (Body::Text(text), self.current, edited);
+        let unchecked = object.context.unchecked_bodies && !self.context.unchecked_bodies;
         object.context = self.context.clone();
+        if unchecked {
+            // It keeps its place, where what its body speaks of may not be there yet.
+            Rc::make_mut(&mut object.context).unchecked_bodies = true;
+        }
     }
 
     /// The tree of a statement, once more, after its text was edited.

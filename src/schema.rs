@@ -115,6 +115,9 @@ type Key = (Namespace, String, String);
 pub struct Schema {
     /// Every object that ever was, by number.
     pub objects: Vec<Object>,
+    /// The first statement of the part that is consolidated, where the history before it stays as it is; none as long as
+    /// that part hasn't begun, or if all of the history is consolidated.
+    pub cut: Option<StatementId>,
     names: HashMap<Key, ObjectId>,
     routines: HashMap<(String, String), Vec<ObjectId>>,
     needed_by: HashMap<ObjectId, Vec<ObjectId>>,
@@ -319,10 +322,46 @@ impl Schema {
         self.objects[id].parent.map_or(id, |parent| self.root(parent))
     }
 
+    /// Whether the object was there before the part of the history that is consolidated.
+    pub fn is_given(&self, id: ObjectId) -> bool {
+        self.cut.is_some_and(|cut| self.objects[id].born < cut)
+    }
+
+    /// Whether what comes before the part makes the object as it stands: the part has no statement for it, only changes.
+    pub fn is_fixed(&self, id: ObjectId) -> bool {
+        self.cut.is_some_and(|cut| self.objects[id].source < cut)
+    }
+
+    /// Whether the object is a column that the part adds to a table which was there before.
+    pub fn is_added_column(&self, id: ObjectId) -> bool {
+        let object = &self.objects[id];
+        object.kind == Kind::Column
+            && matches!(object.body, Body::Column(_))
+            && !self.is_given(id)
+            && object.parent.is_some_and(|table| self.is_fixed(table))
+    }
+
+    /// The object within whose text this one stands, if it has no statement of its own.
+    pub fn holder(&self, id: ObjectId) -> Option<ObjectId> {
+        let object = &self.objects[id];
+        let in_column = matches!(&object.body, Body::Constraint(c) if c.place == crate::objects::Place::InColumn);
+        let added = |on: &ObjectId| self.objects[*on].parent == object.parent && self.is_added_column(*on);
+        let column = object.needs.iter().map(|n| n.on).find(added).filter(|_| in_column && self.cut.is_some());
+        column.or(object.parent)
+    }
+
     /// Whether the object lives and has a statement of its own: all but columns, and but those constraints, defaults and
     /// sequences that stand inside their table.
     pub fn is_unit(&self, id: ObjectId) -> bool {
         let object = &self.objects[id];
+        if self.cut.is_some() {
+            if self.is_added_column(id) {
+                return object.died.is_none();
+            }
+            if self.is_fixed(id) {
+                return false;
+            }
+        }
         if object.died.is_some() || !object.kind.stands_alone() || object.schema == "pg_temp" {
             return false;
         }
@@ -345,7 +384,7 @@ impl Schema {
 
     /// The object in whose statement this one is written.
     pub fn unit_of(&self, id: ObjectId) -> ObjectId {
-        match self.objects[id].parent {
+        match self.holder(id) {
             Some(parent) if !self.is_unit(id) => self.unit_of(parent),
             _ => id,
         }

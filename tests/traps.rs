@@ -3,8 +3,8 @@
 //!
 //! What must hold: the plan says what `plan.txt` says; every statement has one fate; the set that emit gives is identical
 //! by an independent replay, and has fewer statements than the history unless `longer.txt` says why not; consolidating it
-//! again gives it again. A folder with `refused.txt` must be refused, with those words; where they begin with `embedded: `
-//! only by the embedded PostgreSQL, which lacks something.
+//! again gives it again. A folder with `refused.txt` must be refused, with those words; where they begin with `embedded: ` or
+//! `local: ` only by that PostgreSQL, which lacks something.
 //! A folder with `prelude.txt` replays on the prelude of that name.
 
 use consolidate::config::Config;
@@ -59,7 +59,9 @@ fn all(database: Database) {
 }
 
 fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
-    let history = read(&trap.join("migrations"))?;
+    let settings = &Settings { platforms: platforms(trap)?, ..settings.clone() };
+    let mut history = read(&trap.join("migrations"))?;
+    history.prelude = settings.prelude_texts();
     let model = replay(&history);
     let config = Config::default();
     let plan = plan(&history, &model, &config).map_err(|e| e.to_string())?;
@@ -67,14 +69,13 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
         return Err("a statement has no fate".into());
     }
     let mut wrong = missing_findings(&history, &plan.findings, &trap.join("plan.txt"));
-    let settings = &Settings { platforms: platforms(trap)?, ..settings.clone() };
     let proven = prove(&history, &model, &config, settings, &Silent);
     let refused = std::fs::read_to_string(trap.join("refused.txt")).ok();
-    let refused = match refused.as_deref().map(|words| words.strip_prefix("embedded: ").ok_or(words)) {
-        Some(Ok(words)) => (settings.database.name() == "embedded").then(|| words.to_string()),
-        Some(Err(words)) => Some(words.to_string()),
-        None => None,
-    };
+    // Words that begin with the name of a PostgreSQL are for that one only.
+    let refused = refused.and_then(|words| match words.split_once(": ") {
+        Some((name @ ("embedded" | "local"), words)) => (settings.database.name() == name).then(|| words.to_string()),
+        _ => Some(words),
+    });
     let set = match (proven, refused) {
         (Err(why), Some(words)) => {
             let said = describe(&why);
@@ -140,7 +141,8 @@ fn again(set: &NewSet, settings: &Settings) -> Result<(), String> {
     if set.files.is_empty() {
         return Ok(());
     }
-    let history = read(folder.path())?;
+    let mut history = read(folder.path())?;
+    history.prelude = settings.prelude_texts();
     let model = replay(&history);
     let second = prove(&history, &model, &Config::default(), settings, &Silent)
         .map_err(|why| format!("a second time: {}", describe(&why)))?;

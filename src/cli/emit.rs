@@ -3,15 +3,23 @@
 use super::progress::Bars;
 use super::project::Project;
 use super::verify::could_not_replay;
-use super::{Common, FINE, FOUND, Format, Outcome, Replaying, print, print_json, style};
-use crate::emit::write::Changes;
-use crate::emit::{Unproven, aside, lay_out, prove, replay_files, write};
+use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, Replaying, print, print_json, style};
+use crate::config::{Config, Numbers};
+use crate::emit::whole::WholeFile;
+use crate::emit::write::{Changes, Origin};
+use crate::emit::{Laid, Proven, Unproven, aside, file_cycles, lay_out, prove, prove_part, replay_files, whole, write};
 use crate::error::Error;
-use crate::proof::{ReplayError, Settings};
-use crate::replay::replay;
-use crate::report::emit::{Written, json, text};
-use crate::report::verdict;
+use crate::history::History;
+use crate::history::cut::Cut;
+use crate::history::layout::Layout;
+use crate::plan::{plan, plan_part};
+use crate::proof::{ReplayError, Settings, VerdictKind, verify};
+use crate::replay::{replay, replay_from};
+use crate::report::emit::{About, Written, json, text};
+use crate::report::summary;
+use crate::report::verdict::Sides;
 use clap::Args;
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub struct EmitArgs {
@@ -19,6 +27,16 @@ pub struct EmitArgs {
     common: Common,
     #[command(flatten)]
     replaying: Replaying,
+    #[command(flatten)]
+    part: Part,
+    #[command(flatten)]
+    filing: Filing,
+    /// Write a comment above each object that says where in the history it comes from
+    #[arg(long)]
+    annotate: bool,
+    /// Write a summary in Markdown into this file, for the pull request
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
     /// Prove and report, but write nothing
     #[arg(long)]
     dry_run: bool,
@@ -53,31 +71,96 @@ fn not_replayed(why: &Unproven) -> Option<&ReplayError> {
     }
 }
 
+/// Where the history goes with `--in-place`, once it is seen that something may be written.
+fn ready(args: &EmitArgs, project: &Project) -> Result<Option<PathBuf>, Error> {
+    let old = project.old.display();
+    if args.in_place {
+        if !project.is_one_folder() {
+            let message = format!("the history is in {old} already, apart from the set");
+            return Err(Error::new(message).hint("leave out --in-place"));
+        }
+        if args.part.wish().is_some() {
+            let message = "--in-place moves a whole history aside, and a part of this one stays as it is";
+            return Err(Error::new(message).hint("move it aside by yourself: git mv migrations migrations.old"));
+        }
+        let aside = aside::aside_of(&project.old);
+        aside::check(&project.old, &aside)?;
+        return Ok(Some(aside));
+    }
+    if args.dry_run {
+        return Ok(None);
+    }
+    if project.is_one_folder() {
+        return Err(Error::new(format!("the history is in {old}, where the new set would go")).hint(
+            "move it aside with --in-place, or by yourself (git mv migrations migrations.old), name another folder with \
+             --new, or look at what would come with --dry-run",
+        ));
+    }
+    write::check(&project.new, args.force).map(|()| None)
+}
+
+/// The layout in which the set is written.
+fn layout(args: &EmitArgs, project: &Project, history: &History) -> Result<&'static dyn Layout, Error> {
+    let layout = project.written_layout(args.write_layout.as_deref(), history);
+    if args.part.wish().is_some() && layout.name() != history.layout {
+        let message = format!(
+            "a part of the history stays as {} wants it, so the rest can't become {}",
+            history.layout,
+            layout.name()
+        );
+        return Err(Error::new(message).hint("leave out --write-layout and [emit] layout, or consolidate all of it"));
+    }
+    Ok(layout)
+}
+
+/// What is to be written.
+enum Files {
+    /// All of a history's set.
+    Set(Laid),
+    /// A whole folder, of which a part stays as it is.
+    Whole(Vec<WholeFile>),
+}
+
+/// Writes it.
+fn write_all(
+    args: &EmitArgs,
+    project: &Project,
+    history: &History,
+    aside: Option<&PathBuf>,
+    files: &Files,
+) -> Result<Written, Error> {
+    let sum = write::sum_of(history);
+    let changes = match (files, aside) {
+        _ if args.dry_run => return Ok(Written::Nothing),
+        (Files::Set(laid), Some(aside)) => {
+            let written = aside::in_place(&project.old, aside, laid, history, &sum)?;
+            super::tell(&format!("the history is now in {}; consolidate restore puts it back", aside.display()));
+            Changes { written, removed: Vec::new() }
+        }
+        (Files::Set(laid), None) => write::write(&project.new, laid, &sum, args.force)?,
+        (Files::Whole(files), _) => {
+            let origin = Origin { history: &sum, layout: history.layout };
+            write::write_files(&project.new, files, origin, args.force)?
+        }
+    };
+    Ok(if changes.is_empty() { Written::Unchanged } else { Written::Files(changes) })
+}
+
 /// Proves, then writes.
 pub fn run(args: &EmitArgs) -> Outcome {
-    let project = Project::open(&args.common)?;
+    let mut project = Project::open(&args.common)?;
+    args.filing.over(&mut project.config);
+    project.config.emit.annotate |= args.annotate;
     let history = project.history()?;
-    let aside = args.in_place.then(|| aside::aside_of(&project.old));
-    if let Some(aside) = &aside {
-        if !project.is_one_folder() {
-            let message = format!("the history is in {} already, apart from the set", project.old.display());
-            return Err(vec![Error::new(message).hint("leave out --in-place")]);
-        }
-        aside::check(&project.old, aside).map_err(|e| vec![e])?;
-    } else if project.is_one_folder() && !args.dry_run {
-        return Err(vec![
-            Error::new(format!("the history is in {}, where the new set would go", project.old.display())).hint(
-                "move it aside with --in-place, or by yourself (git mv migrations migrations.old), name another folder with --new, \
-                 or look at what would come with --dry-run",
-            ),
-        ]);
-    }
-    if !args.dry_run && aside.is_none() {
-        write::check(&project.new, args.force).map_err(|e| vec![e])?;
-    }
+    let aside = ready(args, &project).map_err(|e| vec![e])?;
+    let layout = layout(args, &project, &history).map_err(|e| vec![e])?;
     super::warn(&history);
-    let model = replay(&history);
-    let work = |settings: &Settings| prove(&history, &model, &project.config, settings, &Bars::new());
+    let cut = project.cut(&args.part, &history)?;
+    let consolidated = match cut {
+        Some(Cut::Through(files)) => history.first(files),
+        _ => history.clone(),
+    };
+    let work = |settings: &Settings| work(&history, &consolidated, cut, &project.config, settings);
     let result = project.on_scratch(&args.replaying, &[&replay_files(&history)], work, not_replayed)?;
     let proven = match result {
         Ok(proven) => proven,
@@ -87,33 +170,83 @@ pub fn run(args: &EmitArgs) -> Outcome {
             return Ok(refuse(&format!("the last one tried failed at {error}"), &blocked));
         }
         Err(Unproven::Different(found, blocked)) => {
-            match args.common.format {
-                Format::Text => print(&verdict::text(&found, style())),
-                Format::Json => print_json(&verdict::json(&found)),
-            }
+            super::verify::show(&found, &Sides::sets(), args.common.format);
             return Ok(refuse("the best one found differs as shown", &blocked));
         }
     };
-    let layout = project.written_layout(args.write_layout.as_deref(), &history);
-    let keeps_versions = project.config.emit.first_version.is_none();
-    let laid = lay_out(&proven.set, &history, &project.old, layout, keeps_versions).map_err(|e| vec![e])?;
-    laid.notes.iter().for_each(|note| super::tell(note));
-    let written = if args.dry_run {
-        Written::Nothing
-    } else if let Some(aside) = &aside {
-        let written = aside::in_place(&project.old, aside, &laid, &history).map_err(|e| vec![e])?;
-        super::tell(&format!("the history is now in {}; consolidate restore puts it back", aside.display()));
-        Written::Files(Changes { written, removed: Vec::new() })
-    } else {
-        let changes = write::write(&project.new, &laid, args.force).map_err(|e| vec![e])?;
-        if changes.is_empty() { Written::Unchanged } else { Written::Files(changes) }
+    if cut.is_none() {
+        let cycles = file_cycles(&history, &replay(&history), &project.config).map_err(|e| vec![e])?;
+        cycles.iter().for_each(|cycle| super::tell(&format!("{}: {}", history.at(cycle.at), cycle.message)));
+    }
+    let (proven, files) = proven;
+    let files = match files {
+        Some(files) => Files::Whole(files),
+        None => Files::Set(laid(&project, &proven, &history, layout).map_err(|e| vec![e])?),
     };
+    let written = write_all(args, &project, &history, aside.as_ref(), &files).map_err(|e| vec![e])?;
+    let about = About::of(&consolidated, cut, &proven);
+    if let Some(path) = &args.summary {
+        let cut_at = cut.and_then(|cut| cut.first_statement(&consolidated));
+        let model = replay_from(&consolidated, cut_at);
+        let plan = match cut {
+            Some(Cut::From(start)) => plan_part(&consolidated, &model, &project.config, start),
+            _ => plan(&consolidated, &model, &project.config),
+        };
+        let text = summary::markdown(&proven, &consolidated, &about, &plan.map_err(|e| vec![e])?);
+        std::fs::write(path, text).map_err(|e| vec![Error::new(format!("can't write {}: {e}", path.display()))])?;
+    }
     match args.common.format {
         Format::Text => {
             let folder = project.new.display().to_string();
-            print(&text(&proven, &history, &written, &folder, style()));
+            print(&text(&proven, &consolidated, &about, &written, &folder, style()));
         }
-        Format::Json => print_json(&json(&proven, &history, &written)),
+        Format::Json => print_json(&json(&proven, &consolidated, &about, &written)),
+        format => drop(super::verify::show(&proven.verdict, &Sides::sets(), format)),
     }
     Ok(FINE)
+}
+
+/// A whole history's set, laid out for its tool.
+fn laid(project: &Project, proven: &Proven, history: &History, layout: &'static dyn Layout) -> Result<Laid, Error> {
+    let emit = &project.config.emit;
+    let keeps_versions = emit.first_version.is_none() && matches!(emit.numbers, None | Some(Numbers::Originals));
+    let laid = lay_out(&proven.set, history, &project.old, layout, keeps_versions)?;
+    laid.notes.iter().for_each(|note| super::tell(note));
+    Ok(laid)
+}
+
+/// Proves a set; where a part of the history stays as it is, the whole new folder too, as it will be read.
+fn work(
+    history: &History,
+    consolidated: &History,
+    cut: Option<Cut>,
+    config: &Config,
+    settings: &Settings,
+) -> Result<(Proven, Option<Vec<WholeFile>>), Unproven> {
+    let unable = |e: Error| Unproven::History(ReplayError::Unable(e));
+    let proven = match cut {
+        None => {
+            let proven = prove(history, &replay(history), config, settings, &Bars::new())?;
+            return Ok((proven, None));
+        }
+        Some(Cut::From(start)) => prove_part(history, start, config, settings, &Bars::new())?,
+        Some(Cut::Through(_)) => {
+            // What comes later may count on where a sequence stands.
+            let exact = Settings { exact_sequences: true, ..settings.clone() };
+            prove(consolidated, &replay(consolidated), config, &exact, &Bars::new())?
+        }
+    };
+    let Some(cut) = cut.filter(|_| !proven.untouched) else {
+        let files = whole::files_of(history).map_err(unable)?;
+        return Ok((proven, Some(files)));
+    };
+    let files = whole::whole(history, cut, &proven.set).map_err(unable)?;
+    let read = whole::read_back(history, &files).map_err(unable)?;
+    whole::in_order(history, cut, &read).map_err(unable)?;
+    let verdict = verify(&replay_files(history), &replay_files(&read), settings, &Bars::new());
+    match verdict {
+        Ok(verdict) if verdict.kind == VerdictKind::Identical => Ok((Proven { verdict, ..proven }, Some(files))),
+        Ok(verdict) => Err(Unproven::Different(Box::new(verdict), Vec::new())),
+        Err((_, error)) => Err(Unproven::Candidate(error, Vec::new())),
+    }
 }

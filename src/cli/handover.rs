@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::handover::live::{self, Outcome as Live};
 use crate::handover::{Script, as_written, migrations, script, tool_of};
 use crate::history::{self, History, layout};
-use crate::proof::{LIVE_NOT_COMPARED, Settings, shown_url};
+use crate::proof::{LIVE_NOT_COMPARED, Settings, masked};
 use clap::Args;
 use serde_json::json;
 
@@ -32,6 +32,9 @@ pub struct HandoverArgs {
 
 /// Prints the script, or runs it.
 pub fn run(args: &HandoverArgs) -> Outcome {
+    if !matches!(args.common.format, Format::Text | Format::Json) {
+        return Err(vec![Error::new("a hand-over is printed as text or json").hint("leave out --format")]);
+    }
     let mut project = Project::open(&args.common)?;
     if project.is_one_folder() {
         return Err(vec![
@@ -101,10 +104,10 @@ fn printed(args: &HandoverArgs, old: &History, new: &History, script: &Script) -
 }
 
 fn drifted(args: &HandoverArgs, url: &str, found: &[String]) -> u8 {
-    let url = shown_url(url);
+    let url = masked(url);
     match args.common.format {
-        Format::Text => print(&format!("{}\n", found.join("\n"))),
         Format::Json => print_json(&json!({ "url": url, "outcome": "drifted", "differences": found })),
+        _ => print(&format!("{}\n", found.join("\n"))),
     }
     let message =
         format!("drifted: {url} isn't what the history makes, in {} places; nothing was changed", found.len());
@@ -116,7 +119,7 @@ fn drifted(args: &HandoverArgs, url: &str, found: &[String]) -> u8 {
 }
 
 fn report(args: &HandoverArgs, url: &str, outcome: Live, script: &Script) -> u8 {
-    let url = shown_url(url);
+    let url = masked(url);
     let (word, said) = match &outcome {
         Live::Done => ("done", format!("{url}: handed over; only {} was changed\n", script.table)),
         Live::Unchanged => {
@@ -126,8 +129,8 @@ fn report(args: &HandoverArgs, url: &str, outcome: Live, script: &Script) -> u8 
     };
     match args.common.format {
         Format::Json => print_json(&json!({ "url": url, "outcome": word, "table": script.table, "message": said })),
-        Format::Text if !matches!(outcome, Live::Refused(_)) => print(&said),
-        Format::Text => {}
+        _ if !matches!(outcome, Live::Refused(_)) => print(&said),
+        _ => {}
     }
     match outcome {
         Live::Refused(error) => {

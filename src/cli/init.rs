@@ -146,6 +146,11 @@ new = "migrations"
 # database = "auto"
 # The folder of those programs (initdb, postgres, pg_dump), where they can't be found otherwise.
 # programs = "/usr/lib/postgresql/17/bin"
+# In place of database: a server to replay on, in databases of our own that are dropped again; from a variable, say.
+# url = "env:SCRATCH_URL"
+# How long a statement may take, and how long all replays together.
+# statement_timeout = "5min"
+# timeout = "1h"
 
 [emit]
 # The version of the first file, when there are [[file]] rules; the others count up with as many digits.

@@ -1,19 +1,25 @@
 //! Arguments become settings, settings one library call, its result a printed report and an exit code.
 
+mod diff;
 mod emit;
 mod handover;
 mod init;
+mod interrupt;
 mod plan;
 mod progress;
 mod project;
 mod restore;
 mod verify;
 
+use crate::config::{Config, Files, Numbers};
 use crate::error::Error;
 use crate::history::History;
+use crate::history::cut::Wish;
 use crate::history::layout::ALL;
-use crate::proof::Choice;
+use crate::proof::Class;
 use crate::report::style::Style;
+use crate::scratch::limits::Time;
+use crate::scratch::server::redacted;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
@@ -37,6 +43,7 @@ In order:
   consolidate emit      write the consolidated set, once it is proven
   consolidate verify    prove the set in migrations/ against the history in migrations.old/
   consolidate handover  make databases that ran the history count as having run the set
+  consolidate diff A B  compare any two folders, dumps, databases, revisions
 
 The history is read from migrations.old/ (or from migrations/, if there is no migrations.old/), the
 consolidated set is written to migrations/. Proofs run on a PostgreSQL that is compiled into this
@@ -66,6 +73,8 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// Replay both sets side by side and compare schema, rows, sequences, roles
     Verify(verify::VerifyArgs),
+    /// Compare any two of: a folder of migrations, a dump, a database that exists, REV:folder of a git repository
+    Diff(diff::DiffArgs),
 }
 
 /// What every command takes.
@@ -103,22 +112,94 @@ fn layouts() -> PossibleValuesParser {
 /// What the commands take that replay.
 #[derive(Args, Clone)]
 struct Replaying {
-    /// The PostgreSQL to replay on [default: auto]
+    /// The PostgreSQL to replay on: auto, embedded (compiled into this program), local (the programs on this machine),
+    /// or the address of a server (postgres://user@host/), on which databases of our own are made and dropped again;
+    /// env:NAME takes the address from a variable [default: auto]
+    #[arg(long, value_name = "auto|embedded|local|URL|env:NAME")]
+    scratch: Option<String>,
+    /// Give up if a statement takes longer: 500ms, 30s, 10min …
+    #[arg(long, value_name = "TIME")]
+    statement_timeout: Option<Time>,
+    /// Give up if all of it takes longer
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Time>,
+}
+
+/// What the commands take that compare.
+#[derive(Args, Clone)]
+struct Comparing {
+    /// Leave out differences of a class; may be given again
+    #[arg(long, value_enum, value_name = "CLASS")]
+    ignore: Vec<Class>,
+}
+
+/// Which part of the history is consolidated.
+#[derive(Args, Clone)]
+struct Part {
+    /// Consolidate the history up to and with this version, and leave the files after it as they are
+    #[arg(long, value_name = "VERSION", conflicts_with = "from")]
+    through: Option<String>,
+    /// Consolidate the history from this version on, on top of the files before it, which stay as they are; REV: (with a
+    /// colon) is a git revision, and means the files that it doesn't have
+    #[arg(long, value_name = "VERSION|REV:")]
+    from: Option<String>,
+}
+
+impl Part {
+    /// What is said about a cut, if anything.
+    fn wish(&self) -> Option<Wish> {
+        let from = |said: &String| match said.strip_suffix(':') {
+            Some(revision) => Wish::FromRevision(revision.to_string()),
+            None => Wish::From(said.clone()),
+        };
+        self.through.clone().map(Wish::Through).or(self.from.as_ref().map(from))
+    }
+}
+
+/// How the new set is filed.
+#[derive(Args, Clone)]
+struct Filing {
+    /// What decides on the file of an object [default: rules, if there are any, else birth; one with --from]
+    #[arg(long, value_enum, value_name = "BY")]
+    files: Option<Files>,
+    /// The versions of the files [default: sequential; originals if each object stays in its file]
     #[arg(long, value_enum, value_name = "WHICH")]
-    scratch: Option<Choice>,
+    numbers: Option<Numbers>,
+    /// The name of the file, without version and ending, where there is only one
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+impl Filing {
+    /// What is said here wins over the settings.
+    fn over(&self, config: &mut Config) {
+        let emit = &mut config.emit;
+        emit.files = self.files.or(emit.files);
+        emit.numbers = self.numbers.or(emit.numbers);
+        emit.name = self.name.clone().or(emit.name.take());
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people
     Text,
-    /// For programs; described in GUIDE.md
+    /// For programs; described in GUIDE.md and by schema/consolidate.schema.json
     Json,
+    /// For a comment on a pull request
+    Markdown,
+    /// For the test reports of a CI
+    Junit,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse_arguments(&error),
+    };
     let result = match cli.command {
         Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
@@ -126,11 +207,22 @@ pub fn run() -> ExitCode {
         Command::Handover(args) => handover::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Diff(args) => diff::run(&args),
     };
     ExitCode::from(result.unwrap_or_else(|errors| {
         complain(&errors);
         UNABLE
     }))
+}
+
+/// Arguments that aren't understood, or a wish for help. What was typed may hold a password.
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if redacted(&text) == text {
+        error.exit();
+    }
+    eprint!("{}", redacted(&text));
+    ExitCode::from(UNABLE)
 }
 
 /// What a command gives: its exit code, or why it couldn't run.
@@ -150,9 +242,9 @@ fn complain(errors: &[Error]) {
     let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
     for error in errors {
         let place = error.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
-        eprintln!("{} {place}{}", style.red("error:"), error.message);
+        eprintln!("{} {place}{}", style.red("error:"), redacted(&error.message));
         if let Some(hint) = &error.hint {
-            eprintln!("{} {hint}", style.yellow("hint:"));
+            eprintln!("{} {}", style.yellow("hint:"), redacted(hint));
         }
     }
 }
@@ -168,7 +260,7 @@ fn warn(history: &History) {
 /// Something worth knowing goes to standard error.
 fn tell(note: &str) {
     let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
-    eprintln!("{} {note}", style.dim("note:"));
+    eprintln!("{} {}", style.dim("note:"), redacted(note));
 }
 
 /// Standard output is data. A reader that went away (`| head`) is no error.

@@ -1,13 +1,18 @@
 //! From arguments and `consolidate.toml` to folders and settings.
 
-use super::{Common, Replaying, tell};
+use super::{Common, Part, Replaying, tell};
 use crate::config::Config;
+use crate::emit::swap::{self, Healed};
 use crate::error::{At, Error, Result};
+use crate::history::cut::Cut;
 use crate::history::layout::{self, Layout};
 use crate::history::{self, History};
 use crate::plan::rollbacks;
-use crate::proof::{Prelude, ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
+use crate::proof::{Choice, Limits, Prelude, ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
+use crate::scratch::limits::Time;
 use crate::scratch::preludes;
+use crate::scratch::server::Address;
+use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 
 /// A project, ready to use.
@@ -42,6 +47,7 @@ impl Project {
             given.clone().unwrap_or_else(|| base.join(set.clone().unwrap_or_else(|| PathBuf::from(name))))
         };
         let new = folder(&common.new, &config.new, "migrations");
+        heal(&new).map_err(|e| vec![e])?;
         let aside = folder(&common.old, &config.old, "migrations.old");
         let said = common.old.is_some() || config.old.is_some();
         let old = if said || aside.exists() { aside } else { base.join("migrations") };
@@ -74,11 +80,15 @@ impl Project {
         work: impl Fn(&Settings) -> Result<T, E>,
         failure: impl Fn(&E) -> Option<&ReplayError>,
     ) -> Result<Result<T, E>, Vec<Error>> {
-        let choice = args.scratch.unwrap_or(self.config.scratch.database);
-        let programs = self.config.scratch.programs.as_ref().map(|folder| self.base.join(folder));
-        let wish = Wish { choice, programs };
-        let ran = on_chosen(&wish, sets, &self.settings, work, failure).map_err(|e| vec![e])?;
-        ran.note.iter().for_each(|note| tell(note));
+        let wish = self.wish(args).map_err(|e| vec![e])?;
+        let set = &self.config.scratch;
+        let limit = |said: Option<Time>, set: Option<Time>| said.or(set).map(|time| time.0);
+        let limits =
+            Limits::from_now(limit(args.statement_timeout, set.statement_timeout), limit(args.timeout, set.timeout));
+        let settings = Settings { limits, ..self.settings.clone() };
+        super::interrupt::take_back_when_told_to_end();
+        let ran = on_chosen(&wish, sets, &settings, work, failure).map_err(|e| vec![e])?;
+        ran.notes.iter().for_each(|note| tell(note));
         Ok(ran.outcome)
     }
 
@@ -88,9 +98,57 @@ impl Project {
         layout::by_name(name).unwrap_or(layout::WRITTEN)
     }
 
+    /// Which PostgreSQL flags and settings ask for.
+    fn wish(&self, args: &Replaying) -> Result<Wish> {
+        let set = &self.config.scratch;
+        let programs = self.programs();
+        let on = |choice: Choice| Ok(Wish { choice, programs: programs.clone(), server: None });
+        let at = |url: &str| {
+            let server = Some(Address::read(url)?);
+            Ok(Wish { choice: Choice::Server, programs: programs.clone(), server })
+        };
+        match (&args.scratch, &set.url, set.database) {
+            (Some(said), ..) => match Choice::from_str(said, false) {
+                Ok(choice) => on(choice),
+                Err(_) if said.contains(':') => at(said),
+                Err(_) => Err(Error::new(format!("\"{said}\" isn't a PostgreSQL to replay on")).hint(
+                    "--scratch takes auto, embedded, local, the address of a server (postgres://…), or env:NAME",
+                )),
+            },
+            (None, Some(_), Some(_)) => {
+                Err(Error::new("[scratch] has both database and url").hint("one of them says where to replay"))
+            }
+            (None, Some(url), None) => at(url),
+            (None, None, choice) => on(choice.unwrap_or_default()),
+        }
+    }
+
+    /// The folder of the PostgreSQL programs, if the configuration says it.
+    pub fn programs(&self) -> Option<PathBuf> {
+        self.config.scratch.programs.as_ref().map(|folder| self.base.join(folder))
+    }
+
+    /// Where the history is cut, if that is said.
+    pub fn cut(&self, part: &Part, history: &History) -> Result<Option<Cut>, Vec<Error>> {
+        let Some(wish) = part.wish() else { return Ok(None) };
+        wish.find(history, &[&self.old, &self.new]).map(Some).map_err(|e| vec![e])
+    }
+
+    /// Reads the new set: where a part of the history stays as it is, it has the history's layout.
+    pub fn new_set(&self, part: &Part) -> Result<History, Vec<Error>> {
+        match part.wish() {
+            Some(_) => {
+                let layout = self.layout.map_or_else(|| self.history().map(|h| h.layout), |l| Ok(l.name()))?;
+                history::read_as(&self.new, layout::by_name(layout).ok())
+            }
+            None => history::read(&self.new),
+        }
+    }
+
     /// Reads the history.
     pub fn history(&self) -> Result<History, Vec<Error>> {
-        let history = history::read_as(&self.old, self.layout)?;
+        let mut history = history::read_as(&self.old, self.layout)?;
+        history.prelude = self.settings.prelude_texts();
         let found = match self.without_rollbacks {
             true => rollbacks::find(&history, &crate::replay::replay(&history)),
             false => Vec::new(),
@@ -105,7 +163,24 @@ impl Project {
             let why = format!("only undoes {}: left out, as --without-rollbacks says", name(f.undoes));
             (At::new(name(f.file), 1), why)
         }));
+        kept.prelude = history.prelude;
         Ok(kept)
+    }
+}
+
+/// What a run left that was killed while it wrote the set.
+fn heal(new: &Path) -> Result<()> {
+    match swap::heal(new) {
+        Ok(Healed::Nothing) => Ok(()),
+        Ok(Healed::Back) => {
+            tell(&format!("a run was killed while it wrote {}; what stood there before is back", new.display()));
+            Ok(())
+        }
+        Err(error) => Err(Error::new(format!(
+            "a run was killed while it wrote {}, and what stood there before can't be moved back: {error}",
+            new.display()
+        ))
+        .hint("it lies beside it, in a folder .consolidate-old-…: rename that one")),
     }
 }
 

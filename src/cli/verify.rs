@@ -2,12 +2,13 @@
 
 use super::progress::Bars;
 use super::project::Project;
-use super::{Common, FINE, FOUND, Format, Outcome, Replaying, print, print_json, style};
-use crate::emit::replay_files;
+use super::{Common, Comparing, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_json, style};
+use crate::diff::Side;
+use crate::emit::{replay_files, whole};
 use crate::error::{At, Error};
-use crate::history;
-use crate::proof::{ReplayError, Settings, VerdictKind, verify};
-use crate::report::verdict;
+use crate::proof::{ReplayError, Settings, Verdict, VerdictKind, verify};
+use crate::report::ci;
+use crate::report::verdict::{self as report, Sides};
 use clap::Args;
 
 #[derive(Args)]
@@ -16,18 +17,35 @@ pub struct VerifyArgs {
     common: Common,
     #[command(flatten)]
     replaying: Replaying,
+    #[command(flatten)]
+    comparing: Comparing,
+    #[command(flatten)]
+    part: Part,
+    /// Compare the consolidated set with a database that exists, not with the history; it is only read
+    #[arg(long, value_name = "URL")]
+    against: Option<String>,
 }
 
 /// Replays both sets, compares, prints the verdict.
 pub fn run(args: &VerifyArgs) -> Outcome {
-    let project = Project::open(&args.common)?;
+    let mut project = Project::open(&args.common)?;
+    project.settings.ignore = args.comparing.ignore.clone();
+    if let Some(url) = &args.against {
+        let sides = [Side::parse(url).map_err(|e| vec![e])?, Side::Folder(project.new.clone())];
+        if !matches!(sides[0], Side::Database(_)) {
+            let hint =
+                "two folders are compared by `consolidate verify --old A --new B`, anything else by `consolidate diff`";
+            return Err(vec![Error::new("--against wants a URL, postgres://…").hint(hint)]);
+        }
+        return super::diff::compare(&project, &sides, &args.replaying, args.common.format);
+    }
     if project.is_one_folder() {
         return Err(vec![
             Error::new(format!("history and consolidated set are both {}", project.old.display()))
                 .hint("name them with --old and --new; by default they are migrations.old/ and migrations/"),
         ]);
     }
-    let (old, new) = match (project.history(), history::read(&project.new)) {
+    let (old, new) = match (project.history(), project.new_set(&args.part)) {
         (Ok(old), Ok(new)) => (old, new),
         (old, new) => {
             let mut errors = old.err().unwrap_or_default();
@@ -36,6 +54,8 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         }
     };
     super::warn(&old);
+    let cut = project.cut(&args.part, &old)?;
+    let untouched = cut.map(|cut| whole::untouched(&old, cut, &project.new)).transpose().map_err(|e| vec![e])?;
     let (one, other) = (replay_files(&old), replay_files(&new));
     let judge = |settings: &Settings| verify(&one, &other, settings, &Bars::new());
     let result = project.on_scratch(&args.replaying, &[&one, &other], judge, |(_, error)| Some(error))?;
@@ -43,11 +63,29 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         let folder = if side == "old" { &old.folder } else { &new.folder };
         vec![could_not_replay(folder, side == "new", error)]
     })?;
-    match args.common.format {
-        Format::Text => print(&verdict::text(&verdict, style())),
-        Format::Json => print_json(&verdict::json(&verdict)),
+    let found = show(&verdict, &Sides::sets(), args.common.format);
+    match untouched {
+        Some(Ok(count)) => super::tell(&format!("{count} files stay as they were, byte for byte")),
+        Some(Err(name)) => {
+            let what = format!("{name} should have stayed as it was, and isn't the same byte for byte");
+            super::complain(&[Error::new(what).hint("copy it from the history again, or emit with the same cut")]);
+            return Ok(FOUND);
+        }
+        None => {}
     }
-    Ok(if verdict.kind == VerdictKind::Identical { FINE } else { FOUND })
+    Ok(found)
+}
+
+/// Prints a verdict, and gives the exit code.
+pub fn show(verdict: &Verdict, sides: &Sides, format: Format) -> u8 {
+    match format {
+        Format::Text => print(&report::text(verdict, sides, style())),
+        Format::Json => print_json(&report::json(verdict, sides)),
+        Format::Markdown => print(&report::markdown(verdict, sides)),
+        Format::Junit => print(&ci::junit("consolidate", &ci::of_verdict(verdict, sides))),
+        Format::Github => print(&ci::github(&ci::of_verdict(verdict, sides))),
+    }
+    if verdict.kind == VerdictKind::Identical { FINE } else { FOUND }
 }
 
 /// A replay that failed, as an error with its place and a hint.

@@ -1,10 +1,11 @@
-//! A history moved aside for its own set, and back: two renames, taken back if the second fails.
+//! A history moved aside for its own set, and back.
 
 use super::lay_out::Laid;
-use super::write::{changed_or_strange, copy_others, parent_of, write_files};
+use super::swap::{self, Fresh};
+use super::write::{Origin, changed_or_strange, copy_others, fail, fill_set, manifest_text, parent_of};
 use crate::error::{Error, Result};
+use crate::history::History;
 use crate::history::contents::Contents;
-use crate::history::{History, MANIFEST};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,39 +42,26 @@ pub fn check(folder: &Path, aside: &Path) -> Result<()> {
 }
 
 /// Moves the history aside and puts the set in its place. What isn't of the history (a README, a file that embeds the
-/// folder) stays in both.
+/// folder) stays in both. `sum` is the history's.
 ///
 /// # Errors
 /// When something can't be written or moved; all is then as it was.
-pub fn in_place(folder: &Path, aside: &Path, laid: &Laid, history: &History) -> Result<Vec<String>> {
+pub fn in_place(folder: &Path, aside: &Path, laid: &Laid, history: &History, sum: &str) -> Result<Vec<String>> {
     check(folder, aside)?;
-    let fail = |what: &str, e: std::io::Error| Error::new(format!("can't {what}: {e}; nothing was changed"));
-    let parent = parent_of(folder);
-    let fresh = tempfile::Builder::new()
-        .prefix(".consolidate-new-")
-        .tempdir_in(&parent)
-        .map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
+    let fresh = Fresh::beside(folder).map_err(|e| fail(&format!("write to {}", parent_of(folder).display()), e))?;
     let gone = of_history(folder, history, laid)?;
+    let name = aside.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let origin = Origin { history: sum, layout: laid.layout.name() };
     let write = || -> std::io::Result<()> {
         copy_others(folder, fresh.path(), "", &gone)?;
-        write_files(fresh.path(), laid)?;
-        let manifest = fresh.path().join(MANIFEST);
-        let name = aside.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        fs::write(&manifest, format!("{}{ASIDE_LINE}{name}\n", fs::read_to_string(&manifest)?))?;
+        fill_set(fresh.path(), &laid.whole(), &format!("{}{ASIDE_LINE}{name}\n", origin.lines()), &|_| ())?;
         fs::set_permissions(fresh.path(), fs::metadata(folder)?.permissions())
     };
     write().map_err(|e| fail("write the new set", e))?;
-    fs::rename(folder, aside).map_err(|e| fail("move the history aside", e))?;
-    let path = fresh.keep();
-    if let Err(error) = fs::rename(&path, folder) {
-        let back = fs::rename(aside, folder);
-        let _ = fs::remove_dir_all(&path);
-        let message = format!("can't put the new set in place: {error}");
-        return Err(Error::new(match back {
-            Ok(()) => format!("{message}; nothing was changed"),
-            Err(_) => format!("{message}; the history is now {}", aside.display()),
-        }));
-    }
+    fresh.place_aside(aside).map_err(|e| match folder.exists() {
+        true => fail("move the history aside and put the new set in its place", e),
+        false => Error::new(format!("can't put the new set in place: {e}; the history is now {}", aside.display())),
+    })?;
     Ok(laid.files.iter().map(|(name, _)| name.clone()).collect())
 }
 
@@ -98,7 +86,7 @@ fn of_history(folder: &Path, history: &History, laid: &Laid) -> Result<Vec<Strin
 /// # Errors
 /// When the folder holds no set that was written in place, or, unless `force` says so, something that would be lost.
 pub fn restore(folder: &Path, force: bool) -> Result<PathBuf> {
-    let manifest = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
+    let manifest = manifest_text(folder);
     let Some(name) = manifest.lines().find_map(|l| l.strip_prefix(ASIDE_LINE)) else {
         return Err(Error::new(format!("{} holds no set that was written in place of its history", folder.display()))
             .hint("restore undoes emit --in-place; name the folder with --new"));
@@ -111,14 +99,7 @@ pub fn restore(folder: &Path, force: bool) -> Result<PathBuf> {
     if !force {
         refuse_losses(folder, &aside)?;
     }
-    let fail = |e: std::io::Error| Error::new(format!("can't put the history back: {e}; nothing was changed"));
-    let hold = tempfile::Builder::new().prefix(".consolidate-old-").tempdir_in(parent_of(folder)).map_err(fail)?;
-    let set = hold.path().join("set");
-    fs::rename(folder, &set).map_err(fail)?;
-    if let Err(error) = fs::rename(&aside, folder) {
-        let _ = fs::rename(&set, folder);
-        return Err(fail(error));
-    }
+    swap::put_back(&aside, folder).map_err(|e| fail("put the history back", e))?;
     Ok(aside)
 }
 

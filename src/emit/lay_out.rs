@@ -1,6 +1,7 @@
 //! A proven set as the files of a migration tool, and the check that the tool would run from them just what was proven.
 
 use super::set::{NewFile, NewSet};
+use super::whole::WholeFile;
 use crate::error::{Error, Result};
 use crate::history::contents::Contents;
 use crate::history::layout::write::{Form, Outgoing, Output, REFUSES};
@@ -18,6 +19,15 @@ pub struct Laid {
     pub layout: &'static dyn Layout,
     /// What a person must know or do.
     pub notes: Vec<String>,
+}
+
+impl Laid {
+    /// Its files, as they are written.
+    pub fn whole(&self) -> Vec<WholeFile> {
+        let of =
+            |(path, text): &Output| WholeFile { path: path.clone(), bytes: text.clone().into_bytes(), is_new: true };
+        self.files.iter().map(of).collect()
+    }
 }
 
 /// Lays a set out for a tool. `asked` is the folder that was named as the history's; where that is above the history's own,

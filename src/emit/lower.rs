@@ -3,18 +3,30 @@
 use super::happened::{kin, story};
 use super::lower_rows::RowPlace;
 use super::stated::{Key, key_of, keys, owners, statements};
-use super::{Choices, Extra, Owner};
+use super::{Choices, Owner};
 use crate::history::History;
 use crate::proof::{Change, Difference, Judge, ReplayFailure, Snapshot};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
 use std::collections::{HashMap, HashSet};
 
+/// How an object below rung 2 is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// As PostgreSQL states it, or as the replayed rows have it.
+    Stated,
+    /// By its own statements of the history, in their order.
+    Happened,
+}
+
 /// Why an object stands below rung 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lowered {
     /// The object, in words.
     pub object: String,
+    /// How it is written now.
+    pub how: How,
     /// What made it step down.
     pub why: String,
 }
@@ -26,11 +38,11 @@ pub struct Lowering<'a> {
     pub(super) old: &'a Snapshot,
     pub(super) owners: HashMap<Key, Vec<ObjectId>>,
     pub(super) positions: HashMap<Key, usize>,
-    /// How the rows of each table are stated by now.
     /// Tables that were tried as it happened.
     pub(super) told: HashSet<ObjectId>,
     /// What is left out since a table that is written as it happened brings it.
     pub(super) beside: HashMap<ObjectId, Vec<ObjectId>>,
+    /// How the rows of each table are stated by now.
     pub(super) row_places: HashMap<(String, String), RowPlace>,
     /// The tables whose rows differ in the round under way.
     pub(super) differing: HashSet<(String, String)>,
@@ -70,7 +82,13 @@ impl<'a> Lowering<'a> {
 
     pub(super) fn note(&mut self, id: ObjectId, why: &str) {
         let object = self.name(id);
-        self.lowered.push(Lowered { object, why: why.to_string() });
+        self.lower(object, How::Stated, why);
+    }
+
+    /// One line for each object: the last step down is the one that holds.
+    pub(super) fn lower(&mut self, object: String, how: How, why: &str) {
+        self.lowered.retain(|l| l.object != object);
+        self.lowered.push(Lowered { object, how, why: why.to_string() });
     }
 
     fn name(&self, id: ObjectId) -> String {
@@ -224,6 +242,11 @@ impl<'a> Lowering<'a> {
             "ACL" => return self.state_acl(choices, difference),
             "DEFAULT ACL" => return self.state_default_acl(choices),
             "MATERIALIZED VIEW DATA" => return self.state_population(choices, difference),
+            // No statement of PostgreSQL's own puts the columns of a child where they came late.
+            "COLUMN ORDER" => {
+                let Some(table) = self.table(&difference.schema, &difference.name) else { return false };
+                return self.tell_story(choices, table, usize::MAX, "its columns came out in another order");
+            }
             _ => {}
         }
         let key = (difference.kind.clone(), difference.schema.clone(), difference.name.clone());
@@ -336,7 +359,15 @@ impl<'a> Lowering<'a> {
             return false;
         }
         let schema = &self.model.schema;
-        for (table, story) in family.into_iter().zip(stories) {
+        // What is said to a parent reaches its children, and is said once: by the one that was there first.
+        let mut family: Vec<_> = family.into_iter().zip(stories).collect();
+        family.sort_by_key(|(_, story)| story.first().copied());
+        let mut said = HashSet::new();
+        for (table, mut story) in family {
+            story.retain(|statement| said.insert(*statement));
+            if story.is_empty() {
+                continue;
+            }
             // What the same statements make beside the table comes with them.
             let beside: Vec<ObjectId> = schema
                 .live()
@@ -348,8 +379,7 @@ impl<'a> Lowering<'a> {
             choices.happened.insert(table, story);
             self.told.insert(table);
         }
-        self.lowered
-            .push(Lowered { object: self.name(id), why: format!("{why}; its own statements stay as they were") });
+        self.lower(self.name(id), How::Happened, why);
         true
     }
 
@@ -404,64 +434,16 @@ impl<'a> Lowering<'a> {
         true
     }
 
-    fn add_extra(&mut self, choices: &mut Choices, key: &Key) -> bool {
-        let entry = self.positions.get(key).map(|p| (*p, &self.old.entries[*p]));
-        let global = self.old.globals.iter().enumerate().find(|(_, e)| key_of(e) == *key);
-        let Some((position, entry)) = entry.or(global) else { return false };
-        let text = statements(entry).join(";\n");
-        self.push_extra(
-            choices,
-            Extra { kind: entry.kind.clone(), schema: entry.schema.clone(), name: entry.name.clone(), text, position },
-        )
-    }
-
-    pub(super) fn push_extra(&mut self, choices: &mut Choices, extra: Extra) -> bool {
-        let same = |e: &Extra| e.kind == extra.kind && e.schema == extra.schema && e.name == extra.name;
-        if extra.text.is_empty() || choices.extras.iter().any(same) {
-            return false;
-        }
-        let object = format!("{} {}.{}", extra.kind.to_lowercase(), extra.schema, extra.name);
-        self.lowered.push(Lowered { object, why: "only the replayed history shows it".into() });
-        choices.extras.push(extra);
-        true
-    }
-
-    /// Privileges are stated object by object: all grants that reach this one give way, and what they gave elsewhere is
-    /// stated too.
-    fn state_acl(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
-        let key = ("ACL".to_string(), difference.schema.clone(), difference.name.clone());
-        let mut progress = false;
-        for id in self.owners.get(&key).cloned().unwrap_or_default() {
-            progress |= self.step_down(choices, id, "privileges came out different");
-        }
-        if difference.change != Change::Added {
-            progress |= self.add_extra(choices, &key);
-        }
-        progress
-    }
-
-    fn state_default_acl(&mut self, choices: &mut Choices) -> bool {
-        let schema = &self.model.schema;
-        let ids: Vec<ObjectId> =
-            schema.live().filter(|id| schema.objects[*id].kind == Kind::DefaultPrivileges).collect();
-        let mut progress = false;
-        for id in ids {
-            progress |= self.step_down(choices, id, "default privileges came out different");
-        }
-        let entries: Vec<Key> = self.old.entries.iter().filter(|e| e.kind == "DEFAULT ACL").map(key_of).collect();
-        for key in entries {
-            progress |= self.add_extra(choices, &key);
-        }
-        progress
-    }
-
-    /// The last resort: everything as PostgreSQL states it, in the order of the dump.
-    pub fn state_everything(&mut self, choices: &mut Choices) {
+    /// The last resort: everything as PostgreSQL states it, in the order of the dump. What was there before the history is
+    /// left out.
+    pub fn state_everything(&mut self, choices: &mut Choices, given: Option<&Snapshot>) {
         *choices = Choices { left_out: self.model.schema.live().collect(), ..Choices::default() };
         self.row_places.clear();
         let keys: Vec<Key> = self.old.globals.iter().filter(|e| e.kind.starts_with("ROLE")).map(key_of).collect();
         let entries: Vec<Key> = self.old.entries.iter().map(key_of).collect();
-        for key in keys.iter().chain(&entries) {
+        let given: HashSet<Key> =
+            given.into_iter().flat_map(|s| s.globals.iter().chain(&s.entries)).map(key_of).collect();
+        for key in keys.iter().chain(&entries).filter(|key| !given.contains(key)) {
             self.add_extra(choices, key);
         }
         let filled: Vec<(String, String)> = self

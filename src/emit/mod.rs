@@ -2,22 +2,34 @@
 
 mod arrange;
 pub mod aside;
+mod changes;
+mod commands;
+mod comments;
+mod cycles;
 mod group;
 mod happened;
 mod lay_out;
 mod lower;
+mod lower_extras;
 mod lower_rows;
+mod part;
 mod prove;
+mod provenance;
 mod row_values;
 mod set;
 mod stated;
+pub mod swap;
 mod text;
 mod unit;
+pub mod whole;
 pub mod write;
 
+pub use comments::comments_of_what_lives;
+pub use cycles::{FileCycle, file_cycles};
 pub use group::{FileName, Grouping, first_version};
 pub use lay_out::{Laid, lay_out};
-pub use lower::Lowered;
+pub use lower::{How, Lowered};
+pub use part::prove_part;
 pub use prove::{Proven, RowRungs, Rungs, Unproven, prove, replay_files, set_files};
 pub use set::{NewFile, NewSet, NewStatement, render};
 pub use unit::Owner;

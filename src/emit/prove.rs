@@ -58,6 +58,8 @@ pub struct Proven {
     pub kept_opaque: usize,
     /// How often a candidate was replayed.
     pub rounds: usize,
+    /// Whether a part of a history came out best as it is.
+    pub untouched: bool,
 }
 
 /// Why no set was proven.
@@ -121,7 +123,7 @@ pub fn prove(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Proven, Unproven> {
-    let grouping = Grouping::new(config, history).map_err(|e| Unproven::History(ReplayError::Unable(e)))?;
+    let grouping = Grouping::new(config, history, model).map_err(|e| Unproven::History(ReplayError::Unable(e)))?;
     let mut choices = Choices::default();
     let old_files = replay_files(history);
     let mut set = render(history, model, &grouping, &choices);
@@ -145,13 +147,15 @@ pub fn prove(
             let (rungs, rows) = rungs(history, model, &choices, &set);
             let kept_opaque = kept_opaque(model, &choices);
             let lowered = lowering.lowered;
-            let proven = Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds: round };
+            let untouched = false;
+            let proven =
+                Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds: round, untouched };
             let prove = |set: &NewSet| {
                 let files = set_files(set);
                 let verdict = judge.verdict(&files, &replay("new", &files, settings, progress).ok()?).ok()?;
                 (verdict.kind == VerdictKind::Identical).then_some(verdict)
             };
-            return Ok(settle(proven, config, &prove));
+            return Ok(settle(proven, config, &history.prelude, &prove));
         }
         let refused: Vec<(Owner, &ReplayFailure)> =
             seen.refused.iter().filter_map(|f| Some((owner_at(&set, f.file_index, f.statement_index)?, f))).collect();
@@ -165,7 +169,8 @@ pub fn prove(
                 });
             }
             last_resort = true;
-            lowering.state_everything(&mut choices);
+            let before = (!settings.prelude_texts().is_empty()).then(|| look(&NewSet::default()).ok());
+            lowering.state_everything(&mut choices, before.flatten().as_ref());
         }
         set = render(history, model, &grouping, &choices);
         candidate = look(&set);
@@ -175,12 +180,18 @@ pub fn prove(
 
 /// Consolidates the set itself until that changes nothing: what was stated piece by piece folds together, and a second emit
 /// finds nothing to do. Each step is proven as the set was; one that isn't is not taken.
-fn settle(mut proven: Proven, config: &Config, prove: &dyn Fn(&NewSet) -> Option<Verdict>) -> Proven {
+fn settle(
+    mut proven: Proven,
+    config: &Config,
+    prelude: &[String],
+    prove: &dyn Fn(&NewSet) -> Option<Verdict>,
+) -> Proven {
     for _ in 0..3 {
         let texts: Vec<(String, String)> = proven.set.files.iter().map(|f| (f.name.clone(), f.text.clone())).collect();
-        let Ok(history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
-        let Ok(grouping) = Grouping::new(config, &history) else { return proven };
+        let Ok(mut history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
+        history.prelude = prelude.to_vec();
         let model = crate::replay::replay(&history);
+        let Ok(grouping) = Grouping::new(config, &history, &model) else { return proven };
         let next = render(&history, &model, &grouping, &Choices::default());
         let same = next.files.len() == proven.set.files.len()
             && next.files.iter().zip(&proven.set.files).all(|(a, b)| a.name == b.name && a.text == b.text);
@@ -220,7 +231,7 @@ fn owner_at(set: &NewSet, file: usize, statement: usize) -> Option<Owner> {
     statements.get(statement.min(statements.len().checked_sub(1)?))?.owner
 }
 
-fn rungs(history: &History, model: &Model, choices: &Choices, set: &NewSet) -> (Rungs, RowRungs) {
+pub(super) fn rungs(history: &History, model: &Model, choices: &Choices, set: &NewSet) -> (Rungs, RowRungs) {
     let texts = Texts { history, schema: &model.schema, split: &choices.split };
     let mut seen = HashSet::new();
     let (mut rungs, mut rows) = (Rungs::default(), RowRungs::default());
@@ -246,7 +257,7 @@ fn rungs(history: &History, model: &Model, choices: &Choices, set: &NewSet) -> (
     (rungs, rows)
 }
 
-fn kept_opaque(model: &Model, choices: &Choices) -> usize {
+pub(super) fn kept_opaque(model: &Model, choices: &Choices) -> usize {
     let schema = &model.schema;
     schema.live().filter(|id| schema.objects[*id].kind == Kind::Opaque && !choices.left_out.contains(id)).count()
 }

@@ -3,6 +3,7 @@
 use super::Choices;
 use super::arrange::arrange;
 use super::group::Grouping;
+use super::provenance::{annotation, without};
 use super::text::Texts;
 use super::unit::Owner;
 use crate::history::{History, Statement, StatementId};
@@ -11,7 +12,7 @@ use crate::schema::{Context, ObjectId};
 use crate::sql::names::quote;
 
 /// A new set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewSet {
     /// Its files, in order.
     pub files: Vec<NewFile>,
@@ -53,6 +54,39 @@ impl NewSet {
     }
 }
 
+/// Statements of the history as they were, in their order: all that `keep` says of the files from `first_file` on, each file
+/// for itself or all in one.
+pub fn as_happened(
+    history: &History,
+    model: &Model,
+    first_file: usize,
+    one: Option<&super::group::FileName>,
+    keep: &dyn Fn(StatementId) -> bool,
+) -> NewSet {
+    let (choices, split) = (Choices::default(), Default::default());
+    let texts = Texts { history, schema: &model.schema, split: &split };
+    let own = Grouping::by_birth(history);
+    let mut parts: Vec<(super::group::FileName, Vec<StatementId>)> = Vec::new();
+    for number in first_file..history.files.len() {
+        let kept: Vec<StatementId> = history.files[number].statements.clone().filter(|s| keep(*s)).collect();
+        match (parts.first_mut(), one) {
+            _ if kept.is_empty() => {}
+            (Some((_, all)), Some(_)) => all.extend(kept),
+            (_, name) => parts.push((name.cloned().unwrap_or_else(|| own.name(number, number)), kept)),
+        }
+    }
+    let count = parts.len();
+    let files = parts.into_iter().enumerate().map(|(i, (name, statements))| {
+        let mut writer = Writer::new(history, model, &choices, &texts, &name.title);
+        for statement in statements {
+            writer.step(Owner::Step(0, statement), statement);
+        }
+        let (text, statements) = writer.finish(i + 1 == count);
+        NewFile { name: format!("{}.sql", name.stem), text, statements }
+    });
+    NewSet { files: files.collect() }
+}
+
 /// Renders the new set as the choices stand.
 pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &Choices) -> NewSet {
     let arrangement = arrange(history, model, choices, grouping);
@@ -63,15 +97,34 @@ pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &C
         if owners.is_empty() {
             continue;
         }
-        let name = grouping.name(number);
+        let name = grouping.name(number, files.len());
         let mut writer = Writer::new(history, model, choices, &texts, &name.title);
-        for owner in owners {
-            writer.unit(*owner);
+        writer.annotate = grouping.annotate;
+        let mut rest = owners.as_slice();
+        while !rest.is_empty() {
+            rest = &rest[writer.units(rest)..];
         }
         let (text, statements) = writer.finish(Some(number) == last);
         files.push(NewFile { name: format!("{}.sql", name.stem), text, statements });
     }
+    if has_crlf(history) {
+        files.iter_mut().for_each(with_crlf);
+    }
     NewSet { files }
+}
+
+/// Whether all lines of the history end as on Windows.
+fn has_crlf(history: &History) -> bool {
+    let count = |what: &str| history.files.iter().map(|f| f.text.matches(what).count()).sum::<usize>();
+    let all = count("\n");
+    all > 0 && count("\r\n") == all
+}
+
+/// Ends of lines as in the rest of the project.
+fn with_crlf(file: &mut NewFile) {
+    let crlf = |text: &str| text.replace("\r\n", "\n").replace('\n', "\r\n");
+    file.text = crlf(&file.text);
+    file.statements.iter_mut().for_each(|s| s.text = crlf(&s.text));
 }
 
 struct Writer<'a> {
@@ -87,6 +140,8 @@ struct Writer<'a> {
     counted: usize,
     /// The statement of the history that was written last, and its kind.
     last: Option<(usize, crate::schema::Kind)>,
+    /// Whether each object gets a comment that says where it comes from.
+    annotate: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -102,7 +157,49 @@ impl<'a> Writer<'a> {
             lines: 0,
             counted: 0,
             last: None,
+            annotate: false,
         }
+    }
+
+    /// Writes the first of these units, or more of them, where they are commands of one statement; says how many.
+    fn units(&mut self, owners: &[Owner]) -> usize {
+        let count = self.commands(owners);
+        if count < 2 {
+            self.unit(owners[0]);
+            return 1;
+        }
+        count
+    }
+
+    /// Units of a part that come from one ALTER TABLE.
+    fn commands(&mut self, owners: &[Owner]) -> usize {
+        let schema = &self.model.schema;
+        let source_of = |owner: &Owner| match owner {
+            Owner::Object(id) if schema.cut.is_some() && !self.choices.stated.contains_key(id) => {
+                Some((schema.objects[*id].source, *id))
+            }
+            _ => None,
+        };
+        let Some((source, first)) = source_of(&owners[0]) else { return 0 };
+        let statement = &self.history.statements[source];
+        if !matches!(statement.node, pg_query::NodeEnum::AlterTableStmt(_)) {
+            return 0;
+        }
+        let run: Vec<ObjectId> =
+            owners.iter().map_while(source_of).take_while(|(s, _)| *s == source).map(|(_, id)| id).collect();
+        let texts: Vec<String> = run.iter().flat_map(|id| self.texts.statements(*id)).collect();
+        let Some(text) = super::commands::together(self.history.text(source), &texts) else { return 0 };
+        self.switch(&schema.objects[first].context.clone());
+        self.out.push('\n');
+        for block in self.comments(statement) {
+            self.out.push_str(&block);
+        }
+        let trail = self.trail(statement);
+        let last = run.last().map_or(0, |id| schema.objects[*id].born_offset);
+        let trail = super::commands::trail(self.history.text(source), trail, last).unwrap_or_else(|| trail.to_string());
+        self.statement(&text, None, Some(owners[0]), &trail);
+        self.last = Some((source, schema.objects[first].kind));
+        run.len()
     }
 
     fn unit(&mut self, owner: Owner) {
@@ -134,7 +231,8 @@ impl<'a> Writer<'a> {
             self.out.push_str(&block);
         }
         let trail = self.trail(source);
-        self.statement(self.history.text(statement), None, Some(owner), trail);
+        let data = source.piece.copy_data.clone().map(|r| self.history.files[source.file].text[r].to_string());
+        self.statement(self.history.text(statement), data, Some(owner), trail);
         self.last = None;
     }
 
@@ -147,6 +245,7 @@ impl<'a> Writer<'a> {
             self.switch(&stated_context(matches!(object.kind, K::Function | K::Procedure | K::Aggregate)));
             self.out.push('\n');
             self.last = None;
+            self.annotation(id);
             for statement in stated {
                 self.statement(statement, None, owner, "");
             }
@@ -162,15 +261,29 @@ impl<'a> Writer<'a> {
         for block in &blocks {
             self.out.push_str(block);
         }
+        self.annotation(id);
         let trail = if implied { "" } else { self.trail(source) };
+        let trail = match self.model.schema.cut {
+            Some(_) if object.born == object.source => {
+                super::commands::trail(self.history.text(object.source), trail, object.born_offset)
+            }
+            _ => None,
+        }
+        .unwrap_or_else(|| trail.to_string());
         for text in self.choices.before.get(&id).cloned().unwrap_or_default() {
             self.statement(&text, None, owner, "");
         }
         let copy_data = self.copy_data(id, source);
         for text in self.texts.statements(id) {
-            self.statement(&text, copy_data.clone(), owner, trail);
+            self.statement(&text, copy_data.clone(), owner, &trail);
         }
         self.last = Some((object.source, object.kind));
+    }
+
+    fn annotation(&mut self, id: ObjectId) {
+        if let Some(comment) = annotation(self.history, self.model, id, self.annotate) {
+            self.out.push_str(&comment);
+        }
     }
 
     /// Whether the unit has no statement of its own in the history: a key taken out of its table, grants by default.
@@ -195,7 +308,7 @@ impl<'a> Writer<'a> {
 
     /// Statements that stood line under line stay so, as long as the one above is still there or of the same kind.
     fn is_tight(&self, id: ObjectId, source: &Statement) -> bool {
-        let lead = &self.history.files[source.file].text[source.piece.lead.clone()];
+        let lead = without(&self.history.files[source.file].text[source.piece.lead.clone()]);
         let object = &self.model.schema.objects[id];
         let follows = self
             .last
@@ -207,7 +320,7 @@ impl<'a> Writer<'a> {
     /// heading and not the statement's, unless it is a banner.
     fn comments(&self, source: &Statement) -> Vec<String> {
         let file = &self.history.files[source.file];
-        let lead = file.text[source.piece.lead.clone()].replace('\r', "");
+        let lead = without(&file.text[source.piece.lead.clone()].replace('\r', ""));
         let mut blocks: Vec<String> = Vec::new();
         let mut open = false;
         for line in lead.lines() {
@@ -223,7 +336,9 @@ impl<'a> Writer<'a> {
             }
         }
         // Speaks to the migration tool about the old file; the new one runs in a transaction.
-        blocks.iter_mut().for_each(|b| *b = b.replace("-- no-transaction\n", ""));
+        for mark in ["-- no-transaction\n", "--> statement-breakpoint\n"] {
+            blocks.iter_mut().for_each(|b| *b = b.replace(mark, ""));
+        }
         blocks.retain(|b| !b.is_empty());
         let heads_file = source.piece.lead.start == 0 && !lead.starts_with('\n') && !blocks.is_empty();
         if heads_file && (!open || blocks.len() > 1) && !is_banner(&blocks[0]) {

@@ -92,6 +92,7 @@ fn setting_keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
     let Some(parent) = object.parent else { return Vec::new() };
     let (name, place) = (schema.objects[parent].name.clone(), schema.objects[parent].schema.clone());
     match object.name.as_str() {
+        "partition of" => vec![("TABLE ATTACH".into(), place, name)],
         "row security" => vec![("ROW SECURITY".into(), place, name)],
         "owned by" => vec![("SEQUENCE OWNED BY".into(), place, name)],
         _ => Vec::new(),

@@ -27,6 +27,7 @@ impl Texts<'_> {
             Body::Table(table) => self.table(id, table),
             Body::Constraint(constraint) => vec![self.late_constraint(id, constraint)],
             Body::Grant(grant) => self.grant(id, grant),
+            Body::Column(_) if self.schema.is_added_column(id) => vec![self.added_column(id)],
             Body::Column(_) | Body::Inside => Vec::new(),
         }
     }
@@ -38,8 +39,28 @@ impl Texts<'_> {
             Body::Table(table) => self.table_is_edited(id, table),
             Body::Grant(grant) => object.edited || !self.reaches_all(id, grant),
             Body::Constraint(_) => object.edited || self.split.contains(&id),
+            Body::Column(_) => self.column_is_edited(id),
             _ => object.edited,
         }
+    }
+
+    /// ADD COLUMN, with what came to the column later.
+    fn added_column(&self, id: ObjectId) -> String {
+        let object = &self.schema.objects[id];
+        let Some(table) = object.parent else { return String::new() };
+        if !self.column_is_edited(id) {
+            return self.history.text(object.source).to_string();
+        }
+        let command = self.element(table, id);
+        let words = if command.starts_with("add") { "alter table" } else { "ALTER TABLE" };
+        format!("{words} {} {command}", self.schema.reference(table, &object.context))
+    }
+
+    fn column_is_edited(&self, id: ObjectId) -> bool {
+        let inside = |o: ObjectId| self.split.contains(&o) || self.schema.objects[o].edited || !self.schema.lives(o);
+        let Body::Column(column) = &self.schema.objects[id].body else { return false };
+        let constraint = |what: PieceKind| if let PieceKind::Constraint(c) = what { Some(c) } else { None };
+        self.schema.objects[id].edited || column.pieces.iter().filter_map(|p| constraint(p.what)).any(inside)
     }
 
     fn table_is_edited(&self, id: ObjectId, table: &Table) -> bool {
@@ -87,9 +108,13 @@ impl Texts<'_> {
                 out.push('\n');
             }
             let lead = if i == 0 { element.lead.trim_start_matches("\n\n") } else { element.lead.as_str() };
-            out.push_str(if lead.is_empty() && i > 0 { " " } else { lead });
+            if table.leading_commas && i == 0 {
+                out.push_str(&without_comma(lead));
+            } else {
+                out.push_str(if lead.is_empty() && i > 0 { " " } else { lead });
+            }
             out.push_str(&element.object.map_or_else(|| element.text.clone(), |o| self.element(id, o)));
-            if i + 1 < live.len() {
+            if i + 1 < live.len() && !table.leading_commas {
                 out.push(',');
             }
             out.push_str(&element.trail);
@@ -278,6 +303,14 @@ impl Texts<'_> {
         }
         let list = names.join(",\n    ");
         format!("{verb} {option_for}{privileges} ON {word}\n    {list}\n{preposition} {roles}{with}")
+    }
+}
+
+/// What leads an element, where it has become the first one and commas lead.
+fn without_comma(lead: &str) -> String {
+    match lead.rfind(',') {
+        Some(at) => format!("{} {}", &lead[..at], &lead[at + 1..]),
+        None => lead.to_string(),
     }
 }
 

@@ -55,7 +55,7 @@ pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSe
         loop {
             match index.get(&at) {
                 Some(unit) => return Some(*unit),
-                None => at = schema.objects[at].parent?,
+                None => at = schema.holder(at)?,
             }
         }
     };
@@ -75,6 +75,7 @@ pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSe
     }
     order_extensions(model, &owners, &index, &mut units);
     order_rows(model, choices, &owners, &index, &mut units);
+    super::changes::order(model, &owners, &index, &mut units);
     add_extras(model, choices, &mut units);
     units
 }

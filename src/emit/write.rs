@@ -2,17 +2,23 @@
 //!
 //! A manifest in the folder names the files that were written and a sum of each, so that a file changed by hand since is
 //! known. Migration tools pass over it, since its name begins with a dot.
+//!
+//! The new set is made in a folder beside the target, which `swap.rs` then puts in its place.
 
-use super::Laid;
+use super::swap::{Fresh, Moment, Way};
+use super::whole::WholeFile;
+use super::{Laid, NewSet};
 use crate::error::{Error, Result};
 use crate::history::contents::Contents;
-use crate::history::{LAYOUT_LINE, MANIFEST};
+use crate::history::{History, LAYOUT_LINE, MANIFEST};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Files of migrations that lie in folders of their own.
-const IN_FOLDERS: &[&str] = &["up.sql", "down.sql", "migration.sql"];
+/// EBUSY, everywhere.
+const BUSY: i32 = 16;
+/// The line of the manifest that tells the history.
+const HISTORY: &str = "# of the history ";
 
 /// Whether the set may be written here, before any work is done.
 ///
@@ -62,6 +68,22 @@ fn refuse_strangers(folder: &Path, strangers: &[String]) -> Result<()> {
     .hint("move them away, name another folder with --new, or replace them with --force"))
 }
 
+/// Whether a folder holds a set of this program's.
+pub fn was_written(folder: &Path) -> bool {
+    folder.join(MANIFEST).is_file()
+}
+
+/// The sum of the history from which a set was made, if its manifest has one.
+pub fn history_of(folder: &Path) -> Option<String> {
+    manifest_text(folder).lines().find_map(|line| line.strip_prefix(HISTORY)).map(|sum| sum.trim().to_string())
+}
+
+/// The sum of a history: its files, in the order in which they run.
+pub fn sum_of(history: &History) -> String {
+    let files = history.files.iter().map(|file| format!("{}\n{}\n", file.name, file.text));
+    sum(files.collect::<String>().as_bytes())
+}
+
 /// What a write did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -78,38 +100,97 @@ impl Changes {
     }
 }
 
-/// Writes the set, and says which files are new, changed or gone.
+/// What a manifest says of a set beside its files; what is empty isn't said.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Origin<'a> {
+    /// The sum of the history that it stands for.
+    pub history: &'a str,
+    /// The name of the layout in which it is written.
+    pub layout: &'a str,
+}
+
+impl Origin<'_> {
+    pub(super) fn lines(self) -> String {
+        let line = |begin: &str, what: &str| if what.is_empty() { String::new() } else { format!("{begin}{what}\n") };
+        line(HISTORY, self.history) + &line(LAYOUT_LINE, self.layout)
+    }
+
+    /// Whether a manifest says just this.
+    fn is_in(self, manifest: &str) -> bool {
+        let is_ours = |line: &&str| line.starts_with(HISTORY) || line.starts_with(LAYOUT_LINE);
+        manifest.lines().filter(is_ours).eq(self.lines().lines())
+    }
+}
+
+/// Writes a set as it was laid out, and says which files are new, changed or gone. `history` is the sum of the history that
+/// it stands for, if it is to be remembered.
 ///
 /// # Errors
 /// When something can't be written; the folder is then as it was.
-pub fn write(folder: &Path, set: &Laid, force: bool) -> Result<Changes> {
+pub fn write(folder: &Path, set: &Laid, history: &str, force: bool) -> Result<Changes> {
+    write_files(folder, &set.whole(), Origin { history, layout: set.layout.name() }, force)
+}
+
+/// As [`write`], the plain files of a set, in a chosen way; tells of each moment at which a kill could come.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_watched(folder: &Path, set: &NewSet, force: bool, way: Way, at: &dyn Fn(Moment)) -> Result<Changes> {
+    let of = |f: &super::NewFile| WholeFile { path: f.name.clone(), bytes: f.text.clone().into_bytes(), is_new: true };
+    let files: Vec<WholeFile> = set.files.iter().map(of).collect();
+    put(folder, &files, Origin::default(), force, way, at)
+}
+
+/// Writes files, perhaps in folders below, and says which are new, changed or gone.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_files(folder: &Path, files: &[WholeFile], origin: Origin, force: bool) -> Result<Changes> {
+    put(folder, files, origin, force, Way::Best, &|_| ())
+}
+
+fn put(
+    folder: &Path,
+    files: &[WholeFile],
+    origin: Origin,
+    force: bool,
+    way: Way,
+    at: &dyn Fn(Moment),
+) -> Result<Changes> {
     check(folder, force)?;
     // Where the folder is a link, what it points to is replaced, not the link.
     let folder = &fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
     let present = if folder.is_dir() { set_files(folder)? } else { Vec::new() };
-    let on_disk = |name: &str| fs::read_to_string(folder.join(name)).ok();
-    let is_new = |(name, text): &&(String, String)| on_disk(name).as_ref() != Some(text);
-    let written: Vec<String> = set.files.iter().filter(is_new).map(|(name, _)| name.clone()).collect();
+    let written: Vec<String> = files
+        .iter()
+        .filter(|f| fs::read(folder.join(&f.path)).ok().as_ref() != Some(&f.bytes))
+        .map(|f| f.path.clone())
+        .collect();
     let is_strange = |name: &&String| !force && !present.contains(name) && folder.join(name).exists();
     refuse_strangers(folder, &written.iter().filter(is_strange).cloned().collect::<Vec<_>>())?;
-    let removed: Vec<String> = present.into_iter().filter(|name| !set.files.iter().any(|f| f.0 == *name)).collect();
+    let removed: Vec<String> = present.into_iter().filter(|name| !files.iter().any(|f| f.path == *name)).collect();
     let changes = Changes { written, removed };
-    if changes.is_empty() && manifest_text(folder).contains(&layout_line(set)) {
+    if changes.is_empty() && was_written(folder) && origin.is_in(&manifest_text(folder)) {
         return Ok(changes);
     }
     let parent = parent_of(folder);
-    let fail = |what: &str, e: std::io::Error| Error::new(format!("can't {what}: {e}; nothing was changed"));
-    let fresh = tempfile::Builder::new()
-        .prefix(".consolidate-new-")
-        .tempdir_in(&parent)
-        .map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
-    fill(fresh.path(), folder, set).map_err(|e| fail("write the new set", e))?;
-    swap(fresh, folder).map_err(|e| fail("put the new set in place", e))?;
+    let fresh = Fresh::beside(folder).map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
+    at(Moment::Begun);
+    fill(fresh.path(), folder, files, origin, at).map_err(|e| fail("write the new set", e))?;
+    fresh.place(way, at).map_err(|e| fail("put the new set in place", e))?;
     Ok(changes)
 }
 
+/// Why nothing was written, and what to look at.
+pub(super) fn fail(what: &str, error: std::io::Error) -> Error {
+    Error::new(format!("can't {what}: {error}; nothing was changed")).hint(match error.raw_os_error() {
+        Some(BUSY) => "the folder may be a mount point, which can't be replaced: name one in it with --new",
+        _ => "is there room on the disk, and may this user write to the folder and the one that it lies in?",
+    })
+}
+
 /// The new folder: the set, its manifest, and what else the old folder held (a README, say).
-fn fill(fresh: &Path, folder: &Path, set: &Laid) -> std::io::Result<()> {
+fn fill(fresh: &Path, folder: &Path, files: &[WholeFile], origin: Origin, at: &dyn Fn(Moment)) -> std::io::Result<()> {
     if folder.is_dir() {
         fs::set_permissions(fresh, fs::metadata(folder)?.permissions())?;
         let gone = set_files(folder).map_err(|e| std::io::Error::other(e.message))?;
@@ -117,26 +198,23 @@ fn fill(fresh: &Path, folder: &Path, set: &Laid) -> std::io::Result<()> {
     } else {
         allow_reading(fresh)?;
     }
-    write_files(fresh, set)
+    fill_set(fresh, files, &origin.lines(), at)
 }
 
-/// The files of a set and their manifest, into a folder that has none of them.
-pub(super) fn write_files(fresh: &Path, set: &Laid) -> std::io::Result<()> {
-    let mut lines = String::from("# written by consolidate: the files of the set and their sums\n");
-    lines.push_str(&layout_line(set));
-    for (name, text) in &set.files {
-        let path = fresh.join(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
+/// The files of a set and their manifest, into a folder that has none of them. `said` are lines that the manifest says
+/// beside.
+pub(super) fn fill_set(fresh: &Path, files: &[WholeFile], said: &str, at: &dyn Fn(Moment)) -> std::io::Result<()> {
+    let mut lines = format!("# written by consolidate: the files of the set and their sums\n{said}");
+    for file in files {
+        let path = fresh.join(&file.path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
         }
-        fs::write(path, text)?;
-        lines.push_str(&format!("{} {name}\n", sum(text.as_bytes())));
+        fs::write(path, &file.bytes)?;
+        at(Moment::File);
+        lines.push_str(&format!("{} {}\n", sum(&file.bytes), file.path));
     }
     fs::write(fresh.join(MANIFEST), lines)
-}
-
-fn layout_line(set: &Laid) -> String {
-    format!("{LAYOUT_LINE}{}\n", set.layout.name())
 }
 
 /// Copies what isn't of a set; folders that held nothing else aren't made again.
@@ -191,31 +269,7 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Two renames; if the second fails, the first is taken back.
-fn swap(fresh: tempfile::TempDir, folder: &Path) -> std::io::Result<()> {
-    let aside = folder.with_file_name(format!(
-        ".consolidate-old-{}-{}",
-        folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
-        std::process::id()
-    ));
-    let existed = folder.exists();
-    if existed {
-        fs::rename(folder, &aside)?;
-    }
-    let path = fresh.keep();
-    if let Err(error) = fs::rename(&path, folder) {
-        if existed {
-            fs::rename(&aside, folder)?;
-        }
-        let _ = fs::remove_dir_all(&path);
-        return Err(error);
-    }
-    if existed {
-        let _ = fs::remove_dir_all(&aside);
-    }
-    Ok(())
-}
-
+/// The folder that a folder lies in.
 pub(super) fn parent_of(folder: &Path) -> PathBuf {
     match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
@@ -223,19 +277,17 @@ pub(super) fn parent_of(folder: &Path) -> PathBuf {
     }
 }
 
-/// The files in a folder that are a set's, or would be read with it: its `.sql` files, migrations in folders of their own,
-/// and what its manifest names.
+/// The files in a folder that are a set's, or may be read with it: all `.sql` files, also in folders below, and what its
+/// manifest names.
 fn set_files(folder: &Path) -> Result<Vec<String>> {
-    let contents = Contents::read(folder)?;
-    let is_migration = |p: &&str| !p.contains('/') || IN_FOLDERS.contains(&p.rsplit('/').next().unwrap_or(p));
-    let mut names: Vec<String> = contents.sql().filter(is_migration).map(String::from).collect();
+    let mut names: Vec<String> = Contents::read(folder)?.sql().map(String::from).collect();
     names.extend(manifest(folder).into_keys().filter(|name| folder.join(name).is_file()));
     names.sort();
     names.dedup();
     Ok(names)
 }
 
-fn manifest_text(folder: &Path) -> String {
+pub(super) fn manifest_text(folder: &Path) -> String {
     fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default()
 }
 

@@ -1,6 +1,7 @@
 //! A folder of migrations, read in the order in which the migration tool runs them, every statement with its place.
 
 pub mod contents;
+pub mod cut;
 pub mod layout;
 
 use crate::error::{At, Error};
@@ -21,7 +22,7 @@ pub const LAYOUT_LINE: &str = "# layout ";
 pub type StatementId = usize;
 
 /// A history of migrations.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct History {
     /// The folder that it was read from.
     pub folder: PathBuf,
@@ -29,6 +30,8 @@ pub struct History {
     pub layout: &'static str,
     /// What the tool does to its connection before each file.
     pub between: Between,
+    /// What runs before it and is none of it, as SQL: the preludes.
+    pub prelude: Vec<String>,
     /// The files in the order in which they run.
     pub files: Vec<File>,
     /// All statements in the order in which they run.
@@ -44,7 +47,7 @@ pub struct History {
 }
 
 /// One file of a history.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct File {
     /// Its name, relative to the folder.
     pub name: String,
@@ -64,7 +67,7 @@ pub struct File {
 }
 
 /// One statement of a history.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Statement {
     /// The file, as an index into the history's files.
     pub file: usize,
@@ -78,7 +81,7 @@ pub struct Statement {
 
 impl File {
     /// The number of its lines.
-    fn lines(&self) -> usize {
+    pub fn lines(&self) -> usize {
         // The text may have blanks for ends of lines.
         self.line_starts.iter().filter(|start| **start < self.text.len()).count()
     }
@@ -208,6 +211,7 @@ fn empty(folder: &Path, layout: &dyn Layout) -> History {
         folder: folder.to_path_buf(),
         layout: layout.name(),
         between: layout.between(),
+        prelude: Vec::new(),
         files: Vec::new(),
         statements: Vec::new(),
         shared_versions: Vec::new(),

@@ -42,6 +42,13 @@ impl Replay<'_> {
         for (node, segment) in statement.cmds.iter().zip(&segments) {
             let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { continue };
             self.offset = base + if segments.len() > 1 { segment.start } else { 0 };
+            let given = self.lives_as_table(target) && self.is_changed_in_place(target);
+            if given && self.change_given(target, command, segment) {
+                continue;
+            }
+            if statement.relation.as_ref().is_some_and(|r| r.inh) {
+                self.alter_partitions(target, command, segment);
+            }
             if !self.lives_as_table(target) || !self.alter_one(target, command, segment) {
                 let named = self.named_children(target, &command.name);
                 self.follow_up(target, &key(command), segment);
@@ -53,7 +60,7 @@ impl Replay<'_> {
         self.offset = base;
     }
 
-    fn lives_as_table(&self, target: ObjectId) -> bool {
+    pub(crate) fn lives_as_table(&self, target: ObjectId) -> bool {
         matches!(self.schema.objects[target].body, Body::Table(_))
     }
 
@@ -79,7 +86,7 @@ impl Replay<'_> {
     }
 
     /// Folds a command; false if it can't be.
-    fn alter_one(&mut self, table: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
+    pub(crate) fn alter_one(&mut self, table: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
         let Ok(subtype) = T::try_from(command.subtype) else { return false };
         match subtype {
             T::AtAddColumn => self.add_column(table, command, segment),
@@ -94,6 +101,8 @@ impl Replay<'_> {
                 self.attach_text(table, Kind::Setting, "owner", needs.into_iter().collect(), segment.alone.clone());
                 true
             }
+            T::AtAttachPartition => self.attach_partition(table, command, segment),
+            T::AtDetachPartition => self.detach_partition(table, command),
             T::AtDisableRowSecurity => self.drop_setting(table, "row security"),
             T::AtNoForceRowSecurity => self.drop_setting(table, "forced row security"),
             T::AtDropCluster => self.drop_setting(table, "cluster"),
@@ -103,8 +112,84 @@ impl Replay<'_> {
                 true
             }
             T::AtResetRelOptions | T::AtSetRelOptions => false,
+            // What was there before the part that is consolidated is changed by commands of its own.
+            _ if self.is_changed_in_place(table) => false,
             _ => self.alter_column(table, subtype, command, segment),
         }
+    }
+
+    /// A command on a table that was there before the part that is consolidated; false if it's kept like any other.
+    fn change_given(&mut self, table: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
+        let Ok(subtype) = T::try_from(command.subtype) else { return false };
+        match subtype {
+            T::AtAddColumn => return self.add_to_given(table, command, segment),
+            T::AtDropColumn => return self.drop_from_given(table, Kind::Column, command, segment),
+            T::AtDropConstraint => return self.drop_from_given(table, Kind::Constraint, command, segment),
+            T::AtDisableRowSecurity => self.take_back(table, "row security", segment),
+            T::AtNoForceRowSecurity => self.take_back(table, "forced row security", segment),
+            T::AtDropCluster => self.take_back(table, "cluster", segment),
+            T::AtValidateConstraint => {
+                let constraint = self.schema.child(table, Kind::Constraint, &command.name);
+                if constraint.is_none_or(|id| !self.schema.is_given(id)) {
+                    return false;
+                }
+                self.keep_change(constraint, "validated", segment.alone.clone());
+            }
+            _ => {
+                let Some(column) = self.schema.child(table, Kind::Column, &command.name) else { return false };
+                if self.schema.is_added_column(column)
+                    && self.folds_into_added(table, column, subtype, &segment.text)
+                    && self.alter_column(table, subtype, command, segment)
+                {
+                    return true;
+                }
+                return self.change_column(table, column, subtype, segment);
+            }
+        }
+        true
+    }
+
+    fn add_to_given(&mut self, table: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
+        let Some(NodeEnum::ColumnDef(column)) = command.def.as_ref().and_then(|d| d.node.as_ref()) else {
+            return false;
+        };
+        if self.schema.column(table, &column.colname).is_some() {
+            self.mark(Mark::Noop(format!("column {} is already there", column.colname)));
+            return true;
+        }
+        let start = column.location.max(0) as usize;
+        let Some(at) = start.checked_sub(segment.start).filter(|at| *at <= segment.text.len()) else { return false };
+        let (words, text) = segment.text.split_at(at);
+        let id = self.create_column(table, column, start, text);
+        if let Body::Column(body) = &mut self.schema.objects[id].body
+            && let Some(first) = body.pieces.first_mut()
+        {
+            first.gap = words.to_string();
+        }
+        self.schema.objects[id].edited |= segment.alone != self.text;
+        true
+    }
+
+    fn drop_from_given(&mut self, table: ObjectId, kind: Kind, command: &AlterTableCmd, segment: &Segment) -> bool {
+        let Some(id) = self.schema.child(table, kind, &command.name) else {
+            let surely = command.missing_ok && !self.opaque_mentions(&command.name);
+            if surely {
+                self.mark(Mark::Noop(format!("{} {} isn't there", kind.word(), command.name)));
+            }
+            return surely;
+        };
+        let cascade = is_cascade(command.behavior);
+        if !self.schema.is_given(id) {
+            match kind {
+                Kind::Column => self.drop_added_column(table, id, cascade),
+                _ => self.end(id, None, cascade),
+            }
+            return true;
+        }
+        let doomed = self.doomed(&[Some(id)]);
+        self.end(id, None, cascade);
+        self.keep_drop_command(table, kind, doomed, segment.alone.clone());
+        true
     }
 
     /// A setting that is taken back leaves nothing; one that was never made is kept as written.
@@ -125,7 +210,11 @@ impl Replay<'_> {
         let Some(NodeEnum::ColumnDef(column)) = command.def.as_ref().and_then(|d| d.node.as_ref()) else {
             return false;
         };
-        if self.schema.column(table, &column.colname).is_some() {
+        let there = match self.is_attached(table) {
+            true => self.schema.child(table, Kind::Column, &column.colname),
+            false => self.schema.column(table, &column.colname),
+        };
+        if there.is_some() {
             self.mark(Mark::Noop(format!("column {} is already there", column.colname)));
             return true;
         }
@@ -154,18 +243,25 @@ impl Replay<'_> {
             _ => return,
         };
         let at = if is_column { kinds.iter().rposition(|c| *c).map_or(0, |i| i + 1) } else { kinds.len() };
+        if is_column {
+            self.align_column(table, id);
+        }
+        let (above, beside) = self.own_comments(segment);
         let Body::Table(body) = &mut self.schema.objects[table].body else { return };
         let indent = body.indent();
         let mut lead = String::new();
-        for comment in &segment.lead {
-            lead.push_str(&indent);
-            lead.push_str(comment);
+        if indent.contains('\n') {
+            for comment in above.iter().chain(&segment.lead) {
+                lead.push_str(&indent.replace(',', " "));
+                lead.push_str(comment);
+            }
         }
         lead.push_str(&indent);
         if body.elements.is_empty() && body.close.is_empty() {
             lead.clear();
         }
-        let trail = if indent.contains('\n') { segment.trail.clone() } else { String::new() };
+        let trail = if segment.trail.is_empty() { beside } else { segment.trail.clone() };
+        let trail = if indent.contains('\n') { trail } else { String::new() };
         body.elements.insert(at, Element { object: Some(id), lead, text: String::new(), trail });
         self.schema.objects[table].edited = true;
     }
@@ -200,7 +296,7 @@ impl Replay<'_> {
     /// A constraint that stays NOT VALID can't stand in a CREATE TABLE, which would check it.
     fn fold_into_table_with(&mut self, table: ObjectId, id: ObjectId, tree: &ConstraintTree, segment: &Segment) {
         let has_list = matches!(&self.schema.objects[table].body, Body::Table(t) if !t.tail.is_empty());
-        if tree.skip_validation || !has_list || self.would_merge(table, id) {
+        if tree.skip_validation || !has_list || self.is_changed_in_place(table) || self.would_merge(table, id) {
             self.schema.objects[id].edited = segment.alone != self.text;
             return;
         }
@@ -224,7 +320,7 @@ impl Replay<'_> {
         let empty =
             Segment { start: 0, text: String::new(), lead: Vec::new(), trail: String::new(), alone: String::new() };
         let has_list = matches!(&self.schema.objects[table].body, Body::Table(t) if !t.tail.is_empty());
-        if has_list && !self.would_merge(table, id) {
+        if has_list && !self.is_changed_in_place(table) && !self.would_merge(table, id) {
             self.event(id, What::Folded("constraint added".into()));
             self.insert_element(table, id, &empty);
         }
@@ -305,7 +401,7 @@ fn first_words(text: &str) -> String {
 }
 
 /// The commands of an ALTER TABLE as texts.
-fn segments(text: &str) -> Vec<Segment> {
+pub(crate) fn segments(text: &str) -> Vec<Segment> {
     let tokens = lex_code(text);
     let Some(first) = first_command(text, &tokens) else { return Vec::new() };
     let parts = edit::split_commas(text, &tokens, first, tokens.len());

@@ -3,31 +3,31 @@
 
 use super::grant::{Atom, GrantBody, Privilege, is_reached};
 use crate::replay::{New, Replay};
-use crate::schema::{Body, Kind, Need, ObjectId, Strength};
+use crate::schema::{Body, Kind, Need, Object, ObjectId, Strength};
 use crate::sql::names;
 use pg_query::NodeEnum;
-use pg_query::protobuf::AlterDefaultPrivilegesStmt;
+use pg_query::protobuf::{AlterDefaultPrivilegesStmt, ObjectType};
 
 /// What one ALTER DEFAULT PRIVILEGES gives.
 #[derive(Debug, Clone)]
 pub struct DefaultGrant {
     schemas: Vec<String>,
-    role: Option<String>,
+    role: String,
     object_type: i32,
     is_grant: bool,
     grant_option: bool,
     privileges: Vec<String>,
     grantees: Vec<String>,
-    /// The statement's object.
-    source: ObjectId,
+    /// The statement's object; none if it was there before the history.
+    source: Option<ObjectId>,
     /// The plain grants that came of it.
     grants: Option<ObjectId>,
 }
 
-impl Replay<'_> {
-    /// ALTER DEFAULT PRIVILEGES.
-    pub(crate) fn default_privileges(&mut self, statement: &AlterDefaultPrivilegesStmt) {
-        let Some(action) = &statement.action else { return };
+impl DefaultGrant {
+    /// What a statement gives, for each role that it speaks of; `session` is the role that runs it.
+    pub(crate) fn read(statement: &AlterDefaultPrivilegesStmt, session: Option<String>) -> Vec<DefaultGrant> {
+        let Some(action) = &statement.action else { return Vec::new() };
         let mut schemas = Vec::new();
         let mut roles = Vec::new();
         for option in &statement.options {
@@ -38,28 +38,51 @@ impl Replay<'_> {
                 _ => roles = list.items.iter().map(names::role).collect(),
             }
         }
+        if roles.is_empty() {
+            // The superuser of a scratch database is postgres, and so is the user of most histories that say FOR ROLE.
+            roles.push(session.unwrap_or_else(|| "postgres".into()));
+        }
+        // FUNCTIONS and ROUTINES are one here.
+        let object_type = match ObjectType::try_from(action.objtype) {
+            Ok(ObjectType::ObjectFunction) => ObjectType::ObjectRoutine as i32,
+            _ => action.objtype,
+        };
+        let of = |role| DefaultGrant {
+            schemas: schemas.clone(),
+            role,
+            object_type,
+            is_grant: action.is_grant,
+            grant_option: action.grant_option,
+            privileges: privileges(&action.privileges),
+            grantees: action.grantees.iter().map(names::role).collect(),
+            source: None,
+            grants: None,
+        };
+        roles.into_iter().map(of).collect()
+    }
+
+    fn reaches(&self, object: &Object) -> bool {
+        let session = object.context.role.as_deref().unwrap_or("postgres");
+        self.role == session
+            && (self.schemas.is_empty() || self.schemas.contains(&object.schema))
+            && is_reached(object.kind, self.object_type)
+            && object.schema != "pg_temp"
+    }
+}
+
+impl Replay<'_> {
+    /// ALTER DEFAULT PRIVILEGES.
+    pub(crate) fn default_privileges(&mut self, statement: &AlterDefaultPrivilegesStmt) {
+        let rules = DefaultGrant::read(statement, self.context.role.clone());
+        let Some(first) = rules.first() else { return };
         let text = self.text.to_string();
         let mut needs = self.needs(statement, None);
-        for schema in &schemas {
+        for schema in &first.schemas {
             needs.extend(self.schema.global(Kind::Schema, schema).map(|on| Need { on, strength: Strength::Normal }));
         }
         let name = crate::replay::first_words(&text, 10);
         let source = self.create(New { needs, ..New::global(Kind::DefaultPrivileges, name, Body::Text(text)) });
-        let session = self.context.role.clone();
-        let targets = if roles.is_empty() { vec![session] } else { roles.into_iter().map(Some).collect() };
-        for role in targets {
-            self.defaults.push(DefaultGrant {
-                schemas: schemas.clone(),
-                role,
-                object_type: action.objtype,
-                is_grant: action.is_grant,
-                grant_option: action.grant_option,
-                privileges: privileges(&action.privileges),
-                grantees: action.grantees.iter().map(names::role).collect(),
-                source,
-                grants: None,
-            });
-        }
+        self.defaults.extend(rules.into_iter().map(|rule| DefaultGrant { source: Some(source), ..rule }));
     }
 
     /// What the default privileges give to a new object.
@@ -67,11 +90,7 @@ impl Replay<'_> {
         for i in 0..self.defaults.len() {
             let rule = &self.defaults[i];
             let object = &self.schema.objects[id];
-            // The superuser of a scratch database is postgres, and so is the user of most histories that say FOR ROLE.
-            let session = object.context.role.as_deref().unwrap_or("postgres");
-            let by = rule.role.as_deref().unwrap_or("postgres") == session;
-            let within = rule.schemas.is_empty() || rule.schemas.contains(&object.schema);
-            if !by || !within || !is_reached(object.kind, rule.object_type) || object.schema == "pg_temp" {
+            if rule.source.is_none() || !rule.reaches(object) {
                 continue;
             }
             let privileges: Vec<Privilege> =
@@ -80,13 +99,77 @@ impl Replay<'_> {
             let atoms: Vec<Atom> = rule
                 .grantees
                 .iter()
-                .filter(|g| self.has_effect(i, &schema, g))
+                .filter(|g| self.has_effect(i, &schema, g) && !self.is_given_anyway(i, id, g))
                 .map(|g| Atom { target: id, grantee: g.clone(), privileges: privileges.clone() })
                 .collect();
             if !atoms.is_empty() {
                 self.give_default(i, atoms);
             }
         }
+    }
+
+    /// Whether what a rule gives comes by the defaults from before the history too.
+    fn is_given_anyway(&self, number: usize, id: ObjectId, grantee: &String) -> bool {
+        let rule = &self.defaults[number];
+        let same = |other: &DefaultGrant| {
+            other.role == rule.role && other.object_type == rule.object_type && other.grantees.contains(grantee)
+        };
+        let gives = |other: &DefaultGrant| {
+            let all = other.privileges.iter().any(|p| p == "ALL");
+            same(other)
+                && other.source.is_none()
+                && other.is_grant
+                && other.reaches(&self.schema.objects[id])
+                && (all || rule.privileges.iter().all(|p| other.privileges.contains(p)))
+        };
+        let before = &self.defaults[..number];
+        rule.is_grant
+            && !rule.grant_option
+            && before.iter().any(gives)
+            && !before.iter().any(|other| same(other) && !other.is_grant)
+    }
+
+    /// What is given outright needs no default that was taken back first; where only a part of it is given, that comes first.
+    pub(crate) fn outgrow_defaults(&mut self, given: &[Atom]) -> Vec<Need> {
+        let mut after = Vec::new();
+        for atom in given {
+            for (id, _) in self.schema.dependents(atom.target) {
+                let kind = self.schema.objects[atom.target].kind;
+                let Body::Grant(body) = &mut self.schema.objects[id].body else { continue };
+                if body.is_grant || !body.text.is_empty() {
+                    continue;
+                }
+                let held = |a: &Atom| a.target == atom.target && a.grantee == atom.grantee;
+                if !body.atoms.iter().any(held) {
+                    continue;
+                }
+                let routine = matches!(kind, Kind::Function | Kind::Procedure | Kind::Aggregate);
+                let covers = routine || atom.privileges.iter().any(|p| p.name == "ALL" && p.columns.is_empty());
+                if !covers {
+                    after.push(Need { on: id, strength: Strength::Order });
+                    continue;
+                }
+                body.atoms.retain(|a| !held(a));
+                if body.atoms.is_empty() {
+                    self.kill(id, None);
+                }
+            }
+        }
+        after
+    }
+
+    /// Who has privileges from the start on what is made in a schema, by defaults from before the history.
+    pub(crate) fn given_grantees(&self) -> Vec<(Vec<String>, Vec<String>)> {
+        let given =
+            self.defaults.iter().filter(|rule| rule.source.is_none() && rule.is_grant && rule.role == "postgres");
+        given.map(|rule| (rule.schemas.clone(), rule.grantees.clone())).collect()
+    }
+
+    /// Whether a grantee has privileges on an object from the start, by defaults from before the history.
+    pub(crate) fn has_given_default(&self, id: ObjectId, grantee: &String) -> bool {
+        let object = &self.schema.objects[id];
+        let given = |rule: &&DefaultGrant| rule.source.is_none() && rule.is_grant && rule.reaches(object);
+        self.defaults.iter().filter(given).any(|rule| rule.grantees.contains(grantee))
     }
 
     /// Within a schema, defaults only add to those of the database: what is taken back there is what was given there.
@@ -112,7 +195,7 @@ impl Replay<'_> {
             }
             return self.schema.add_needs(grant, needs);
         }
-        let source = self.defaults[rule].source;
+        let Some(source) = self.defaults[rule].source else { return };
         let (is_grant, grant_option) = (self.defaults[rule].is_grant, self.defaults[rule].grant_option);
         let body = GrantBody { text: String::new(), is_grant, grant_option, atoms, all_in: Vec::new() };
         let name = format!("what {} gave", self.schema.objects[source].name);

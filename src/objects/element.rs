@@ -15,6 +15,8 @@ pub struct Table {
     pub close: String,
     /// From the closing parenthesis on.
     pub tail: String,
+    /// Whether commas stand before the elements, each on its element's line: then they are part of what leads them.
+    pub leading_commas: bool,
 }
 
 impl Table {
@@ -113,13 +115,19 @@ pub fn cut(text: &str) -> Option<(Table, Vec<(usize, String)>)> {
     let close = edit::closing(text, &tokens, open)?;
     let parts = edit::split_commas(text, &tokens, open + 1, close);
     let mut table = Table { head: text[..tokens[open].end].to_string(), ..Table::default() };
+    let begins_line =
+        |pair: &[std::ops::Range<usize>]| text[tokens[pair[0].end - 1].end..tokens[pair[0].end].start].contains('\n');
+    table.leading_commas = parts.len() > 1 && parts.windows(2).all(begins_line);
     let mut texts = Vec::new();
     let mut at = tokens[open].end;
     for (i, part) in parts.iter().enumerate() {
         let (start, end) = (tokens[part.start].start, tokens[part.end - 1].end);
         let next = parts.get(i + 1).map_or(tokens[close].start, |p| tokens[p.start].start);
         let comma = parts.get(i + 1).map(|_| tokens[part.end].start);
-        let (trail, resume) = trail_after(text, end, comma, next);
+        let (trail, resume) = match table.leading_commas && comma.is_some() {
+            true => line_after(text, end, next),
+            false => trail_after(text, end, comma, next),
+        };
         table.elements.push(Element { object: None, lead: text[at..start].to_string(), text: String::new(), trail });
         texts.push((start, text[start..end].to_string()));
         at = resume;
@@ -137,6 +145,13 @@ fn list_start(text: &str, tokens: &[Token]) -> Option<usize> {
     }
     let open = edit::name_end(text, tokens, at);
     (tokens.get(open)?.text(text) == "(").then_some(open)
+}
+
+/// What stands behind an element on its line, and where that ends.
+fn line_after(text: &str, end: usize, next: usize) -> (String, usize) {
+    let line = text[end..next].split('\n').next().unwrap_or("").trim_end_matches('\r');
+    let trail = if line.trim().is_empty() { "" } else { line };
+    (trail.trim_end().to_string(), end + line.len())
 }
 
 /// The comment on an element's own line, before or behind its comma, and where the next element's lead begins.

@@ -75,7 +75,10 @@ impl Replay<'_> {
         if fresh.is_empty() {
             return self.mark(Mark::Noop("was given already".into()));
         }
-        let needs = self.grant_needs(&fresh);
+        let mut needs = self.grant_needs(&fresh);
+        if statement.is_grant {
+            needs.extend(self.outgrow_defaults(&fresh));
+        }
         let text = self.text.to_string();
         let edited = self.is_inner || fresh.len() != expected;
         let name = crate::replay::first_words(&text, 8);
@@ -211,7 +214,10 @@ impl Replay<'_> {
                 self.folded(id, "partly revoked");
             }
         }
-        let built_in = atom.grantee == "PUBLIC" && has_public_default(self.schema.objects[atom.target].kind);
+        let built_in = atom.grantee == "PUBLIC" && has_public_default(self.schema.objects[atom.target].kind)
+            || self.has_given_default(atom.target, &atom.grantee)
+            // Whoever made it may have given more than this history shows.
+            || self.is_given(atom.target);
         match (all, matched_any, built_in) {
             (_, _, true) => atom.privileges.clone(),
             (true, true, false) => Vec::new(),

@@ -35,8 +35,11 @@ impl Replay<'_> {
                 if own { Need { on: n.on, strength: Strength::Auto } } else { n }
             })
             .collect();
+        let only = statement.relation.as_ref().is_some_and(|r| !r.inh);
+        let before = if only { self.partitions_before(table) } else { Vec::new() };
         let needs: Vec<Need> = needs
             .into_iter()
+            .chain(before)
             .chain(self.needs_of_unknown_columns(table, &crate::sql::walk::references(statement).plain_columns))
             .collect();
         let mut text = self.text.to_string();

@@ -1,5 +1,6 @@
 //! One file per kind of database object: how a CREATE makes it, what it needs, and how each ALTER folds into it.
 
+mod added;
 mod alter_column;
 mod alter_table;
 pub mod auto_name;
@@ -13,6 +14,7 @@ mod grant;
 mod index;
 pub mod kind;
 mod other;
+mod partition;
 mod policy;
 mod role;
 mod routine;
@@ -24,6 +26,7 @@ mod trigger;
 mod types;
 mod view;
 
+pub(crate) use alter_table::{Segment, segments};
 pub use constraint::name_addition;
 pub use default_privileges::DefaultGrant;
 pub use element::{Column, Constraint, Element, Piece, PieceKind, Place, Table};

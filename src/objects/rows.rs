@@ -157,6 +157,8 @@ impl Replay<'_> {
     /// Whether the table may have rows at this point of the history.
     pub(crate) fn has_rows(&self, table: ObjectId) -> bool {
         self.opaque_writes
+            // The databases that run a part of a history hold what users wrote.
+            || self.schema.is_given(table)
             || self.filled.contains(&table)
             || self.schema.objects[table].kind != Kind::Table
             || self.schema.dependents(table).iter().any(|(id, _)| {

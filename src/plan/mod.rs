@@ -125,16 +125,39 @@ pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
     let fates = fates::fates(&cx);
     findings.extend(silent(&cx, &fates, &findings));
     findings.sort_by_key(|f| f.rule);
-    let grouping = Grouping::new(config, history)?;
+    let grouping = Grouping::new(config, history, model)?;
     let set = render(history, model, &grouping, &Choices::default());
+    let mut warnings = warnings::find(&cx);
+    let cycles = crate::emit::file_cycles(history, model, config)?;
+    warnings.extend(cycles.into_iter().map(|c| Warning { at: history.at(c.at), message: c.message }));
     Ok(Plan {
         findings,
         fates,
-        warnings: warnings::find(&cx),
+        warnings,
         layout: history.layout,
         before: Size { files: history.files.len(), statements: history.statements.len(), lines: history.lines() },
         after: Size { files: set.files.len(), statements: set.statements(), lines: set.lines() },
     })
+}
+
+/// Makes the plan of the part of a history from `first_file` on: `model` was replayed from there.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_part(history: &History, model: &Model, config: &Config, first_file: usize) -> Result<Plan> {
+    let mut plan = plan(history, model, config)?;
+    let files = history.files.get(first_file..).unwrap_or_default();
+    let first = files.first().map_or(history.statements.len(), |f| f.statements.start);
+    let is_later = |at: &At| files.iter().any(|f| f.name == at.file);
+    plan.findings.retain(|f| is_later(f.died.as_ref().unwrap_or(&f.born)));
+    plan.warnings.retain(|w| is_later(&w.at));
+    plan.fates.drain(..first);
+    let grouping = Grouping::of_part(config, history, model, first_file)?;
+    let set = render(history, model, &grouping, &Choices::default());
+    let lines = files.iter().map(crate::history::File::lines).sum();
+    plan.before = Size { files: files.len(), statements: history.statements.len() - first, lines };
+    plan.after = Size { files: set.files.len(), statements: set.statements(), lines: set.lines() };
+    Ok(plan)
 }
 
 /// Statements that leave nothing and that no rule spoke of: none goes without a line.

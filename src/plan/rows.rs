@@ -13,6 +13,9 @@ pub fn find(cx: &Cx) -> Vec<Finding> {
             && object.kind == Kind::Rows
         {
             let note = match with {
+                Some(on) if cx.model.schema.objects[*on].kind == Kind::Column => {
+                    "all columns that it fills are dropped"
+                }
                 Some(_) => "their table is dropped",
                 None => "all rows of the table go",
             };

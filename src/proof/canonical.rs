@@ -9,49 +9,113 @@ use crate::{Error, Result};
 
 use super::session::{OWN_AUTHORIZATION, Session};
 
-/// The entries of a dump after a reload, or why there are none.
+/// What a dump sets at its beginning, for entries that are reloaded one by one, and what an entry may leave behind.
+const ALONE: &str = "SET search_path = ''; SET check_function_bodies = off; SET default_tablespace = '';
+    SET default_table_access_method = heap; SET xmloption = content; SET client_min_messages = warning; SET row_security = off";
+
+/// The entries of a dump after a reload, or why there are none. What PostgreSQL refused of it is missing.
 pub(super) fn reloaded(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>, ReplayError> {
     replay::isolated(|| Ok(reload(snapshot, settings)?))
 }
 
+/// Loads a dump into a scratch database and dumps it there, so that it speaks as that PostgreSQL does.
+///
+/// # Errors
+/// When PostgreSQL refuses any of it: nothing of a dump may get lost here.
+pub(super) fn translated(snapshot: &Snapshot, settings: &Settings) -> Result<Translated, ReplayError> {
+    replay::isolated(|| Ok(translate(snapshot, settings)?))
+}
+
+/// A dump as a scratch database states it.
+pub(super) struct Translated {
+    /// The version of that database.
+    pub postgres: String,
+    /// The dump.
+    pub dump: String,
+}
+
+fn translate(snapshot: &Snapshot, settings: &Settings) -> Result<Translated> {
+    let (scratch, mut session) = with_roles(snapshot, settings)?;
+    let postgres = super::snapshot::one(&mut session, "SELECT split_part(current_setting('server_version'), ' ', 1)")?;
+    // Older versions don't know this setting of the preamble, and here it changes nothing.
+    let dump = snapshot.dump.replacen("SET transaction_timeout = 0;\n", "", 1);
+    session.load(&spoken(&dump, &*scratch)).map_err(|refusal| {
+        let hint = "what it needs must be there: --scratch local runs on the PostgreSQL of this machine";
+        Error::new(format!("the scratch database can't load the dump: {}", refusal.message)).hint(hint)
+    })?;
+    session.close()?;
+    let dump = entries::without_tokens(&scratch.dump()?);
+    scratch.stop()?;
+    Ok(Translated { postgres, dump })
+}
+
+/// A scratch database with the roles that a dump names.
+fn with_roles(snapshot: &Snapshot, settings: &Settings) -> Result<(Box<dyn Scratch>, Session)> {
+    let needs = Needs {
+        extensions: extensions::named([snapshot.dump.as_str()]),
+        stand_ins: settings.stand_ins.clone(),
+        limits: settings.limits,
+    };
+    let scratch = settings.database.open(&needs)?;
+    let mut session = Session::open(&*scratch, settings.limits)?;
+    for global in &snapshot.globals {
+        match global.kind.as_str() {
+            "ROLE" => {
+                scratch.before(&global.text)?;
+                session.must_run(&global.text)?;
+            }
+            // Only grants made by a member want these, and the dump itself fails if one of them is missing. That of a live
+            // server may be there in the scratch database too, or not.
+            "ROLE MEMBERSHIP" | "BOOTSTRAP ROLE" => drop(session.load(&global.text)),
+            _ => {}
+        }
+    }
+    Ok((scratch, session))
+}
+
+/// SQL of a dump, as the scratch database understands it.
+fn spoken(sql: &str, scratch: &dyn Scratch) -> String {
+    if scratch.is_whole() { sql.to_string() } else { with_own_authorization(sql) }
+}
+
 fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {
-    let scratch = loaded(snapshot, settings)?;
+    let (scratch, mut session) = with_roles(snapshot, settings)?;
+    if session.load(&spoken(&snapshot.dump, &*scratch)).is_err() {
+        // Some dumps can't be reloaded whole, such as one with a language whose handler PostgreSQL brings. What of it can't
+        // be is missing afterwards, and compared as it is.
+        session.forget()?;
+        session.must_run(ALONE)?;
+        for entry in &snapshot.entries {
+            if session.load(&spoken(&entry.text, &*scratch)).is_err() {
+                session.forget()?;
+            }
+            session.must_run(ALONE)?;
+        }
+    }
+    session.close()?;
     let dump = entries::without_tokens(&scratch.dump()?);
     scratch.stop()?;
     Ok(entries::split(&dump).entries)
 }
 
-/// What `look` sees at a URL where a dump was loaded.
+/// What `look` sees in a scratch database into which a dump was loaded.
+///
+/// # Errors
+/// When PostgreSQL refuses any of the dump, or `look` fails.
 pub(super) fn with_reloaded<T>(
     snapshot: &Snapshot,
     settings: &Settings,
-    look: impl FnOnce(&str) -> Result<T>,
+    look: impl FnOnce(&mut Session) -> Result<T>,
 ) -> Result<T> {
-    let scratch = loaded(snapshot, settings)?;
-    let seen = look(&scratch.url())?;
+    let (scratch, mut session) = with_roles(snapshot, settings)?;
+    session
+        .load(&spoken(&snapshot.dump, &*scratch))
+        .map_err(|refusal| Error::new(format!("PostgreSQL refused its own dump: {}", refusal.message)))?;
+    session.reopen()?;
+    let seen = look(&mut session)?;
+    session.close()?;
     scratch.stop()?;
     Ok(seen)
-}
-
-/// A scratch database into which a dump was loaded.
-fn loaded(snapshot: &Snapshot, settings: &Settings) -> Result<Box<dyn Scratch>> {
-    let needs =
-        Needs { extensions: extensions::named([snapshot.dump.as_str()]), stand_ins: settings.stand_ins.clone() };
-    let scratch = settings.database.open(&needs)?;
-    let mut session = Session::open(scratch.url())?;
-    for global in &snapshot.globals {
-        match global.kind.as_str() {
-            "ROLE" => session.must_run(&global.text)?,
-            // Only grants made by a member want these, and the dump itself fails if one of them is missing.
-            "ROLE MEMBERSHIP" => drop(session.run(&global.text)),
-            _ => {}
-        }
-    }
-    session
-        .run(&with_own_authorization(&snapshot.dump))
-        .map_err(|refusal| Error::new(format!("PostgreSQL refused its own dump: {}", refusal.message)))?;
-    session.close()?;
-    Ok(scratch)
 }
 
 /// A dump that gives the session back in the way that the embedded PostgreSQL understands.

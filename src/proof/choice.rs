@@ -10,6 +10,7 @@ use super::words::leading_extension;
 use super::{Database, ReplayError, ReplayFile, Settings};
 use crate::scratch::extensions;
 use crate::scratch::programs::Programs;
+use crate::scratch::server::Address;
 use crate::{At, Error, Result};
 
 /// What a proof may run on.
@@ -23,6 +24,10 @@ pub enum Choice {
     Embedded,
     /// A throw-away cluster of the PostgreSQL programs on this machine
     Local,
+    /// Databases of our own on a server
+    #[value(skip)]
+    #[serde(skip)]
+    Server,
 }
 
 /// What the user wishes a proof to run on.
@@ -32,6 +37,8 @@ pub struct Wish {
     pub choice: Choice,
     /// Where the programs are, if the user says so.
     pub programs: Option<PathBuf>,
+    /// Where the server is, for [`Choice::Server`].
+    pub server: Option<Address>,
 }
 
 /// What came of it.
@@ -39,8 +46,8 @@ pub struct Wish {
 pub struct Ran<T> {
     /// What the work gave.
     pub outcome: T,
-    /// What the user should know about where it ran.
-    pub note: Option<String>,
+    /// What the user should know about where it ran, and what it left.
+    pub notes: Vec<String>,
 }
 
 /// Runs `work` on the PostgreSQL that is wished for. With [`Choice::Auto`] that is the embedded one, unless `sets` ask for
@@ -48,7 +55,7 @@ pub struct Ran<T> {
 /// done once more on the programs of this machine, and what comes of that counts.
 ///
 /// # Errors
-/// When local programs are wished for and there are none.
+/// When local programs or a server are wished for and can't be had.
 pub fn on_chosen<T, E>(
     wish: &Wish,
     sets: &[&[ReplayFile]],
@@ -59,19 +66,23 @@ pub fn on_chosen<T, E>(
     let on = |database: Database| work(&Settings { database, ..settings.clone() });
     let local = || Database::local(wish.programs.as_deref());
     let early = if wish.choice == Choice::Auto { lacking(sets, settings) } else { None };
+    if let (Choice::Server, Some(address)) = (wish.choice, &wish.server) {
+        let database = Database::server(address.clone(), wish.programs.as_deref(), settings.limits)?;
+        return Ok(Ran { outcome: on(database.clone()), notes: database.notes() });
+    }
     if wish.choice == Choice::Local {
-        return Ok(Ran { outcome: on(local()?), note: None });
+        return Ok(Ran { outcome: on(local()?), notes: Vec::new() });
     }
     if let Some(why) = early
         && let Ok(database) = local()
     {
-        let note = Some(instead(&why, &database));
-        return Ok(Ran { outcome: on(database), note });
+        let notes = vec![instead(&why, &database)];
+        return Ok(Ran { outcome: on(database), notes });
     }
     let outcome = on(Database::Embedded);
     let failed = outcome.as_ref().err().and_then(&failure);
     let Some(failed) = failed.filter(|_| wish.choice == Choice::Auto) else {
-        return Ok(Ran { outcome, note: None });
+        return Ok(Ran { outcome, notes: Vec::new() });
     };
     let database = match local() {
         Ok(database) => database,
@@ -80,14 +91,14 @@ pub fn on_chosen<T, E>(
             let programs = wish.programs.as_deref();
             let expected = Programs::are_named(programs) || Programs::find(programs).is_ok();
             let note = expected.then(|| format!("no other PostgreSQL was tried: {}", error.message));
-            return Ok(Ran { outcome, note });
+            return Ok(Ran { outcome, notes: note.into_iter().collect() });
         }
     };
     let note = instead(&in_one_line(failed), &database);
     let second = on(database);
     // If it is the history's own fault, where that was found makes no difference.
     let same = second.as_ref().err().and_then(&failure).is_some_and(|again| alike(failed, again));
-    Ok(Ran { outcome: second, note: (!same).then_some(note) })
+    Ok(Ran { outcome: second, notes: if same { Vec::new() } else { vec![note] } })
 }
 
 /// Why a local PostgreSQL took the place of the embedded one.
@@ -95,6 +106,7 @@ fn instead(why: &str, database: &Database) -> String {
     let whose = match database {
         Database::Local(local) => local.programs.to_string(),
         Database::Embedded => "the embedded PostgreSQL".to_string(),
+        Database::Server(server) => server.to_string(),
     };
     format!("{why} (embedded PostgreSQL); this ran on {whose}")
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::entries::Quotes;
 use super::volatile::{Cell, MarkedRow, Stable};
-use super::{Entry, ReplayError, SequencePosition, Settings, Snapshot, TableRows, naming};
+use super::{Entry, ReplayError, SequencePosition, Settings, Snapshot, TableRows, hidden, naming};
 
 /// What became of an object from the old side to the new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -30,6 +31,8 @@ pub struct Difference {
     pub name: String,
     /// What one would call it: `index public.idx_a`.
     pub object: String,
+    /// What sort of difference it is.
+    pub class: Class,
     /// What became of it.
     pub change: Change,
     /// What of it differs, where that is easy to say.
@@ -38,6 +41,50 @@ pub struct Difference {
     pub old: Option<String>,
     /// Its text on the new side.
     pub new: Option<String>,
+}
+
+/// The sorts of differences, for those who wish to leave some out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Objects and their properties
+    #[default]
+    Schema,
+    /// Only the order of the columns of a table
+    ColumnOrder,
+    /// Only the owner of an object
+    Owner,
+    /// Privileges and default privileges
+    Privileges,
+    /// Comments and security labels
+    Comments,
+    /// Rows, large objects, and whether materialized views are populated
+    Rows,
+    /// Where sequences stand
+    Sequences,
+    /// Roles and memberships
+    Roles,
+    /// Settings of roles, of the database and of the server
+    Settings,
+    /// Versions, owners and members of extensions
+    Extensions,
+}
+
+impl Class {
+    /// That of a kind of entry.
+    fn of(kind: &str) -> Class {
+        match kind {
+            "COLUMN ORDER" => Class::ColumnOrder,
+            "ACL" | "DEFAULT ACL" | "PARAMETER PRIVILEGES" => Class::Privileges,
+            "COMMENT" | "SECURITY LABEL" | "ROLE COMMENT" => Class::Comments,
+            "ROWS" | "LARGE OBJECT" | "MATERIALIZED VIEW DATA" => Class::Rows,
+            "SEQUENCE POSITION" => Class::Sequences,
+            "ROLE" | "BOOTSTRAP ROLE" | "ROLE MEMBERSHIP" => Class::Roles,
+            "ROLE SETTING" | "DATABASE SETTING" | "DATABASE" | "SYSTEM SETTING" => Class::Settings,
+            "EXTENSION VERSION" | "EXTENSION OWNER" | "EXTENSION MEMBERS" => Class::Extensions,
+            _ => Class::Schema,
+        }
+    }
 }
 
 /// How much was compared.
@@ -72,10 +119,20 @@ pub struct Comparison {
     pub unread: Vec<String>,
 }
 
+/// A side replayed a second time.
+pub(super) enum Again<'a> {
+    /// The old one.
+    Old(&'a Snapshot),
+    /// The new one.
+    New(&'a Snapshot),
+    /// Neither: both are as they are.
+    Neither,
+}
+
 /// What else a comparison may ask for, where two snapshots alone leave it open.
 pub(super) trait More {
-    /// The old side replayed once more, for its rows.
-    fn again(&self) -> Result<&Snapshot, ReplayError>;
+    /// The old side replayed once more, for its rows; or the new one, if only that can be.
+    fn again(&self) -> Result<Again<'_>, ReplayError>;
     /// The entries of both sides' dumps after a reload.
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError>;
 }
@@ -108,10 +165,24 @@ pub(super) fn compare(
     let refused = old.refused.iter().chain(&new.refused);
     found.unread.extend(refused.map(|f| format!("{}:{} was refused: {}", f.file, f.line, f.message)));
     schema(old, new, more, &mut found);
-    found.differences.extend(entries(&old.globals, &new.globals));
+    globals(old, new, &mut found);
     rows(old, new, more, &mut found)?;
     sequences(old, new, settings, &mut found);
+    ignore(settings, &mut found);
     Ok(found)
+}
+
+/// Takes out what isn't asked for, and says how much that was.
+fn ignore(settings: &Settings, found: &mut Comparison) {
+    for class in &settings.ignore {
+        let before = found.differences.len();
+        found.differences.retain(|difference| difference.class != *class);
+        let gone = before - found.differences.len();
+        let name =
+            serde_json::to_value(class).ok().and_then(|name| name.as_str().map(String::from)).unwrap_or_default();
+        let word = if gone == 1 { "difference" } else { "differences" };
+        found.notes.push(format!("{gone} {word} of the class {name} left out, as asked"));
+    }
 }
 
 /// The dumps: as they are, and where texts differ after a reload.
@@ -121,8 +192,15 @@ fn schema(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Compariso
         match more.reloaded(new) {
             Ok((one, other)) => {
                 let still: HashSet<_> = entries(one, &other).into_iter().map(identity).collect();
+                // What didn't come back from the reload is compared as it was.
+                let came: HashSet<_> = other.iter().map(|e| (&*e.kind, &*e.schema, &*e.name)).collect();
+                let back: HashSet<_> = one.iter().map(|e| (&*e.kind, &*e.schema, &*e.name)).collect();
                 differences.retain(|difference| {
-                    difference.change != Change::Changed || still.contains(&identity(difference.clone()))
+                    let key = (&*difference.kind, &*difference.schema, &*difference.name);
+                    difference.change != Change::Changed
+                        || still.contains(&identity(difference.clone()))
+                        || !came.contains(&key)
+                        || !back.contains(&key)
                 });
             }
             Err(error) => {
@@ -137,6 +215,28 @@ fn schema(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Compariso
 
 fn identity(difference: Difference) -> (String, String, String) {
     (difference.kind, difference.schema, difference.name)
+}
+
+/// What the dumps leave out. Some of it says no more than the dumps do, where the object is on one side only.
+fn globals(old: &Snapshot, new: &Snapshot, found: &mut Comparison) {
+    let known: HashSet<_> = found.differences.iter().cloned().map(identity).collect();
+    let telling = |difference: &Difference| {
+        let both = hidden::NEEDS_BOTH.contains(&difference.kind.as_str());
+        let lone = both && difference.change != Change::Changed;
+        let order = difference.kind == "COLUMN ORDER" && !same_columns(difference);
+        !lone && !order && !known.contains(&identity(difference.clone()))
+    };
+    found.differences.extend(entries(&old.globals, &new.globals).into_iter().filter(telling));
+}
+
+/// Whether both sides have the same columns, in whatever order; otherwise the tables differ already.
+fn same_columns(difference: &Difference) -> bool {
+    let columns = |side: &Option<String>| {
+        let mut names: Vec<String> = side.iter().flat_map(|text| text.lines()).map(ToString::to_string).collect();
+        names.sort_unstable();
+        names
+    };
+    columns(&difference.old) == columns(&difference.new)
 }
 
 /// The entries of one identity, on the old side and on the new.
@@ -168,7 +268,28 @@ fn entries(old: &[Entry], new: &[Entry]) -> Vec<Difference> {
 /// given, and `pg_dump` writes what it revokes first.
 fn same(a: &Entry, b: &Entry) -> bool {
     let privileges = ["ACL", "DEFAULT ACL"].contains(&a.kind.as_str());
-    a.text == b.text || (privileges && grants(&a.text) == grants(&b.text))
+    a.text == b.text
+        || (privileges && grants(&a.text) == grants(&b.text))
+        || (a.kind == "TABLE" && with_sorted_options(&a.text) == with_sorted_options(&b.text))
+}
+
+/// The statement of a table with its storage options in the order of their names: PostgreSQL keeps them as they came.
+fn with_sorted_options(text: &str) -> String {
+    let mut quotes = Quotes::default();
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let options = quotes.outside().then(|| line.strip_prefix("WITH (")).flatten();
+        quotes.read(line);
+        lines.push(match options.and_then(|rest| rest.split_once(')')) {
+            Some((options, rest)) => {
+                let mut options: Vec<&str> = options.split(", ").collect();
+                options.sort_unstable();
+                format!("WITH ({}){rest}", options.join(", "))
+            }
+            None => line.to_string(),
+        });
+    }
+    lines.join("\n")
 }
 
 /// The statements of an entry about privileges, each with the role that gives it, sorted.
@@ -207,12 +328,19 @@ fn pair<'a>(
 fn changed(old: &Entry, new: &Entry) -> Difference {
     let owner = (old.owner != new.owner).then(|| format!("owner: {} -> {}", old.owner, new.owner));
     let columns = (old.kind == "TABLE").then(|| naming::columns_changed(&old.text, &new.text)).flatten();
-    Difference {
-        property: columns.or(owner),
-        old: Some(old.text.clone()),
-        new: Some(new.text.clone()),
-        ..bare(&old.kind, &old.schema, &old.name, Change::Changed)
-    }
+    let bare = bare(&old.kind, &old.schema, &old.name, Change::Changed);
+    let without_owner = |entry: &Entry| {
+        let kept = |line: &&str| !(line.starts_with("ALTER ") && line.contains(" OWNER TO "));
+        entry.text.lines().filter(kept).collect::<Vec<_>>().join("\n")
+    };
+    let class = if owner.is_some() && without_owner(old) == without_owner(new) {
+        Class::Owner
+    } else if old.kind == "TABLE" && old.owner == new.owner && naming::same_but_for_order(&old.text, &new.text) {
+        Class::ColumnOrder
+    } else {
+        bare.class
+    };
+    Difference { class, property: columns.or(owner), old: Some(old.text.clone()), new: Some(new.text.clone()), ..bare }
 }
 
 fn lone(entry: &Entry, change: Change) -> Difference {
@@ -227,6 +355,7 @@ fn bare(kind: &str, schema: &str, name: &str, change: Change) -> Difference {
         schema: schema.into(),
         name: name.into(),
         object: naming::object(kind, schema, name),
+        class: Class::of(kind),
         change,
         property: None,
         old: None,
@@ -246,8 +375,11 @@ fn rows(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Comparison)
     if pairs.iter().all(|(one, other)| names(one) == names(other) && one.rows == other.rows) {
         return Ok(());
     }
-    let again = more.again()?;
-    let stable = Stable::learn(&old.rows, &again.rows);
+    let stable = match more.again()? {
+        Again::Old(again) => Stable::learn(&old.rows, &again.rows),
+        Again::New(again) => Stable::learn(&new.rows, &again.rows),
+        Again::Neither => Stable::default(),
+    };
     let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
     // The new side's columns in the old side's order: where they stand is the table's affair.
     let places: HashMap<(&str, &str), Vec<usize>> =

@@ -45,15 +45,20 @@ pub(super) fn split(dump: &str) -> Split {
     let mut split = Split::default();
     let mut quotes = Quotes::default();
     let mut placement = Placement::default();
+    // What must stand before the entry that is being read: the settings that held when it began.
+    let mut prefix = String::new();
     let mut body: Vec<&str> = Vec::new();
     let mut i = 0;
     while i < lines.len() {
         let line = lines[i];
         let title = lines.get(i + 1).filter(|_| lines.get(i + 2) == Some(&"--")).and_then(|l| l.strip_prefix("-- "));
         if let (true, "--", Some(title)) = (quotes.outside(), line, title) {
-            finish(&mut split, &mut body, &placement);
+            finish(&mut split, &mut body, &prefix);
             match header(title) {
-                Some(entry) => split.entries.push(entry),
+                Some(entry) => {
+                    prefix = placement.prefix(&entry.kind);
+                    split.entries.push(entry);
+                }
                 None if title.starts_with("PostgreSQL database dump") => {}
                 None => split.unread.push(title.to_string()),
             }
@@ -67,12 +72,12 @@ pub(super) fn split(dump: &str) -> Split {
         }
         i += 1;
     }
-    finish(&mut split, &mut body, &placement);
+    finish(&mut split, &mut body, &prefix);
     split
 }
 
 /// Gives what has been read since the last header to its entry.
-fn finish(split: &mut Split, body: &mut Vec<&str>, placement: &Placement) {
+fn finish(split: &mut Split, body: &mut Vec<&str>, prefix: &str) {
     let text = body.join("\n").trim().to_string();
     body.clear();
     let Some(entry) = split.entries.last_mut() else {
@@ -81,7 +86,7 @@ fn finish(split: &mut Split, body: &mut Vec<&str>, placement: &Placement) {
         return;
     };
     if entry.text.is_empty() {
-        entry.text = placement.prefix(&entry.kind) + &text;
+        entry.text = format!("{prefix}{text}");
     } else if !text.is_empty() {
         // A header that couldn't be read came between: nothing of it may get lost.
         entry.text = format!("{}\n\n{text}", entry.text);
@@ -326,6 +331,19 @@ COMMENT ON EXTENSION citext IS 'a
                 .text
                 .starts_with("SET default_table_access_method = odd;\n\nSET default_tablespace = 'fast';")
         );
+    }
+
+    #[test]
+    fn where_a_table_is_kept_belongs_to_no_other() {
+        let table = |name: &str| {
+            format!(
+                "--\n-- Name: {name}; Type: TABLE; Schema: public; Owner: me\n--\n\nCREATE TABLE public.{name} ();\n\n"
+            )
+        };
+        let dump = table("a") + "SET default_table_access_method = odd;\n\n" + &table("b");
+        let found = split(&(dump + "SET default_table_access_method = heap;\n\n" + &table("c"))).entries;
+        let odd: Vec<bool> = found.iter().map(|entry| entry.text.starts_with("SET")).collect();
+        assert_eq!(odd, [false, true, false]);
     }
 
     #[test]

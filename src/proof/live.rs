@@ -1,98 +1,127 @@
-//! What a live database is made of, beside what its history makes: one query of the catalogs on both.
-//!
-//! It only reads. Objects of the history are looked at in a scratch database into which its dump was loaded.
+//! Looks at a database that exists, and changes nothing in it: all is asked inside one READ ONLY transaction, and `pg_dump` of
+//! this machine sees just what that transaction sees.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use super::session::Session;
-use super::{Progress, ReplayError, ReplayFile, Settings, Snapshot, canonical, replay};
+use super::snapshot::{self, PLAIN};
+use super::{Class, Settings, Snapshot, entries, globals, hidden, rows};
+use crate::scratch::programs;
 use crate::{Error, Result};
-use std::collections::BTreeMap;
 
-/// The query, as kind, name and text.
-const SHAPE: &str = include_str!("shape.sql");
-
-/// What isn't looked at, as phrases.
-pub const NOT_COMPARED: &[&str] =
-    &["rows", "owners", "privileges", "comments", "settings", "event triggers", "publications"];
-
-/// Objects by kind and name, and their texts.
-type Shape = BTreeMap<(String, String), String>;
-
-/// How a live database differs from what a history makes of an empty one, as lines; none if it doesn't. Names of `ours`
-/// belong to the migration tool and don't count.
+/// Everything of a database, as `pg_dump` of this machine states it. `programs` is where that is, if it is said. Rows are
+/// read only if they are asked for.
 ///
 /// # Errors
-/// When the history doesn't replay, or a database can't be asked.
-pub fn drift(
-    history: &[ReplayFile],
-    url: &str,
-    ours: &dyn Fn(&str) -> bool,
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> Result<Vec<String>, ReplayError> {
-    let live = shape_of(url).map_err(|e| Error { message: format!("{}: {}", shown(url), e.message), ..e })?;
-    let snapshot = replay("history", history, settings, progress)?;
-    let wanted = of_snapshot(&snapshot, settings)?;
-    Ok(differences(&wanted, &live, ours))
-}
-
-fn of_snapshot(snapshot: &Snapshot, settings: &Settings) -> Result<Shape, ReplayError> {
-    super::replay::isolated(|| Ok(canonical::with_reloaded(snapshot, settings, shape_of)?))
-}
-
-fn shape_of(url: &str) -> Result<Shape> {
-    let mut session = Session::open(url.to_string())?;
-    // Without a path, PostgreSQL states all names in full.
-    session.must_run("SET search_path = ''; SET default_transaction_read_only = on")?;
-    let sql = SHAPE.replace("::regclass", "::pg_catalog.regclass");
-    let rows = session.rows(&sql)?;
-    session.close()?;
-    let text = |cell: &Option<String>| cell.clone().unwrap_or_default();
-    Ok(rows.iter().map(|r| ((text(&r[0]), text(&r[1])), text(&r[2]))).collect())
-}
-
-fn differences(wanted: &Shape, live: &Shape, ours: &dyn Fn(&str) -> bool) -> Vec<String> {
-    let mut lines = Vec::new();
-    for ((kind, name), text) in wanted {
-        match live.get(&(kind.clone(), name.clone())) {
-            _ if ours(name) => {}
-            None => lines.push(format!("{kind} {name}: the live database lacks it")),
-            Some(found) if found != text => {
-                lines.push(format!(
-                    "{kind} {name}: otherwise in the live database\n  history  {text}\n  live     {found}"
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    let is_more = |key: &&(String, String)| !wanted.contains_key(*key) && !ours(&key.1);
-    lines.extend(live.keys().filter(is_more).map(|(kind, name)| format!("{kind} {name}: only in the live database")));
-    lines
-}
-
-/// A URL without its password.
-pub fn shown(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => {
-            let user = url[scheme + 3..at].split(':').next().unwrap_or_default();
-            format!("{}{user}{}", &url[..scheme + 3], &url[at..])
-        }
-        _ => url.to_string(),
-    }
-}
-
-/// Runs a script in a session of its own, and gives what a setting holds in the end.
-///
-/// # Errors
-/// When the database can't be reached, with `None`; when it refused, with its words and its hint.
-pub fn run(url: &str, script: &str, setting: &str) -> Result<String, (Option<String>, Error)> {
-    let unable = |e: Error| (None, Error { message: format!("{}: {}", shown(url), e.message), ..e });
-    let mut session = Session::open(url.to_string()).map_err(unable)?;
-    session.run(script).map_err(|refusal| {
-        let error = Error { at: None, message: refusal.message.clone(), hint: refusal.hint.clone() };
-        (Some(refusal.sqlstate.clone()), error)
+/// When it can't be reached or read, or there is no `pg_dump`. No error tells a password.
+pub(super) fn look(url: &str, settings: &Settings, programs: Option<&Path>) -> Result<Snapshot> {
+    let name = masked(url);
+    let tell = |error: Error| {
+        let why = error.message.rsplit("scratch database: ").next().unwrap_or_default().to_string();
+        Error { message: format!("{name}: {why}"), ..error }
+    };
+    let dumper = programs::dumper(programs)?;
+    let mut session = Session::at(url.to_string(), true, settings.limits).map_err(|error| {
+        tell(error).hint("a database is named as postgres://USER@HOST:PORT/DATABASE; PGPASSWORD is understood too")
     })?;
-    let rows = session.rows(&format!("SELECT current_setting('{setting}', true)")).map_err(unable)?;
-    Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
+    session.must_run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(tell)?;
+    session.must_run(&PLAIN.replace("SET default_transaction_read_only = off;", "")).map_err(tell)?;
+    let shared = snapshot::one(&mut session, "SELECT pg_export_snapshot()").map_err(tell)?;
+    let mut found = Snapshot::default();
+    if !settings.ignore.contains(&Class::Rows) {
+        found.rows = rows::read(&mut session).map_err(tell)?;
+    }
+    found.postgres =
+        snapshot::one(&mut session, "SELECT split_part(current_setting('server_version'), ' ', 1)").map_err(tell)?;
+    let version = snapshot::one(&mut session, "SELECT current_setting('server_version_num')").map_err(tell)?;
+    found.sequences = snapshot::sequences(&mut session).map_err(tell)?;
+    let (entries, refused) = globals::read_allowed(&mut session, version.parse().unwrap_or(0)).map_err(tell)?;
+    found.globals = entries;
+    found.unread = refused;
+    found.not_compared = snapshot::not_compared(&mut session).map_err(tell)?;
+    let beyond = hidden::beyond(&mut session).map_err(tell)?;
+    // Other databases of the server are no part of this one.
+    found.unread.extend(beyond.into_iter().filter(|what| !what.starts_with("what is in the database ")));
+    found.dump = entries::without_tokens(&dump(&dumper, url, &shared).map_err(tell)?);
+    session.run("ROLLBACK").map_err(|refusal| Error::new(format!("{name}: {}", refusal.message)))?;
+    session.close().map_err(tell)?;
+    let split = entries::split(&found.dump);
+    found.entries = split.entries;
+    found.unread.extend(split.unread);
+    Ok(found)
+}
+
+/// The schema as `pg_dump` states it. A password goes by the environment, which other users can't see.
+fn dump(dumper: &Path, url: &str, shared: &str) -> Result<String> {
+    let (url, password) = without_password(url);
+    let mut command = Command::new(dumper);
+    command.args(["--schema-only", "--no-password", "--snapshot", shared, "--dbname", &url]).stdin(Stdio::null());
+    command.env("PGOPTIONS", "-c default_transaction_read_only=on");
+    if let Some(password) = password {
+        command.env("PGPASSWORD", password);
+    }
+    let unable = |why: &str| Error::new(format!("{} failed: {}", dumper.display(), why.trim()));
+    let output = command.output().map_err(|e| unable(&e.to_string()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let old = said.contains("server version mismatch");
+        let hint = "pg_dump must not be older than the server; CONSOLIDATE_PG_BIN names the folder of a newer one";
+        return Err(if old { unable(&said).hint(hint) } else { unable(&said) });
+    }
+    String::from_utf8(output.stdout).map_err(|e| unable(&e.to_string()))
+}
+
+/// A URL without its password, and the password.
+pub fn without_password(url: &str) -> (String, Option<String>) {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let mut password = None;
+    let authority = match authority.rsplit_once('@') {
+        Some((user, host)) => {
+            let (user, secret) = user.split_once(':').map_or((user, None), |(user, secret)| (user, Some(secret)));
+            password = secret.map(decoded);
+            format!("{user}@{host}")
+        }
+        None => authority.to_string(),
+    };
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let mut kept = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.strip_prefix("password=") {
+            Some(secret) => password = Some(decoded(secret)),
+            None => kept.push(pair),
+        }
+    }
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    (format!("{scheme}://{authority}{path}{query}"), password)
+}
+
+/// A URL as it may be shown.
+pub fn masked(url: &str) -> String {
+    without_password(url).0
+}
+
+/// A text with its `%40` taken for what they are.
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
@@ -100,8 +129,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_not_shown() {
-        assert_eq!(shown("postgres://me:secret@host:5432/db"), "postgres://me@host:5432/db");
-        assert_eq!(shown("postgres://host/db"), "postgres://host/db");
+    fn a_password_is_taken_out_of_a_url() {
+        let of = |url: &str| without_password(url);
+        assert_eq!(of("postgres://me:a%40b@h:1/d"), ("postgres://me@h:1/d".into(), Some("a@b".into())));
+        assert_eq!(of("postgres://h/d?password=x&host=/tmp"), ("postgres://h/d?host=/tmp".into(), Some("x".into())));
+        assert_eq!(of("postgresql:///d"), ("postgresql:///d".into(), None));
+        assert_eq!(masked("postgres://me:secret@h/d"), "postgres://me@h/d");
     }
 }

@@ -5,26 +5,31 @@
 mod canonical;
 mod choice;
 mod compare;
+mod drift;
 mod entries;
 mod globals;
 mod guards;
+mod hidden;
 mod live;
 mod naming;
 mod replay;
 mod rows;
 mod session;
+mod sides;
 mod snapshot;
 mod verdict;
 mod volatile;
 mod words;
 
-pub use crate::scratch::Database;
 pub use crate::scratch::extensions::{StandIn, StandInCall};
 pub use crate::scratch::preludes::Prelude;
+pub use crate::scratch::{Database, Limits};
 pub use choice::{Choice, Ran, Wish, on_chosen};
-pub use compare::{Change, Compared, Comparison, Difference};
-pub use live::{NOT_COMPARED as LIVE_NOT_COMPARED, drift, run as run_script, shown as shown_url};
+pub use compare::{Change, Class, Compared, Comparison, Difference};
+pub use drift::{NOT_COMPARED as LIVE_NOT_COMPARED, drift, run as run_script};
+pub use live::{masked, without_password};
 pub use replay::{replay, replay_and_survey, replay_both, survey};
+pub use sides::{Source, compare_sources};
 pub use verdict::{Judge, Verdict, VerdictKind, verify};
 
 use std::fmt;
@@ -68,8 +73,21 @@ pub struct Settings {
     pub exact_sequences: bool,
     /// Stand-ins for extensions, beside those that come with the tool.
     pub stand_ins: Vec<StandIn>,
+    /// Differences that aren't wanted.
+    pub ignore: Vec<Class>,
     /// Which PostgreSQL the scratch databases are of.
     pub database: Database,
+    /// How long a statement may take, and all of the work.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// The SQL that runs first on both sides.
+    pub fn prelude_texts(&self) -> Vec<String> {
+        let platforms = self.platforms.iter().flat_map(|p| p.files).map(|(_, sql)| sql.to_string());
+        let own = self.prelude.iter().flat_map(|f| &f.statements).map(|s| s.text.clone());
+        platforms.chain(own).collect()
+    }
 }
 
 /// Is told how far a replay has come.

@@ -43,6 +43,13 @@ pub(super) fn object(kind: &str, schema: &str, name: &str) -> String {
             if schema == "-" { String::new() } else { format!(" in schema {schema}") }
         ),
         "SEQUENCE OWNED BY" => format!("owner of sequence {}", within(name)),
+        // The table of contents says `publication object`.
+        "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA" => {
+            let (publication, of) = name.split_once(' ').unwrap_or((name, ""));
+            let (what, of) =
+                if kind == "PUBLICATION TABLE" { ("table", within(of)) } else { ("schema", of.to_string()) };
+            format!("{what} {of} of publication {publication}")
+        }
         "ROWS" => format!("rows of {}", within(name)),
         "SEQUENCE POSITION" => format!("position of sequence {}", within(name)),
         _ => format!("{words} {}", within(name)),
@@ -69,6 +76,21 @@ pub(super) fn columns_changed(old: &str, new: &str) -> Option<String> {
         words.push("order of columns".into());
     }
     (!words.is_empty()).then(|| words.join("; "))
+}
+
+/// Whether two statements of a table hold the same lines between their parentheses, in another order, and else nothing differs.
+pub(super) fn same_but_for_order(old: &str, new: &str) -> bool {
+    let parts = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(ToString::to_string).collect();
+        let begin = lines.iter().position(|line| line.ends_with('(')).map_or(0, |at| at + 1);
+        let end = lines.iter().position(|line| line.starts_with(')')).unwrap_or(lines.len()).max(begin);
+        for line in &mut lines[begin..end] {
+            *line = line.trim_end_matches(',').to_string();
+        }
+        lines[begin..end].sort_unstable();
+        lines
+    };
+    parts(old) == parts(new)
 }
 
 /// Names and definitions of the lines between the parentheses of a CREATE TABLE.
@@ -125,6 +147,7 @@ mod tests {
         assert_eq!(object("COMMENT", "public", "POLICY a ON t"), "comment on policy a on public.t");
         assert_eq!(object("COMMENT", "-", "EXTENSION citext"), "comment on extension citext");
         assert_eq!(object("DEFAULT", "public", "t id"), "default of public.t.id");
+        assert_eq!(object("PUBLICATION TABLE", "public", "p t"), "table public.t of publication p");
     }
 
     #[test]
@@ -136,5 +159,10 @@ mod tests {
             Some("column \"b c\": changed; column d: added; order of columns")
         );
         assert_eq!(columns_changed(old, old), None);
+        assert!(same_but_for_order(
+            "CREATE TABLE t (\n    a integer,\n    b text\n);",
+            "CREATE TABLE t (\n    b text,\n    a integer\n);"
+        ));
+        assert!(!same_but_for_order(old, new));
     }
 }

@@ -4,9 +4,11 @@ use std::time::Instant;
 
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
-use super::words::{Word, comment_end, counts_rows, gives_back_session, runs_alone, sets_for_later, transaction_word};
+use super::words::{
+    Word, comment_end, counts_rows, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
+};
 use super::{Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot};
-use crate::scratch::{Needs, embedded::panic_text, extensions};
+use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions};
 use crate::{At, Error};
 
 /// Replays a set on a scratch database of its own and tells everything that came out.
@@ -108,7 +110,8 @@ fn needs(sets: &[&[ReplayFile]], settings: &Settings) -> Needs {
     let texts = files.flat_map(|file| &file.statements).map(|statement| statement.text.as_str());
     let platforms = settings.platforms.iter().flat_map(|platform| platform.files).map(|(_, sql)| *sql);
     let texts = texts.chain(platforms);
-    Needs { extensions: extensions::named(texts), stand_ins: settings.stand_ins.clone() }
+    let stand_ins = settings.stand_ins.clone();
+    Needs { extensions: extensions::named(texts), stand_ins, limits: settings.limits }
 }
 
 fn replay_for(
@@ -122,8 +125,9 @@ fn replay_for(
     let begun = Instant::now();
     progress.step(side, "start", 0, files.len());
     let scratch = settings.database.open(needs)?;
-    let session = Session::open(scratch.url())?;
-    let mut run = Run::new(session, scratch.is_whole());
+    let mut session = Session::open(&*scratch, settings.limits)?;
+    let before = snapshot::before(&mut session, &*scratch)?;
+    let mut run = Run::new(session, &*scratch);
     for platform in &settings.platforms {
         run.platform(platform)?;
     }
@@ -143,7 +147,7 @@ fn replay_for(
     }
     progress.step(side, "look", files.len(), files.len());
     let Run { mut session, notes, refused, .. } = run;
-    let mut snapshot = snapshot::take(&mut session, &*scratch, manner.want)?;
+    let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want)?;
     drop(session);
     scratch.stop()?;
     let texts = settings.prelude.iter().chain(files).flat_map(|f| &f.statements).map(|s| s.text.as_str());
@@ -164,7 +168,8 @@ fn replay_for(
 }
 
 /// A replay under way.
-struct Run {
+struct Run<'a> {
+    scratch: &'a dyn Scratch,
     session: Session,
     /// Whether the database needs none of the help that the embedded one needs.
     whole: bool,
@@ -191,10 +196,10 @@ const KEPT_SEARCH_PATH: &str = "SELECT set_config('search_path', substr(setting,
 /// Why a file stopped: which statement, and what PostgreSQL said.
 type Stop = (usize, Refusal);
 
-impl Run {
-    fn new(session: Session, whole: bool) -> Self {
-        let (notes, refused) = (Vec::new(), Vec::new());
-        Run { session, whole, in_prelude: true, sticky: false, placed: false, goes_on: false, refused, notes }
+impl<'a> Run<'a> {
+    fn new(session: Session, scratch: &'a dyn Scratch) -> Self {
+        let (notes, refused, whole) = (Vec::new(), Vec::new(), scratch.is_whole());
+        Run { scratch, session, whole, in_prelude: true, sticky: false, placed: false, goes_on: false, refused, notes }
     }
 
     /// Gives the next file what a new connection of the migration tool would have.
@@ -214,10 +219,12 @@ impl Run {
     /// Runs a prelude that comes with the tool, each of its files at once.
     fn platform(&mut self, platform: &Prelude) -> Result<(), ReplayError> {
         for (name, sql) in platform.files {
+            self.scratch.before(sql).map_err(|error| error.at(At::new(*name, 1)))?;
             self.session.run(sql).map_err(|refusal| {
-                let at = refusal.position.map_or(1, |position| line_at(sql, position));
+                let at = refusal.position.map_or(1, |position| line_at(sql, position as usize));
                 Error::new(format!("the prelude {} failed: {}", platform.name, refusal.message)).at(At::new(*name, at))
             })?;
+            self.look_at_roles(false)?;
         }
         self.sticky = true;
         self.new_session()
@@ -265,7 +272,7 @@ impl Run {
     /// Runs a file from a statement on, each for itself, and leaves out what PostgreSQL refuses.
     fn around(&mut self, index: usize, file: &ReplayFile, from: usize) -> Result<Vec<Option<u64>>, ReplayError> {
         for (at, statement) in file.statements.iter().enumerate().skip(from) {
-            if let Err(refusal) = self.statement(statement) {
+            if let Err(refusal) = self.alone(statement) {
                 match self.failure(index, file, at, refusal) {
                     ReplayError::Failed(failure) => self.refused.push(*failure),
                     unable @ ReplayError::Unable(_) => return Err(unable),
@@ -278,9 +285,10 @@ impl Run {
     /// Runs a file inside a transaction.
     fn wrapped(&mut self, file: &ReplayFile) -> Result<Vec<Option<u64>>, Stop> {
         self.session.run("BEGIN").map_err(|refusal| (0, refusal))?;
-        let outcome = self.statements(file);
+        let outcome = self.statements(file, Self::statement);
         match outcome {
             Ok(touched) => {
+                self.look_at_roles(true).map_err(|error| (file.statements.len(), Refusal::from(error)))?;
                 self.session.run("COMMIT").map_err(|refusal| (file.statements.len(), refusal))?;
                 Ok(touched)
             }
@@ -294,7 +302,7 @@ impl Run {
 
     /// Runs a file as it stands. A transaction that it leaves open ends with the tool's connection.
     fn bare(&mut self, file: &ReplayFile) -> Result<Vec<Option<u64>>, Stop> {
-        let touched = self.statements(file)?;
+        let touched = self.statements(file, Self::alone)?;
         let mut words = file.statements.iter().filter_map(|statement| transaction_word(&statement.text));
         if words.next_back() == Some(Word::Opens) {
             self.notes.push(format!("{} leaves its transaction open; it was rolled back", file.name));
@@ -303,21 +311,50 @@ impl Run {
         Ok(touched)
     }
 
-    fn statements(&mut self, file: &ReplayFile) -> Result<Vec<Option<u64>>, Stop> {
+    fn statements(
+        &mut self,
+        file: &ReplayFile,
+        run: impl Fn(&mut Self, &ReplayStatement) -> Result<Option<u64>, Refusal>,
+    ) -> Result<Vec<Option<u64>>, Stop> {
         let mut touched = Vec::with_capacity(file.statements.len());
         for (index, statement) in file.statements.iter().enumerate() {
-            touched.push(self.statement(statement).map_err(|refusal| (index, refusal))?);
+            touched.push(run(self, statement).map_err(|refusal| (index, refusal))?);
+        }
+        Ok(touched)
+    }
+
+    /// Tells a server that is there for others which roles there are now, so that it knows whose they are.
+    fn look_at_roles(&mut self, inside: bool) -> Result<(), Error> {
+        if !self.scratch.is_shared() {
+            return Ok(());
+        }
+        let rows = self.session.rows("SELECT oid, rolname FROM pg_catalog.pg_roles WHERE oid >= 16384")?;
+        let role = |row: Vec<Option<String>>| Some((row.first()?.as_ref()?.parse().ok()?, row.get(1)?.clone()?));
+        let roles: Vec<(u32, String)> = rows.into_iter().filter_map(role).collect();
+        self.scratch.sees(&roles, inside)
+    }
+
+    /// Runs a statement outside of a transaction of ours.
+    fn alone(&mut self, statement: &ReplayStatement) -> Result<Option<u64>, Refusal> {
+        let touched = self.statement(statement)?;
+        // In a transaction that failed nothing can be seen, and nothing was made.
+        if self.look_at_roles(false).is_err() && !self.session.is_open() {
+            return Err(Refusal::gone());
         }
         Ok(touched)
     }
 
     fn statement(&mut self, statement: &ReplayStatement) -> Result<Option<u64>, Refusal> {
+        self.scratch.before(&statement.text).map_err(Refusal::from)?;
         match &statement.copy_data {
             Some(data) => self.session.copy_in(&statement.text, data).map(Some),
             None => {
                 let Some(rows) = self.guarded(&statement.text)? else { return Ok(None) };
                 if !self.whole && gives_back_session(&statement.text) {
                     self.session.run(OWN_AUTHORIZATION)?;
+                }
+                if !self.whole && self.placed && gives_back_path(&statement.text) {
+                    self.session.run(KEPT_SEARCH_PATH)?;
                 }
                 Ok(counts_rows(&statement.text).then_some(rows))
             }
@@ -349,6 +386,9 @@ impl Run {
     fn failure(&self, file_index: usize, file: &ReplayFile, at: usize, refusal: Refusal) -> ReplayError {
         let line = line_of(file, at, &refusal);
         let unable = |what: String, hint: String| Error::new(what).at(At::new(&file.name, line)).hint(hint).into();
+        if refusal.is_ours {
+            return ReplayError::Unable(refusal.into_error().at(At::new(&file.name, line)));
+        }
         if refusal.sqlstate.is_empty() {
             let hint = if self.whole {
                 "the server may have crashed on this statement".into()
@@ -407,7 +447,7 @@ fn line_of(file: &ReplayFile, at: usize, refusal: &Refusal) -> usize {
         return file.statements.last().map_or(1, |last| last.line + last.text.trim_end().matches('\n').count());
     };
     let start = match refusal.position {
-        Some(position) => statement.text.char_indices().nth(position.saturating_sub(1)).map(|(i, _)| i),
+        Some(position) => statement.text.char_indices().nth(position.saturating_sub(1) as usize).map(|(i, _)| i),
         None => None,
     };
     let start = start.unwrap_or_else(|| comment_end(&statement.text));

@@ -1,10 +1,16 @@
 //! One connection to a scratch database, blocking on the outside.
 
+use std::time::Duration;
+
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition};
 use sqlx::{ConnectOptions, Connection, Executor, Row};
 use tokio::runtime::Runtime;
 
+use crate::scratch::{Limits, Scratch};
 use crate::{Error, Result};
+
+/// How long connecting and leaving may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A row as PostgreSQL writes it.
 pub(super) type TextRow = Vec<Option<String>>;
@@ -18,6 +24,9 @@ pub(super) const OWN_AUTHORIZATION: &str =
 pub(super) struct Session {
     runtime: Runtime,
     url: String,
+    /// Whether it is a PostgreSQL that knows who logged in.
+    whole: bool,
+    limits: Limits,
     connection: Option<PgConnection>,
 }
 
@@ -30,17 +39,24 @@ pub(super) struct Refusal {
     pub detail: Option<String>,
     pub hint: Option<String>,
     /// The character that it complains about, from 1.
-    pub position: Option<usize>,
+    pub position: Option<u32>,
+    /// Whether it is we who refused it: it took too long, or must not run here.
+    pub is_ours: bool,
 }
 
 impl Session {
-    /// Connects.
-    pub fn open(url: String) -> Result<Self> {
+    /// Connects to a scratch database.
+    pub fn open(scratch: &dyn Scratch, limits: Limits) -> Result<Self> {
+        Session::at(scratch.url(), scratch.is_whole(), limits)
+    }
+
+    /// Connects; `whole` says whether it is a PostgreSQL that knows who logged in.
+    pub fn at(url: String, whole: bool, limits: Limits) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| Error::new(format!("can't start a runtime for the scratch database: {e}")))?;
-        let mut session = Session { runtime, url, connection: None };
+        let mut session = Session { runtime, url, whole, limits, connection: None };
         session.connect()?;
         Ok(session)
     }
@@ -49,20 +65,30 @@ impl Session {
         let unable = |e: sqlx::Error| Error::new(format!("can't connect to the scratch database: {e}"));
         let options: PgConnectOptions = self.url.parse().map_err(unable)?;
         let options = options.disable_statement_logging().statement_cache_capacity(0);
-        let connection = self.runtime.block_on(options.connect()).map_err(unable)?;
-        self.connection = Some(connection);
+        let connect = async { tokio::time::timeout(PATIENCE, options.connect()).await };
+        let connection = self.runtime.block_on(connect);
+        let late = |_| Error::new("can't connect to the scratch database: it doesn't answer");
+        self.connection = Some(connection.map_err(late)?.map_err(unable)?);
         Ok(())
     }
 
     /// Leaves, so that another client can come.
     pub fn close(&mut self) -> Result<()> {
         match self.connection.take() {
-            Some(connection) => self
-                .runtime
-                .block_on(connection.close())
-                .map_err(|e| Error::new(format!("can't close the connection to the scratch database: {e}"))),
+            Some(connection) => {
+                match self.runtime.block_on(async { tokio::time::timeout(PATIENCE, connection.close()).await }) {
+                    Ok(Err(e)) => Err(Error::new(format!("can't close the connection to the scratch database: {e}"))),
+                    // It is gone for us, too, if it doesn't answer.
+                    _ => Ok(()),
+                }
+            }
             None => Ok(()),
         }
+    }
+
+    /// Whether there is a connection.
+    pub fn is_open(&self) -> bool {
+        self.connection.is_some()
     }
 
     /// Leaves and comes back, as a migration tool does between two runs.
@@ -74,32 +100,55 @@ impl Session {
     /// Forgets all that was set in the session, as a new connection does, but at no cost.
     pub fn forget(&mut self) -> Result<()> {
         self.must_run("DISCARD ALL")?;
-        self.must_run(OWN_AUTHORIZATION)
+        if self.whole { Ok(()) } else { self.must_run(OWN_AUTHORIZATION) }
     }
 
     /// Runs SQL and says how many rows it touched.
     pub fn run(&mut self, sql: &str) -> Result<u64, Refusal> {
-        let connection = self.connection.as_mut().ok_or_else(Refusal::gone)?;
-        let done = self.runtime.block_on(connection.execute(sqlx::raw_sql(sql)))?;
-        Ok(done.rows_affected())
+        let work = async |connection: &mut PgConnection| connection.execute(sqlx::raw_sql(sql)).await;
+        Ok(self.within(self.limits.next(), work)?.rows_affected())
+    }
+
+    /// Runs SQL of ours, which may take as long as there is time at all.
+    pub fn load(&mut self, sql: &str) -> Result<(), Refusal> {
+        let work = async |connection: &mut PgConnection| connection.execute(sqlx::raw_sql(sql)).await;
+        self.within(self.limits.left(), work).map(drop)
     }
 
     /// Runs `COPY ... FROM stdin` with its data.
     pub fn copy_in(&mut self, sql: &str, data: &str) -> Result<u64, Refusal> {
-        let connection = self.connection.as_mut().ok_or_else(Refusal::gone)?;
-        self.runtime.block_on(async {
+        self.within(self.limits.next(), async |connection: &mut PgConnection| {
             let mut copy = connection.copy_in_raw(sql).await?;
             copy.send(data.as_bytes()).await?;
-            Ok(copy.finish().await?)
+            copy.finish().await
         })
+    }
+
+    /// Talks to the database within the limits of time. What takes too long is given up, and the connection with it.
+    fn within<T>(
+        &mut self,
+        limit: Option<Duration>,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Refusal> {
+        let mut connection = self.connection.take().ok_or_else(Refusal::gone)?;
+        let outcome = self.runtime.block_on(async {
+            match limit {
+                Some(limit) => tokio::time::timeout(limit, work(&mut connection)).await.ok(),
+                None => Some(work(&mut connection).await),
+            }
+        });
+        let Some(outcome) = outcome else { return Err(self.limits.exceeded().into()) };
+        self.connection = Some(connection);
+        Ok(outcome?)
     }
 
     /// Asks the database about itself; trouble here is no fault of the set.
     pub fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>> {
         let unable = |why: String| Error::new(format!("can't look into the scratch database: {why}"));
-        let connection = self.connection.as_mut().ok_or_else(|| unable("the connection is gone".into()))?;
+        let work = async |connection: &mut PgConnection| connection.fetch_all(sqlx::raw_sql(sql)).await;
+        let rows = self.within(self.limits.left(), work);
         let rows =
-            self.runtime.block_on(connection.fetch_all(sqlx::raw_sql(sql))).map_err(|e| unable(e.to_string()))?;
+            rows.map_err(|refusal| if refusal.is_ours { refusal.into_error() } else { unable(refusal.message) })?;
         let cell = |row: &sqlx::postgres::PgRow, i: usize| -> Result<Option<String>> {
             let value = row.try_get_raw(i).map_err(|e| unable(e.to_string()))?;
             if sqlx::ValueRef::is_null(&value) {
@@ -112,7 +161,10 @@ impl Session {
 
     /// As [`Session::run`], for SQL of ours.
     pub fn must_run(&mut self, sql: &str) -> Result<()> {
-        self.run(sql).map(drop).map_err(|refusal| {
+        self.load(sql).map_err(|refusal| {
+            if refusal.is_ours {
+                return refusal.into_error();
+            }
             Error::new(format!(
                 "the scratch database refused {}: {}",
                 sql.lines().next().unwrap_or(""),
@@ -130,8 +182,13 @@ impl Drop for Session {
 }
 
 impl Refusal {
-    fn gone() -> Self {
+    pub fn gone() -> Self {
         Refusal { message: "the connection is gone".into(), ..Refusal::default() }
+    }
+
+    /// As an error, for what is no fault of the set.
+    pub fn into_error(self) -> Error {
+        Error { at: None, message: self.message, hint: self.hint }
     }
 
     /// Whether the statement only asks to be run outside a transaction block.
@@ -143,13 +200,19 @@ impl Refusal {
     }
 }
 
+impl From<Error> for Refusal {
+    fn from(why: Error) -> Self {
+        Refusal { message: why.message, hint: why.hint, is_ours: true, ..Refusal::default() }
+    }
+}
+
 impl From<sqlx::Error> for Refusal {
     fn from(error: sqlx::Error) -> Self {
         let Some(said) = error.as_database_error().and_then(|e| e.try_downcast_ref::<PgDatabaseError>()) else {
             return Refusal { message: error.to_string(), ..Refusal::default() };
         };
         let position = match said.position() {
-            Some(PgErrorPosition::Original(position)) => Some(position),
+            Some(PgErrorPosition::Original(position)) => u32::try_from(position).ok(),
             _ => None,
         };
         Refusal {
@@ -158,6 +221,7 @@ impl From<sqlx::Error> for Refusal {
             detail: said.detail().map(ToString::to_string),
             hint: said.hint().map(ToString::to_string),
             position,
+            is_ours: false,
         }
     }
 }

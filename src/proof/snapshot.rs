@@ -1,7 +1,7 @@
 //! Looks at everything in a scratch database after a replay.
 
 use super::session::Session;
-use super::{SequencePosition, Snapshot, entries, globals, rows};
+use super::{Entry, SequencePosition, Snapshot, entries, globals, hidden, rows};
 use crate::Result;
 use crate::scratch::Scratch;
 
@@ -15,7 +15,7 @@ pub(super) enum Want {
 }
 
 /// How values are written, whatever the history has set. The empty search_path makes PostgreSQL qualify all names.
-const PLAIN: &str =
+pub(super) const PLAIN: &str =
     "SET search_path = ''; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
     SET bytea_output = 'hex'; SET extra_float_digits = 1; SET xmloption = 'content'; SET row_security = off;
     SET statement_timeout = 0; SET lock_timeout = 0; SET default_transaction_read_only = off;
@@ -25,8 +25,21 @@ const PLAIN: &str =
 /// How many tables or sequences one query asks about.
 pub(super) const BATCH: usize = 200;
 
+/// What a server that is there for others has of roles and settings before the replay; nothing on one of our own.
+pub(super) fn before(session: &mut Session, scratch: &dyn Scratch) -> Result<Vec<Entry>> {
+    if !scratch.is_shared() {
+        return Ok(Vec::new());
+    }
+    let version = version(session)?;
+    globals::read(session, version)
+}
+
+fn version(session: &mut Session) -> Result<u32> {
+    Ok(one(session, "SELECT current_setting('server_version_num')")?.parse().unwrap_or(0))
+}
+
 /// Takes the snapshot. It closes the session when it needs the database for `pg_dump`.
-pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, want: Want) -> Result<Snapshot> {
+pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, before: &[Entry], want: Want) -> Result<Snapshot> {
     session.forget()?;
     session.must_run(PLAIN)?;
     let mut snapshot = Snapshot { rows: rows::read(session)?, ..Snapshot::default() };
@@ -34,25 +47,30 @@ pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, want: Want) -> 
         return Ok(snapshot);
     }
     snapshot.postgres = one(session, "SELECT split_part(current_setting('server_version'), ' ', 1)")?;
-    let version = one(session, "SELECT current_setting('server_version_num')")?.parse().unwrap_or(0);
+    let version = version(session)?;
     snapshot.sequences = sequences(session)?;
     snapshot.globals = globals::read(session, version)?;
+    if scratch.is_shared() {
+        snapshot.globals = globals::without(before, snapshot.globals, |role| scratch.made(role));
+    }
     snapshot.not_compared = not_compared(session)?;
+    let beyond = hidden::beyond(session)?;
     session.close()?;
     snapshot.dump = entries::without_tokens(&scratch.dump()?);
     let split = entries::split(&snapshot.dump);
     snapshot.entries = split.entries;
     snapshot.unread = split.unread;
+    snapshot.unread.extend(beyond);
     Ok(snapshot)
 }
 
-fn one(session: &mut Session, sql: &str) -> Result<String> {
+pub(super) fn one(session: &mut Session, sql: &str) -> Result<String> {
     let rows = session.rows(sql)?;
     Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
 }
 
 /// Where all sequences stand that aren't an extension's.
-fn sequences(session: &mut Session) -> Result<Vec<SequencePosition>> {
+pub(super) fn sequences(session: &mut Session) -> Result<Vec<SequencePosition>> {
     let found = session.rows(
         "SELECT n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), tn.nspname, t.relname
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -87,7 +105,7 @@ fn sequences(session: &mut Session) -> Result<Vec<SequencePosition>> {
 }
 
 /// What the judge can't see in this database, as phrases.
-fn not_compared(session: &mut Session) -> Result<Vec<String>> {
+pub(super) fn not_compared(session: &mut Session) -> Result<Vec<String>> {
     let rows = session.rows(
         "SELECT format('rows of foreign table %I.%I', n.nspname, c.relname)
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'f'
@@ -96,7 +114,6 @@ fn not_compared(session: &mut Session) -> Result<Vec<String>> {
         JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
         JOIN pg_extension x ON x.oid = e.refobjid
         WHERE c.relkind IN ('r', 'm') AND pg_relation_size(c.oid) > 0 AND c.oid <> ALL (coalesce(x.extconfig, '{}'))
-        UNION ALL SELECT count(*) || ' large objects' FROM pg_largeobject_metadata HAVING count(*) > 0
         ORDER BY 1",
     )?;
     Ok(rows.into_iter().flatten().flatten().collect())

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::compare::{More, compare};
+use super::compare::{Again, More, compare};
 use super::{
     Comparison, Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, canonical, replay,
     replay_both,
@@ -113,8 +113,8 @@ impl<'a> Judge<'a> {
 }
 
 impl More for Judge<'_> {
-    fn again(&self) -> Result<&Snapshot, ReplayError> {
-        self.again()
+    fn again(&self) -> Result<Again<'_>, ReplayError> {
+        self.again().map(Again::Old)
     }
 
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError> {
@@ -129,7 +129,7 @@ impl More for Judge<'_> {
     }
 }
 
-fn kind(comparison: &Comparison) -> VerdictKind {
+pub(super) fn kind(comparison: &Comparison) -> VerdictKind {
     if !comparison.differences.is_empty() {
         VerdictKind::Different
     } else if comparison.unread.is_empty() {
@@ -154,7 +154,7 @@ pub fn verify(
 }
 
 /// The most memory that this program has used so far, in megabytes.
-fn peak_mb() -> Option<u64> {
+pub(super) fn peak_mb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

@@ -49,6 +49,14 @@ pub(super) fn gives_back_session(text: &str) -> bool {
     begins.iter().any(|begin| words.starts_with(begin)) || is.contains(&words.as_str())
 }
 
+/// Whether a statement gives back the search_path that the session began with.
+pub(super) fn gives_back_path(text: &str) -> bool {
+    let words = words(text).take(5).collect::<Vec<_>>().join(" ");
+    let begins = ["reset search_path", "reset all", "discard all"];
+    let is = ["set search_path to default", "set search_path default", "set session search_path to default"];
+    begins.iter().any(|begin| words.starts_with(begin)) || is.contains(&words.as_str())
+}
+
 /// Whether a statement changes what later connections find, such as a role's search_path.
 pub(super) fn sets_for_later(text: &str) -> bool {
     static ALTER: LazyLock<Option<Regex>> =

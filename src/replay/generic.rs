@@ -82,14 +82,35 @@ impl Replay<'_> {
         let Some(kind) = Kind::of_object_type(statement.remove_type) else {
             return self.keep_opaque("drops what isn't known here");
         };
-        let mut unknown = 0;
+        let mut unknown = Vec::new();
+        let targets: Vec<Option<ObjectId>> = match self.schema.cut {
+            Some(_) => statement.objects.iter().map(|node| self.locate(kind, node)).collect(),
+            None => Vec::new(),
+        };
+        let doomed = self.doomed(&targets);
         for node in &statement.objects {
             match self.locate(kind, node) {
-                Some(id) => self.end(id, None, is_cascade(statement.behavior)),
-                None => unknown += 1,
+                Some(id) => {
+                    self.end(id, None, is_cascade(statement.behavior));
+                    if self.is_given(id) {
+                        self.keep_opaque("drops what was there before this history");
+                    }
+                }
+                None => unknown.extend(named(node)),
             }
         }
-        self.missing(unknown, statement.objects.len(), statement.missing_ok, "drops what isn't there");
+        self.keep_drop(kind, &doomed);
+        if unknown.is_empty() {
+            return;
+        }
+        if statement.missing_ok && !unknown.iter().any(|name| self.opaque_mentions(name)) {
+            return self.mark(Mark::Noop("drops what isn't there".into()));
+        }
+        let first = self.schema.objects.len();
+        self.missing(unknown.len(), statement.objects.len(), statement.missing_ok, "drops what isn't there");
+        for kept in first..self.schema.objects.len() {
+            self.unknown_drops.extend(unknown.iter().map(|name| (kept, name.clone())));
+        }
     }
 
     /// What a statement names and the model doesn't know: nothing, if the statement allows for that and nothing opaque
@@ -258,6 +279,7 @@ impl Replay<'_> {
         }
         if kind == Kind::Column {
             self.rename_key_columns(id, &from, to);
+            self.rename_in_partitions(id, &from, to);
         }
         let was = self.schema.display(id);
         self.schema.change_name(id, |o| o.name = to.to_string());
@@ -267,6 +289,7 @@ impl Replay<'_> {
         }
         self.folded(id, format!("renamed from {}", quote(&from)));
         self.touch_table_of(id);
+        self.keep_rename(id, &from, to);
     }
 
     /// Routines are known by the types of their arguments, under the names of now.
@@ -432,4 +455,12 @@ fn requalify(text: &str, name: &str, from: &str, to: &str) -> String {
         }
     }
     edit::replace(text, edits)
+}
+
+/// The last part of the name that a DROP names.
+fn named(node: &pg_query::Node) -> Option<String> {
+    match &node.node {
+        Some(pg_query::NodeEnum::ObjectWithArgs(object)) => names::strings(&object.objname).pop(),
+        _ => names::of_node(node).pop(),
+    }
 }

@@ -1,9 +1,11 @@
 //! What came of an emit, as text and as JSON.
 
 use super::style::Style;
-use crate::emit::Proven;
 use crate::emit::write::Changes;
+use crate::emit::{How, Proven};
 use crate::history::History;
+use crate::history::cut::Cut;
+use crate::plan::Size;
 use serde_json::{Value, json};
 
 /// What an emit did with the files.
@@ -17,8 +19,59 @@ pub enum Written {
     Nothing,
 }
 
+/// What of a history was consolidated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Its files, statements and lines.
+    pub before: Size,
+    /// Those of the new set.
+    pub after: Size,
+    /// The files that stay as they are.
+    pub untouched: usize,
+    /// Which part it was, in a few words.
+    pub part: Option<String>,
+}
+
+impl About {
+    /// Of a history that was consolidated, as a whole or from a cut on; `history` ends where a cut says.
+    pub fn of(history: &History, cut: Option<Cut>, proven: &Proven) -> About {
+        let start = match cut {
+            Some(Cut::From(start)) => start,
+            _ => 0,
+        };
+        let files = history.files.get(start..).unwrap_or_default();
+        let first = files.first().map_or(0, |f| f.statements.start);
+        let name = |file: Option<&crate::history::File>| file.map_or("", |f| f.name.as_str()).to_string();
+        let part = cut.map(|cut| match cut {
+            Cut::From(_) => format!("from {} on", name(files.first())),
+            Cut::Through(_) => format!("through {}", name(files.last())),
+        });
+        About {
+            before: Size {
+                files: files.len(),
+                statements: history.statements.len() - first,
+                lines: files.iter().map(crate::history::File::lines).sum(),
+            },
+            after: Size {
+                files: proven.set.files.len(),
+                statements: proven.set.statements(),
+                lines: proven.set.lines(),
+            },
+            untouched: start,
+            part,
+        }
+    }
+}
+
 /// An emit for people.
-pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str, style: Style) -> String {
+pub fn text(
+    proven: &Proven,
+    history: &History,
+    about: &About,
+    written: &Written,
+    folder: &str,
+    style: Style,
+) -> String {
     let verdict = &proven.verdict;
     let compared = &verdict.comparison.compared;
     let mut out = format!(
@@ -33,25 +86,44 @@ pub fn text(proven: &Proven, history: &History, written: &Written, folder: &str,
     );
     out.push_str(&format!(
         "  files       {:>5} → {}\n  statements  {:>5} → {}\n  lines       {:>5} → {}\n",
-        history.files.len(),
-        proven.set.files.len(),
-        history.statements.len(),
-        proven.set.statements(),
-        history.lines(),
-        proven.set.lines(),
+        about.before.files,
+        about.after.files,
+        about.before.statements,
+        about.after.statements,
+        about.before.lines,
+        about.after.lines,
     ));
+    if let Some(part) = &about.part {
+        let how = if proven.untouched {
+            "best as it is: nothing of it can go"
+        } else {
+            "consolidated; the rest is untouched"
+        };
+        out.push_str(&format!("  part        {part}: {how}\n"));
+    }
     let r = &proven.rungs;
+    let whole = about.part.is_none();
+    let happened =
+        if r.as_happened > 0 && whole { format!(", {} as it happened", r.as_happened) } else { String::new() };
     out.push_str(&format!(
-        "  objects     {} as written, {} folded, {} as PostgreSQL states them\n",
+        "  objects     {} as written, {} folded, {} as PostgreSQL states them{happened}\n",
         r.as_written, r.folded, r.as_stated
     ));
+    if r.as_happened > 0 && !whole {
+        out.push_str(&format!("              {} as it happened\n", plural(r.as_happened, "statement")));
+    }
     let rows = &proven.rows;
     if rows.as_written + rows.as_stated > 0 {
         let (kept, made) = (plural(rows.as_written, "statement"), plural(rows.as_stated, "statement"));
         out.push_str(&format!("  rows        {kept} as written, {made} made from the rows\n"));
     }
+    let word = if about.part.is_some() && r.as_stated == 0 { "gave way:" } else { "stated:" };
     for lowered in &proven.lowered {
-        out.push_str(&format!("    {} {}: {}\n", style.yellow("stated:"), lowered.object, lowered.why));
+        let how = match lowered.how {
+            How::Happened if whole => "as it happened:",
+            How::Stated | How::Happened => word,
+        };
+        out.push_str(&format!("    {} {}: {}\n", style.yellow(how), lowered.object, lowered.why));
     }
     for statement in &proven.backfills {
         out.push_str(&format!("    {} {} touched no row\n", style.dim("left out:"), history.at(*statement)));
@@ -90,17 +162,21 @@ fn plural(count: usize, word: &str) -> String {
 }
 
 /// An emit as data.
-pub fn json(proven: &Proven, history: &History, written: &Written) -> Value {
+pub fn json(proven: &Proven, history: &History, about: &About, written: &Written) -> Value {
     let changes = match written {
         Written::Files(changes) => changes.clone(),
         Written::Unchanged | Written::Nothing => Changes::default(),
     };
-    let lowered: Vec<Value> = proven.lowered.iter().map(|l| json!({ "object": l.object, "why": l.why })).collect();
+    let lowered: Vec<Value> =
+        proven.lowered.iter().map(|l| json!({ "object": l.object, "how": l.how, "why": l.why })).collect();
     json!({
+        "format": super::FORMAT,
         "verdict": proven.verdict.kind,
-        "files": { "history": history.files.len(), "set": proven.set.files.len() },
-        "statements": { "history": history.statements.len(), "set": proven.set.statements() },
-        "lines": { "history": history.lines(), "set": proven.set.lines() },
+        "files": { "history": about.before.files, "set": about.after.files },
+        "statements": { "history": about.before.statements, "set": about.after.statements },
+        "lines": { "history": about.before.lines, "set": about.after.lines },
+        "part": about.part,
+        "untouched": proven.untouched,
         "rungs": proven.rungs,
         "rows": proven.rows,
         "lowered": lowered,

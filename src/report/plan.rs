@@ -37,7 +37,7 @@ pub fn text(plan: &Plan, history: &History, style: Style) -> String {
 }
 
 /// The title of a rule's group, and what it is about.
-fn heading(rule: Rule) -> (&'static str, &'static str) {
+pub(super) fn heading(rule: Rule) -> (&'static str, &'static str) {
     match rule {
         Rule::Dead => ("Created, then dropped", "nothing of these is in the new set"),
         Rule::Folded => ("Folded", "worked into the statement that makes the object"),
@@ -94,7 +94,7 @@ fn group(findings: &[&Finding], rule: Rule, labels: &Labels) -> String {
 }
 
 /// What a line is about; under another object, only what sets it apart from that.
-fn name(finding: &Finding, under: Option<&str>) -> String {
+pub(super) fn name(finding: &Finding, under: Option<&str>) -> String {
     let own = matches!(finding.kind.as_str(), "grant" | "default privileges" | "statement");
     match under {
         None if own => finding.object.clone(),
@@ -171,6 +171,7 @@ pub fn json(plan: &Plan) -> Value {
         );
     }
     json!({
+        "format": super::FORMAT,
         "layout": plan.layout,
         "totals": {
             "files": { "before": plan.before.files, "after": plan.after.files },
@@ -181,6 +182,40 @@ pub fn json(plan: &Plan) -> Value {
         "findings": plan.findings,
         "warnings": plan.warnings,
     })
+}
+
+/// The plan for a comment on a pull request.
+pub fn markdown(plan: &Plan) -> String {
+    use super::verdict::escaped;
+    let mut out = String::from("### consolidate plan\n\n| | before | after |\n| --- | --: | --: |\n");
+    for (word, before, after) in [
+        ("files", plan.before.files, plan.after.files),
+        ("statements", plan.before.statements, plan.after.statements),
+        ("lines", plan.before.lines, plan.after.lines),
+    ] {
+        out.push_str(&format!("| {word} | {before} | {after} |\n"));
+    }
+    for rule in Rule::ALL {
+        let findings: Vec<&Finding> = plan.findings.iter().filter(|f| f.rule == *rule).collect();
+        if findings.is_empty() {
+            continue;
+        }
+        let (title, about) = heading(*rule);
+        out.push_str(&format!("\n**{title}** ({}): {about}\n\n", findings.len()));
+        for finding in findings {
+            let died = finding.died.as_ref().map_or_else(String::new, |at| format!(" → {at}"));
+            let note = if finding.note.is_empty() { String::new() } else { format!(", {}", finding.note) };
+            let line = format!("{}, {}{died}{note}", name(finding, None), finding.born);
+            out.push_str(&format!("- {}\n", escaped(&line)));
+        }
+    }
+    if !plan.warnings.is_empty() {
+        out.push_str("\nWarnings:\n\n");
+        out.extend(
+            plan.warnings.iter().map(|w| format!("- {}: {}\n", escaped(&w.at.to_string()), escaped(&w.message))),
+        );
+    }
+    out
 }
 
 /// Breaks a paragraph at spaces; what follows is indented.

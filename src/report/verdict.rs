@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
 use super::style::Style;
+use super::words;
 use crate::proof::{Change, Difference, ReplayError, Verdict, VerdictKind};
 
 /// The widest line.
@@ -16,14 +17,37 @@ const BLIND: &[&str] = &[
     "values of passwords, and values that differ from run to run",
 ];
 
+/// What the two sides are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sides {
+    /// The old one, as in "only in the old set".
+    pub old: String,
+    /// The new one.
+    pub new: String,
+    /// Whether these are the names that the user gave them.
+    named: bool,
+}
+
+impl Sides {
+    /// Those of a verify.
+    pub fn sets() -> Sides {
+        Sides { old: "the old set".into(), new: "the new set".into(), named: false }
+    }
+
+    /// Those that the user named.
+    pub fn named(old: String, new: String) -> Sides {
+        Sides { old, new, named: true }
+    }
+}
+
 /// The verdict for people.
-pub fn text(verdict: &Verdict, style: Style) -> String {
+pub fn text(verdict: &Verdict, sides: &Sides, style: Style) -> String {
     let mut out = Vec::new();
-    out.push(headline(verdict, style));
-    out.extend(summary(verdict).lines().map(|line| style.dim(line)));
+    out.push(headline(verdict, sides, style));
+    out.extend(summary(verdict, sides).lines().map(|line| style.dim(line)));
     for difference in &verdict.comparison.differences {
         out.push(String::new());
-        out.extend(one_difference(difference, style));
+        out.extend(one_difference(difference, sides, style));
     }
     let comparison = &verdict.comparison;
     section(&mut out, style, "not understood, so nothing is proven:", &comparison.unread);
@@ -34,28 +58,44 @@ pub fn text(verdict: &Verdict, style: Style) -> String {
     out.join("\n") + "\n"
 }
 
-fn headline(verdict: &Verdict, style: Style) -> String {
-    let count = verdict.comparison.differences.len();
-    let (word, rest) = match verdict.kind {
-        VerdictKind::Identical => {
-            (style.green("identical"), "the new set gives the same database as the old".to_string())
-        }
-        VerdictKind::Different => (style.red("different"), format!("{} between the sets", plural(count, "difference"))),
-        VerdictKind::NotProven => {
-            (style.yellow("not proven"), "nothing differs, but not all could be read".to_string())
-        }
+fn headline(verdict: &Verdict, sides: &Sides, style: Style) -> String {
+    let (word, rest) = said(verdict, sides);
+    let word = match verdict.kind {
+        VerdictKind::Identical => style.green(word),
+        VerdictKind::Different => style.red(word),
+        VerdictKind::NotProven => style.yellow(word),
     };
     format!("{}: {rest}", style.bold(&word))
 }
 
+/// The verdict in a word, and in a few more.
+pub(super) fn said(verdict: &Verdict, sides: &Sides) -> (&'static str, String) {
+    let count = verdict.comparison.differences.len();
+    let between = if sides.named { format!("{} and {}", sides.old, sides.new) } else { "the sets".to_string() };
+    match verdict.kind {
+        VerdictKind::Identical if sides.named => ("identical", format!("nothing differs between {between}")),
+        VerdictKind::Identical => ("identical", "the new set gives the same database as the old".to_string()),
+        VerdictKind::Different => ("different", format!("{} between {between}", plural(count, "difference"))),
+        VerdictKind::NotProven => ("not proven", "nothing differs, but not all could be read".to_string()),
+    }
+}
+
 /// What was replayed and compared, where, and for how long.
-fn summary(verdict: &Verdict) -> String {
-    let set = |files, statements| format!("{}, {}", plural(files, "file"), plural(statements, "statement"));
+fn summary(verdict: &Verdict, sides: &Sides) -> String {
+    let set = |name: &str, files, statements| {
+        let size = format!("{}, {}", plural(files, "file"), plural(statements, "statement"));
+        match (sides.named, files) {
+            (true, 0) => name.to_string(),
+            (true, _) => format!("{name} ({size})"),
+            (false, _) => size,
+        }
+    };
+    let (old, new) = if sides.named { ("old:     ", "new:     ") } else { ("old set: ", "new set: ") };
     let compared = &verdict.comparison.compared;
     let memory = verdict.peak_mb.map_or_else(String::new, |mb| format!(", at most {mb} MB of memory"));
     [
-        format!("old set:  {}", set(verdict.old_files, verdict.old_statements)),
-        format!("new set:  {}", set(verdict.new_files, verdict.new_statements)),
+        format!("{old} {}", set(&sides.old, verdict.old_files, verdict.old_statements)),
+        format!("{new} {}", set(&sides.new, verdict.new_files, verdict.new_statements)),
         format!(
             "compared: {}, {} in {}, {}, {} (roles, memberships, versions)",
             plural(compared.objects, "object"),
@@ -71,7 +111,11 @@ fn summary(verdict: &Verdict) -> String {
 
 /// The PostgreSQL on which a verdict was found, for people.
 pub(super) fn server(verdict: &Verdict) -> String {
-    let whose = if verdict.scratch == "local" { " of this machine" } else { "" };
+    let whose = match verdict.scratch {
+        "local" => " of this machine",
+        "server" => " of the scratch server",
+        _ => "",
+    };
     format!("PostgreSQL {}{whose}", verdict.postgres)
 }
 
@@ -101,24 +145,92 @@ fn section(out: &mut Vec<String>, style: Style, title: &str, items: &[String]) {
     out.extend(items.iter().flat_map(|item| wrapped("  ", item)));
 }
 
-fn one_difference(difference: &Difference, style: Style) -> Vec<String> {
-    let property = difference.property.as_ref().map_or_else(String::new, |property| format!(" ({property})"));
-    let (sign, word) = match difference.change {
-        Change::Added => (style.green("+"), "only in the new set"),
-        Change::Removed => (style.red("-"), "only in the old set"),
-        Change::Changed => (style.yellow("~"), "changed"),
+fn one_difference(difference: &Difference, sides: &Sides, style: Style) -> Vec<String> {
+    let words = words::of(difference);
+    let property = match &words[..] {
+        [one] => format!(" ({one})"),
+        _ => String::new(),
     };
+    let sign = match difference.change {
+        Change::Added => style.green("+"),
+        Change::Removed => style.red("-"),
+        Change::Changed => style.yellow("~"),
+    };
+    let word = became(difference.change, sides);
     let mut lines = wrapped("  ", &format!("{} {word}{property}", difference.object));
     if let Some(first) = lines.first_mut() {
         *first = format!("{sign} {}", style.bold(first.trim_start()));
     }
-    match (&difference.old, &difference.new) {
-        (Some(old), Some(new)) => lines.extend(diff(old, new, style)),
-        (Some(old), None) => lines.extend(old.lines().map(|line| style.red(&format!("    - {line}")))),
-        (None, Some(new)) => lines.extend(new.lines().map(|line| style.green(&format!("    + {line}")))),
-        (None, None) => {}
+    if words.len() > 1 {
+        lines.extend(words.iter().flat_map(|word| wrapped("    ", word)));
     }
+    lines.extend(texts(difference, style));
     lines
+}
+
+/// What became of an object, in words.
+pub(super) fn became(change: Change, sides: &Sides) -> String {
+    match change {
+        Change::Added => format!("only in {}", sides.new),
+        Change::Removed => format!("only in {}", sides.old),
+        Change::Changed => "changed".to_string(),
+    }
+}
+
+/// The verdict for a comment on a pull request.
+pub fn markdown(verdict: &Verdict, sides: &Sides) -> String {
+    let (word, rest) = said(verdict, sides);
+    let mut out = format!("### consolidate: {word}\n\n{}\n\n", escaped(&rest));
+    out.push_str(&summary(verdict, sides).lines().map(|line| format!("- {}\n", escaped(line))).collect::<String>());
+    for difference in &verdict.comparison.differences {
+        out.push_str(&format!("\n**{}** {}\n\n", escaped(&difference.object), became(difference.change, sides)));
+        out.extend(words::of(difference).iter().map(|word| format!("- {}\n", escaped(word))));
+        let lines = texts(difference, Style::default());
+        if !lines.is_empty() {
+            // A fence that no line of it can close.
+            let fence = "`".repeat(3.max(1 + lines.iter().map(|line| longest_ticks(line)).max().unwrap_or(0)));
+            let lines: Vec<&str> = lines.iter().map(|line| line.get(4..).unwrap_or_default()).collect();
+            out.push_str(&format!("\n{fence}diff\n{}\n{fence}\n", lines.join("\n")));
+        }
+    }
+    let comparison = &verdict.comparison;
+    for (title, items) in [
+        ("Not understood, so nothing is proven", &comparison.unread),
+        ("Notes", &notes(verdict)),
+        ("Not compared", &comparison.not_compared),
+    ] {
+        if !items.is_empty() {
+            out.push_str(&format!("\n{title}:\n\n"));
+            out.extend(items.iter().map(|item| format!("- {}\n", escaped(item))));
+        }
+    }
+    out
+}
+
+fn longest_ticks(line: &str) -> usize {
+    line.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// A text that Markdown shows as it is.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '&') {
+            out.push('\\');
+        }
+        out.push(if c == '\n' { ' ' } else { c });
+    }
+    out
+}
+
+/// The texts of both sides as a diff.
+pub(super) fn texts(difference: &Difference, style: Style) -> Vec<String> {
+    match (&difference.old, &difference.new) {
+        (Some(old), Some(new)) => diff(old, new, style),
+        (Some(old), None) => old.lines().map(|line| style.red(&format!("    - {line}"))).collect(),
+        (None, Some(new)) => new.lines().map(|line| style.green(&format!("    + {line}"))).collect(),
+        (None, None) => Vec::new(),
+    }
 }
 
 /// A unified diff with two lines around each change.
@@ -160,12 +272,15 @@ fn wrapped(indent: &str, text: &str) -> Vec<String> {
 }
 
 /// The verdict for programs.
-pub fn json(verdict: &Verdict) -> Value {
+pub fn json(verdict: &Verdict, sides: &Sides) -> Value {
     let comparison = &verdict.comparison;
     json!({
+        "format": super::FORMAT,
         "verdict": verdict.kind,
+        "old": sides.old,
+        "new": sides.new,
         "compared": comparison.compared,
-        "differences": comparison.differences,
+        "differences": comparison.differences.iter().map(one_as_json).collect::<Vec<_>>(),
         "not_compared": comparison.not_compared,
         "not_understood": comparison.unread,
         "volatile_values": comparison.volatile_cells,
@@ -178,6 +293,14 @@ pub fn json(verdict: &Verdict) -> Value {
         "files": { "old": verdict.old_files, "new": verdict.new_files },
         "statements": { "old": verdict.old_statements, "new": verdict.new_statements },
     })
+}
+
+fn one_as_json(difference: &Difference) -> Value {
+    let mut value = serde_json::to_value(difference).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("properties".into(), json!(words::of(difference)));
+    }
+    value
 }
 
 /// Why a side couldn't be replayed.
@@ -201,7 +324,7 @@ pub fn failure_text(side: &str, error: &ReplayError, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proof::{Compared, Comparison};
+    use crate::proof::{Class, Compared, Comparison};
 
     fn verdict(differences: Vec<Difference>) -> Verdict {
         let compared = Compared { objects: 12, rows: 1, tables: 3, sequences: 2, settings: 4 };
@@ -227,6 +350,7 @@ mod tests {
             schema: "public".into(),
             name: "idx_a".into(),
             object: "index public.idx_a".into(),
+            class: Class::Schema,
             change: Change::Changed,
             property: None,
             old: Some("CREATE INDEX idx_a ON public.t USING btree (a);".into()),
@@ -236,19 +360,27 @@ mod tests {
 
     #[test]
     fn text_says_what_differs_within_the_width() {
-        let text = text(&verdict(vec![index()]), Style::default());
+        let text = text(&verdict(vec![index()]), &Sides::sets(), Style::default());
         assert!(text.starts_with("different: 1 difference between the sets\n"), "{text}");
-        assert!(text.contains("~ index public.idx_a changed\n    - CREATE INDEX"), "{text}");
+        assert!(text.contains("~ index public.idx_a changed (method: btree → hash)\n    - CREATE INDEX"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
     }
 
     #[test]
+    fn markdown_shows_what_differs_and_nothing_breaks_out() {
+        let mut index = index();
+        index.new = Some("-- ```\nCREATE INDEX".into());
+        let text = markdown(&verdict(vec![index]), &Sides::named("a_b".into(), "c".into()));
+        assert!(text.contains("between a\\_b and c") && text.contains("````diff\n"), "{text}");
+    }
+
+    #[test]
     fn json_holds_the_fields_that_others_rely_on() {
-        let value = json(&verdict(vec![index()]));
+        let value = json(&verdict(vec![index()]), &Sides::sets());
         assert_eq!(value["verdict"], "different");
         assert_eq!(value["compared"]["objects"], 12);
         assert_eq!(value["differences"][0]["change"], "changed");
         assert_eq!(value["seconds"], 1.25);
-        assert_eq!(json(&verdict(Vec::new()))["verdict"], "identical");
+        assert_eq!(json(&verdict(Vec::new()), &Sides::sets())["verdict"], "identical");
     }
 }

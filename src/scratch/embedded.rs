@@ -1,6 +1,9 @@
 //! The embedded scratch database: PostgreSQL compiled into the program, one server per replay.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, Once};
+use std::time::Duration;
 
 use pglite_oxide::{PgDumpOptions, Pglite, PgliteServer};
 use tempfile::TempDir;
@@ -8,6 +11,16 @@ use tempfile::TempDir;
 use super::extensions::{self, StandIn};
 use super::{Needs, Scratch, stand_ins};
 use crate::{Error, Result};
+
+/// Our folders: this, the number of our process, and something random.
+const PREFIX: &str = "consolidate-embedded-";
+/// When nobody can be using a folder any more whose process is gone.
+const STALE: Duration = Duration::from_secs(600);
+/// How long a server may take to stop. One that is stuck in a statement never does; it ends with us.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The folders in use.
+static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// The only database of an instance.
 const DATABASE: &str = "template1";
@@ -29,7 +42,14 @@ impl Embedded {
     }
 
     fn start_unguarded(needs: &Needs) -> Result<Self, String> {
-        let folder = tempfile::Builder::new().prefix("consolidate-").tempdir().map_err(text)?;
+        sweep();
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let folder = {
+            let mut folders = FOLDERS.lock().map_err(text)?;
+            let folder = tempfile::Builder::new().prefix(&prefix).tempdir().map_err(text)?;
+            folders.push(folder.path().to_path_buf());
+            folder
+        };
         let outcome = pglite_oxide::install_into(folder.path()).map_err(chain)?;
         let bundled = extensions::bundled(&needs.extensions);
         if !bundled.is_empty() {
@@ -61,11 +81,16 @@ impl Embedded {
 
     fn close(&mut self) -> Result<()> {
         let stopped = match self.server.take() {
-            Some(server) => guarded("stop the embedded PostgreSQL", || server.shutdown().map_err(chain)),
+            Some(server) => shut_down(server),
             None => Ok(()),
         };
         let removed = match self.folder.take() {
-            Some(folder) => folder.close().map_err(|e| Error::new(format!("can't remove a scratch folder: {e}"))),
+            Some(folder) => {
+                if let Ok(mut folders) = FOLDERS.lock() {
+                    folders.retain(|one| one != folder.path());
+                }
+                folder.close().map_err(|e| Error::new(format!("can't remove a scratch folder: {e}")))
+            }
             None => Ok(()),
         };
         stopped.and(removed)
@@ -103,6 +128,59 @@ impl Drop for Embedded {
         // A replay that failed has a better error to tell.
         let _ = self.close();
     }
+}
+
+/// Stops a server, or gives up on one that is stuck.
+fn shut_down(server: PgliteServer) -> Result<()> {
+    let (told, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let stopped = guarded("stop the embedded PostgreSQL", || server.shutdown().map_err(chain));
+        // Nobody may be waiting any more.
+        let _ = told.send(stopped);
+    });
+    heard.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(Error::new("the embedded PostgreSQL doesn't stop")))
+}
+
+/// Removes the folders of all instances, for a program that is about to end. Whoever starts another one waits for ever after.
+pub fn remove_all() {
+    let Ok(folders) = FOLDERS.lock() else { return };
+    let mut calm = 0;
+    // A server that still starts or runs may write once more.
+    for _ in 0..80 {
+        let left: Vec<&PathBuf> = folders.iter().filter(|folder| folder.exists()).collect();
+        for folder in &left {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        calm = if left.is_empty() { calm + 1 } else { 0 };
+        if calm > 2 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    std::mem::forget(folders);
+}
+
+/// Removes what runs left behind that were killed.
+fn sweep() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+            let age = entry.metadata().ok().and_then(|m| m.modified().ok()).and_then(|at| at.elapsed().ok());
+            // Where there is no /proc, nobody can tell; a day is long enough.
+            let lives = |process: u32, age: Duration| match Path::new("/proc/self").exists() {
+                true => Path::new(&format!("/proc/{process}")).exists(),
+                false => age < Duration::from_secs(86_400),
+            };
+            if let (Some(process), Some(age)) = (process, age)
+                && age > STALE
+                && !lives(process, age)
+            {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    });
 }
 
 /// The tar archive that the crate takes as an extension.

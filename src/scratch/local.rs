@@ -13,8 +13,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::Scratch;
 use super::programs::{Programs, User};
+use super::{Limits, Scratch};
 use crate::{Error, Result};
 
 /// The path of a socket has at most 103 bytes (macOS; 107 on Linux). This much is left for the folder that ours is made in.
@@ -186,6 +186,7 @@ pub struct Cluster {
     local: Arc<Local>,
     server: Option<Child>,
     folder: PathBuf,
+    limits: Limits,
 }
 
 impl Cluster {
@@ -193,7 +194,8 @@ impl Cluster {
     ///
     /// # Errors
     /// When the server doesn't start, with what it says.
-    pub fn start(local: &Arc<Local>) -> Result<Cluster> {
+    pub fn start(local: &Arc<Local>, limits: Limits) -> Result<Cluster> {
+        limits.check()?;
         let folder = local.copy()?;
         let log = File::create(folder.join("log")).map_err(|e| unable("make a file", e))?;
         let also = log.try_clone().map_err(|e| unable("make a file", e))?;
@@ -205,7 +207,7 @@ impl Cluster {
         let server = command.stdout(log).stderr(also).process_group(0).spawn();
         let server = server.map_err(|e| local.refused("postgres", &e.to_string()))?;
         local.watch(server.id(), &folder);
-        let mut cluster = Cluster { local: Arc::clone(local), server: Some(server), folder };
+        let mut cluster = Cluster { local: Arc::clone(local), server: Some(server), folder, limits };
         cluster.wait()?;
         Ok(cluster)
     }
@@ -249,7 +251,7 @@ impl Scratch for Cluster {
     fn dump(&self) -> Result<String> {
         let mut command = self.local.programs.command("pg_dump");
         command.args(["--schema-only", "-p", "5432", "-U", "postgres", "-d", "postgres", "-h"]).arg(&self.folder);
-        let output = command.output().map_err(|e| self.local.refused("pg_dump", &e.to_string()))?;
+        let output = self.limits.output(&mut command)?;
         if !output.status.success() {
             return Err(self.local.refused("pg_dump", &String::from_utf8_lossy(&output.stderr)));
         }

@@ -2,6 +2,7 @@
 
 pub mod embedded;
 pub mod extensions;
+pub mod limits;
 #[cfg(unix)]
 pub mod local;
 #[cfg(not(unix))]
@@ -9,6 +10,7 @@ pub mod local;
 pub mod local;
 pub mod preludes;
 pub mod programs;
+pub mod server;
 pub mod stand_ins;
 
 use std::path::Path;
@@ -16,6 +18,7 @@ use std::sync::Arc;
 
 use crate::Result;
 use extensions::StandIn;
+pub use limits::Limits;
 
 /// An empty database that is gone when it is dropped.
 ///
@@ -27,6 +30,29 @@ pub trait Scratch: Send {
     fn dump(&self) -> Result<String>;
     /// Whether it is a PostgreSQL as everybody has it, which needs no help with errors inside of blocks.
     fn is_whole(&self) -> bool;
+    /// Whether its server is there for others, too: what was on it before is none of the replay's.
+    fn is_shared(&self) -> bool {
+        false
+    }
+    /// Is told each statement before it runs, and refuses one that would change what isn't the database's own.
+    ///
+    /// # Errors
+    /// Then.
+    fn before(&self, _sql: &str) -> Result<()> {
+        Ok(())
+    }
+    /// On a shared server: is told the roles that a session of the replay sees, before it commits what is `inside` a
+    /// transaction of ours, or after a statement that stands for itself.
+    ///
+    /// # Errors
+    /// When the server doesn't answer.
+    fn sees(&self, _roles: &[(u32, String)], _inside: bool) -> Result<()> {
+        Ok(())
+    }
+    /// Whether the replay made a role that wasn't there before it.
+    fn made(&self, _role: &str) -> bool {
+        true
+    }
     /// Stops it and gives back its files. Dropping does the same, but keeps quiet about trouble.
     fn stop(self: Box<Self>) -> Result<()>;
 }
@@ -38,6 +64,8 @@ pub struct Needs {
     pub extensions: Vec<String>,
     /// Stand-ins of the user's own, beside those that come with the tool.
     pub stand_ins: Vec<StandIn>,
+    /// How long it may all take.
+    pub limits: Limits,
 }
 
 /// Which PostgreSQL scratch databases are of. Both sides of a comparison are always of the same one.
@@ -48,6 +76,8 @@ pub enum Database {
     Embedded,
     /// The programs of this machine.
     Local(Arc<local::Local>),
+    /// Databases of our own on a server that is there already.
+    Server(Arc<server::Server>),
 }
 
 impl Database {
@@ -59,6 +89,14 @@ impl Database {
         local::Local::start(programs).map(Database::Local)
     }
 
+    /// Databases of our own on a server.
+    ///
+    /// # Errors
+    /// When it can't be used for that, with what it lacks.
+    pub fn server(address: server::Address, programs: Option<&Path>, limits: Limits) -> Result<Database> {
+        server::Server::reach(address, programs, limits).map(Database::Server)
+    }
+
     /// Opens an empty database. A local one has the extensions that are installed, and no stand-ins.
     ///
     /// # Errors
@@ -66,7 +104,8 @@ impl Database {
     pub fn open(&self, needs: &Needs) -> Result<Box<dyn Scratch>> {
         Ok(match self {
             Database::Embedded => Box::new(embedded::Embedded::start(needs)?),
-            Database::Local(local) => Box::new(local::Cluster::start(local)?),
+            Database::Local(local) => Box::new(local::Cluster::start(local, needs.limits)?),
+            Database::Server(server) => Box::new(server::Own::open(server, needs.limits)?),
         })
     }
 
@@ -75,6 +114,15 @@ impl Database {
         match self {
             Database::Embedded => "embedded",
             Database::Local(_) => "local",
+            Database::Server(_) => "server",
+        }
+    }
+
+    /// What the user should know of it when all is done: what could not be cleaned up, what was found of runs before.
+    pub fn notes(&self) -> Vec<String> {
+        match self {
+            Database::Server(server) => server.notes(),
+            _ => Vec::new(),
         }
     }
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Scratch;
 use super::programs::Programs;
+use super::{Limits, Scratch};
 use crate::{Error, Result};
 
 /// There is none here.
@@ -33,7 +33,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Always.
-    pub fn start(_local: &Arc<Local>) -> Result<Cluster> {
+    pub fn start(_local: &Arc<Local>, _limits: Limits) -> Result<Cluster> {
         Err(Error::new("there are no local scratch databases on this system"))
     }
 }

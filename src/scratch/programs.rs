@@ -66,6 +66,34 @@ impl Programs {
         })
     }
 
+    /// Finds a `pg_dump` for a server of a major version: of the same one, else of the next later one; where as [`Programs::find`]
+    /// looks.
+    ///
+    /// # Errors
+    /// When there is none: an older `pg_dump` can't read a newer server.
+    pub fn with_dump(given: Option<&Path>, server: u32) -> Result<Programs> {
+        let folders = match named(given) {
+            Some(folder) => vec![folder.join("bin"), folder],
+            None => usual(),
+        };
+        let program = |folder: PathBuf| Some(Programs { version: says(&folder.join("pg_dump"))?, folder });
+        let mut found: Vec<Programs> = folders.into_iter().filter_map(program).collect();
+        found.sort_by_key(|programs| major(&programs.version));
+        if let Some(programs) = found.iter().find(|programs| major(&programs.version) >= server) {
+            return Ok(programs.clone());
+        }
+        let error = Error::new(match found.last() {
+            Some(newest) => {
+                format!("the scratch server is PostgreSQL {server}, and the newest pg_dump here is {newest}")
+            }
+            None => format!("the scratch server is PostgreSQL {server}, and there is no pg_dump here"),
+        });
+        Err(error.hint(format!(
+            "install the client programs of PostgreSQL {server} or later; they are looked for on the PATH, in \
+             /usr/lib/postgresql/*/bin and the like, or in the folder that [scratch] programs or {VARIABLE} names"
+        )))
+    }
+
     /// Whether the user has said where they are.
     pub fn are_named(given: Option<&Path>) -> bool {
         named(given).is_some()
@@ -80,6 +108,23 @@ impl Programs {
         command.stdin(Stdio::null());
         command
     }
+}
+
+/// The `pg_dump` of this machine, which asks a running server: where the programs are looked for, of whatever version.
+///
+/// # Errors
+/// When there is none.
+pub fn dumper(given: Option<&Path>) -> Result<PathBuf> {
+    let folders = match named(given) {
+        Some(folder) => vec![folder.clone(), folder.join("bin")],
+        None => usual(),
+    };
+    folders.into_iter().map(|folder| folder.join("pg_dump")).find(|program| program.is_file()).ok_or_else(|| {
+        Error::new("there is no pg_dump on this machine, and a database is read with it").hint(format!(
+            "install PostgreSQL's client programs (apt-get install postgresql-client), or name their folder by {VARIABLE} or \
+             [scratch] programs; or give a file that pg_dump wrote elsewhere"
+        ))
+    })
 }
 
 /// What people call them.
@@ -120,7 +165,12 @@ fn major(version: &str) -> u32 {
 
 /// What `postgres --version` says: `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
 fn version(folder: &Path) -> Option<String> {
-    let output = Command::new(folder.join("postgres")).arg("--version").stdin(Stdio::null()).output().ok()?;
+    says(&folder.join("postgres"))
+}
+
+/// The version that a program says it is of.
+fn says(program: &Path) -> Option<String> {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.split_once(") ")?.1.split_whitespace().next().map(ToString::to_string)
 }

@@ -123,7 +123,7 @@ fn consolidated(history: &History, folder: &Path, depth: Depth, outcome: &mut Ou
     let layout = consolidate::history::layout::by_name(history.layout).map_err(wrong)?;
     let laid = consolidate::emit::lay_out(&proven.set, history, &history.folder, layout, true)
         .map_err(|e| wrong(format!("lay out: {e}")))?;
-    write::write(&new, &laid, false).map_err(|e| wrong(format!("write: {e}")))?;
+    write::write(&new, &laid, "", false).map_err(|e| wrong(format!("write: {e}")))?;
     if !proven.set.files.is_empty() {
         again(&proven.set, &new, &settings, depth).map_err(wrong)?;
     }
@@ -201,7 +201,7 @@ fn again(set: &NewSet, folder: &Path, settings: &Settings, depth: Depth) -> Resu
     let model = replay(&history);
     let config = Config::default();
     let texts = |set: &NewSet| set.files.iter().map(|f| format!("== {}\n{}", f.name, f.text)).collect::<String>();
-    let grouping = Grouping::new(&config, &history).map_err(|e| e.to_string())?;
+    let grouping = Grouping::new(&config, &history, &model).map_err(|e| e.to_string())?;
     let rendered = render(&history, &model, &grouping, &Choices::default());
     if !depth.twice && texts(&rendered) == texts(set) {
         return Ok(());

@@ -1,0 +1,103 @@
+//! `consolidate diff`, and `consolidate verify --against`.
+
+use super::progress::Bars;
+use super::project::Project;
+use super::verify::{could_not_replay, show};
+use super::{Common, Comparing, Format, Outcome, Replaying, layouts};
+use crate::diff::{Ready, Side};
+use crate::error::Error;
+use crate::proof::{ReplayFile, Settings, Source, compare_sources};
+use crate::report::verdict::Sides;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+pub struct DiffArgs {
+    /// The old side: a folder of migrations, a dump of pg_dump, postgres://…, or REV:folder of a git repository
+    #[arg(value_name = "A")]
+    old: String,
+    /// The new side, of any of these kinds
+    #[arg(value_name = "B")]
+    new: String,
+    /// The configuration file [default: consolidate.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How folders of migrations are laid out [default: found by itself]
+    #[arg(long, value_name = "NAME", value_parser = layouts())]
+    layout: Option<String>,
+    /// SQL that folders of migrations take for granted, run first: a file, or supabase; may be given again
+    #[arg(long, value_name = "FILE|supabase")]
+    prelude: Vec<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    #[command(flatten)]
+    replaying: Replaying,
+    #[command(flatten)]
+    comparing: Comparing,
+}
+
+/// Compares the two sides that are named.
+pub fn run(args: &DiffArgs) -> Outcome {
+    let common = Common {
+        config: args.config.clone(),
+        old: None,
+        layout: args.layout.clone(),
+        without_rollbacks: false,
+        new: None,
+        prelude: args.prelude.clone(),
+        format: args.format,
+    };
+    let mut project = Project::open(&common)?;
+    project.settings.ignore = args.comparing.ignore.clone();
+    let (old, new) = (Side::parse(&args.old), Side::parse(&args.new));
+    let sides = match (old, new) {
+        (Ok(old), Ok(new)) => [old, new],
+        (old, new) => return Err([old.err(), new.err()].into_iter().flatten().collect()),
+    };
+    compare(&project, &sides, &args.replaying, args.format)
+}
+
+/// Compares two sides and prints what came of it.
+pub fn compare(project: &Project, sides: &[Side; 2], replaying: &Replaying, format: Format) -> Outcome {
+    let programs = project.programs();
+    let ready = |side: &Side| {
+        // The layout that is said is that of a history; a consolidated set is found to be what it is.
+        let layout = if *side == Side::Folder(project.new.clone()) { None } else { project.layout };
+        side.ready(layout, programs.as_deref())
+    };
+    let (old, new) = match (ready(&sides[0]), ready(&sides[1])) {
+        (Ok(old), Ok(new)) => (old, new),
+        (old, new) => return Err([old.err(), new.err()].into_iter().flatten().flatten().collect()),
+    };
+    for history in [&old, &new].into_iter().filter_map(|ready| ready.history.as_ref()) {
+        super::warn(history);
+    }
+    let sets: Vec<&[ReplayFile]> = [&old, &new].into_iter().filter_map(files).collect();
+    let judge = |settings: &Settings| compare_sources(&old.source, &new.source, settings, &Bars::new());
+    let result = project.on_scratch(replaying, &sets, judge, |(_, error)| Some(error))?;
+    let verdict = result.map_err(|(side, error)| {
+        let which = if side == "old" { &old } else { &new };
+        let folder = which.history.as_ref().map_or(Path::new(""), |history| history.folder.as_path());
+        vec![hinted(could_not_replay(folder, false, error), which)]
+    })?;
+    let [old, new] = sides;
+    Ok(show(&verdict, &Sides::named(old.name(), new.name()), format))
+}
+
+/// What of a side is replayed.
+fn files(ready: &Ready) -> Option<&[ReplayFile]> {
+    match &ready.source {
+        Source::Set(files) | Source::Dump(files, _) => Some(files),
+        Source::Database(..) => None,
+    }
+}
+
+/// A dump that doesn't load wants another hint than a history.
+fn hinted(error: Error, which: &Ready) -> Error {
+    match which.source {
+        Source::Dump(..) => error
+            .hint("a dump is loaded as it stands, without preludes: what it needs must be in it, or be an extension"),
+        _ => error,
+    }
+}

@@ -1,0 +1,81 @@
+//! One step down for what only the replayed history shows, and for privileges, which are stated object by object.
+
+use super::lower::{How, Lowering};
+use super::stated::{Key, key_of, statements};
+use super::{Choices, Extra};
+use crate::proof::{Change, Difference, Entry};
+use crate::schema::{Kind, ObjectId};
+use crate::sql::names::quote;
+use std::collections::BTreeSet;
+
+impl Lowering<'_> {
+    pub(super) fn add_extra(&mut self, choices: &mut Choices, key: &Key) -> bool {
+        let entry = self.positions.get(key).map(|p| (*p, &self.old.entries[*p]));
+        // The rest of what a dump leaves out is told in words, not in SQL.
+        let is_sql = ["ROLE", "ROLE COMMENT", "ROLE MEMBERSHIP", "COMMENT"].contains(&key.0.as_str());
+        let global = self.old.globals.iter().enumerate().find(|(_, e)| is_sql && key_of(e) == *key);
+        let Some((position, entry)) = entry.or(global) else { return false };
+        let mut text = statements(entry).join(";\n");
+        if entry.kind == "ACL"
+            && let Some(first) = self.without_defaults(entry)
+        {
+            text.insert_str(0, &first);
+        }
+        self.push_extra(
+            choices,
+            Extra { kind: entry.kind.clone(), schema: entry.schema.clone(), name: entry.name.clone(), text, position },
+        )
+    }
+
+    /// pg_dump states privileges as changes of PostgreSQL's own defaults; what a prelude's defaults give is taken back first.
+    fn without_defaults(&self, entry: &Entry) -> Option<String> {
+        let of_schema = |(schemas, _): &&(Vec<String>, Vec<String>)| schemas.contains(&entry.schema);
+        let given = self.model.given_grantees.iter().filter(of_schema).flat_map(|(_, grantees)| grantees);
+        let grantees: BTreeSet<String> = given.map(|g| quote(g)).collect();
+        let line = entry.text.lines().find(|l| l.starts_with("GRANT ") || l.starts_with("REVOKE "))?;
+        let on = line.split_once(" ON ")?.1;
+        let target = on.rsplit_once(" TO ").or_else(|| on.rsplit_once(" FROM "))?.0;
+        let grantees: Vec<String> = grantees.into_iter().collect();
+        (!grantees.is_empty()).then(|| format!("REVOKE ALL ON {target} FROM {};\n", grantees.join(", ")))
+    }
+
+    pub(super) fn push_extra(&mut self, choices: &mut Choices, extra: Extra) -> bool {
+        let same = |e: &Extra| e.kind == extra.kind && e.schema == extra.schema && e.name == extra.name;
+        if extra.text.is_empty() || choices.extras.iter().any(same) {
+            return false;
+        }
+        let object = format!("{} {}.{}", extra.kind.to_lowercase(), extra.schema, extra.name);
+        self.lower(object, How::Stated, "only the replayed history shows it");
+        choices.extras.push(extra);
+        true
+    }
+
+    /// Privileges are stated object by object: all grants that reach this one give way, and what they gave elsewhere is
+    /// stated too.
+    pub(super) fn state_acl(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
+        let key = ("ACL".to_string(), difference.schema.clone(), difference.name.clone());
+        let mut progress = false;
+        for id in self.owners.get(&key).cloned().unwrap_or_default() {
+            progress |= self.step_down(choices, id, "privileges came out different");
+        }
+        if difference.change != Change::Added {
+            progress |= self.add_extra(choices, &key);
+        }
+        progress
+    }
+
+    pub(super) fn state_default_acl(&mut self, choices: &mut Choices) -> bool {
+        let schema = &self.model.schema;
+        let ids: Vec<ObjectId> =
+            schema.live().filter(|id| schema.objects[*id].kind == Kind::DefaultPrivileges).collect();
+        let mut progress = false;
+        for id in ids {
+            progress |= self.step_down(choices, id, "default privileges came out different");
+        }
+        let entries: Vec<Key> = self.old.entries.iter().filter(|e| e.kind == "DEFAULT ACL").map(key_of).collect();
+        for key in entries {
+            progress |= self.add_extra(choices, &key);
+        }
+        progress
+    }
+}

@@ -1,0 +1,303 @@
+//! The later part of a history, consolidated on top of what comes before it: the first candidate that is proven is taken.
+//!
+//! The candidates, from the best to the part itself: its net change; its own statements without the dead ones; both in one
+//! file, then in the files of the part, since PostgreSQL wants some statements in transactions of their own.
+
+use super::prove::{kept_opaque, rungs};
+use super::set::{NewFile, as_happened};
+use super::{
+    Choices, Grouping, How, Lowered, NewSet, Proven, RowRungs, Rungs, Unproven, render, replay_files, set_files,
+};
+use crate::config::Config;
+use crate::history::{History, StatementId};
+use crate::ledger::What;
+use crate::proof::{
+    Judge, Progress, ReplayError, ReplayFile, Settings, Snapshot, Verdict, VerdictKind, replay_and_survey, survey,
+};
+use crate::replay::{Model, replay_from};
+use crate::schema::{Body, Kind, ObjectId};
+use std::collections::HashSet;
+use std::time::Instant;
+
+/// What is tried, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// The net change, in the files that the settings ask for, or in one.
+    Net,
+    /// The net change in the files of the part.
+    NetByFile,
+    /// The part's own statements without the dead ones, in one file.
+    Happened,
+    /// The same in the files of the part.
+    HappenedByFile,
+    /// The part as it is.
+    Untouched,
+}
+
+const FORMS: &[Form] = &[Form::Net, Form::NetByFile, Form::Happened, Form::HappenedByFile, Form::Untouched];
+
+struct Part<'a> {
+    history: &'a History,
+    model: Model,
+    config: &'a Config,
+    first_file: usize,
+    /// The files before the part.
+    before: Vec<ReplayFile>,
+    /// Statements that touch what data moved through: it can't be netted, whatever an empty database shows.
+    moving: HashSet<StatementId>,
+    /// Statements of which something lives.
+    living: HashSet<StatementId>,
+}
+
+/// Finds the best set for the files from `first_file` on that is proven, on top of the files before, to give the same.
+///
+/// # Errors
+/// When the history can't be replayed, or when the settings can't be read.
+pub fn prove_part(
+    history: &History,
+    first_file: usize,
+    config: &Config,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Proven, Unproven> {
+    let old = replay_files(history);
+    let part = Part::new(history, first_file, config, old[..first_file].to_vec());
+    let mut choices = Choices::default();
+    let unable = |e| Unproven::History(ReplayError::Unable(e));
+    let begun = Instant::now();
+    let mut forms: Vec<Form> = FORMS.to_vec();
+    if !part.moving.is_empty() {
+        forms.retain(|f| !matches!(f, Form::Net | Form::NetByFile));
+    }
+    let mut set = part.candidate(forms[0], &choices).map_err(unable)?;
+    let (seen_old, first) = replay_and_survey(&old, &part.on_top(&set), settings, progress);
+    let judge = Judge::new(&old, seen_old.map_err(Unproven::History)?, settings, progress, begun);
+    let backfills = part.leave_backfills(&judge.old, &mut choices);
+    let mut first = Some(first).filter(|_| backfills.is_empty());
+    let mut lowered = part.moving_told();
+    let mut rounds = 0;
+    for form in forms {
+        set = part.candidate(form, &choices).map_err(unable)?;
+        if form != Form::Untouched && set.statements() > part.statements() {
+            first = None;
+            continue;
+        }
+        rounds += 1;
+        let files = part.on_top(&set);
+        let seen = first.take().unwrap_or_else(|| survey("new", &files, settings, progress));
+        let verdict = match &seen {
+            Ok(seen) => judge.verdict(&files, seen).map_err(Unproven::History)?,
+            Err(error) if form == Form::Untouched => return Err(Unproven::Candidate(error.clone(), Vec::new())),
+            Err(_) => continue,
+        };
+        let bare = seen.as_ref().ok().and_then(bare).filter(|_| bare(&judge.old).is_none());
+        if let Some(note) = bare.filter(|_| form != Form::Untouched) {
+            lowered.push(Lowered { object: told(form).into(), how: How::Happened, why: note.clone() });
+            continue;
+        }
+        if verdict.kind != VerdictKind::Identical {
+            lowered.extend(seen.ok().and_then(|seen| why_not(form, &seen, &verdict)));
+            if form == Form::Untouched {
+                return Err(Unproven::Different(Box::new(verdict), Vec::new()));
+            }
+            continue;
+        }
+        let (rungs, rows) = part.rungs(form, &choices, &set);
+        let kept_opaque = kept_opaque(&part.model, &choices);
+        let untouched = form == Form::Untouched;
+        let proven = Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds, untouched };
+        let prove = |set: &NewSet| {
+            let files = part.on_top(set);
+            let seen = survey("new", &files, settings, progress).ok()?;
+            let verdict = judge.verdict(&files, &seen).ok()?;
+            (verdict.kind == VerdictKind::Identical).then_some(verdict)
+        };
+        return Ok(if matches!(form, Form::Net | Form::NetByFile) { part.settle(proven, &prove) } else { proven });
+    }
+    unreachable!("the part as it is comes last")
+}
+
+/// What the judge says of a file that runs only outside of a transaction: the tool would refuse it.
+fn bare(seen: &Snapshot) -> Option<&String> {
+    seen.notes.iter().find(|note| note.contains("can't run inside a transaction"))
+}
+
+/// A form in words.
+fn told(form: Form) -> &'static str {
+    match form {
+        Form::Net => "the net change of the part",
+        Form::NetByFile => "the net change, file by file",
+        Form::Happened => "the part without its dead statements, in one file",
+        Form::HappenedByFile => "the part without its dead statements, file by file",
+        Form::Untouched => "the part as it is",
+    }
+}
+
+/// Why a form was given up, for the report: the first statement that PostgreSQL refused, or the first difference.
+fn why_not(form: Form, seen: &Snapshot, verdict: &Verdict) -> Option<Lowered> {
+    let refused = seen.refused.first().map(|f| format!("{}:{}: {}", f.file, f.line, f.message));
+    let differs = || verdict.comparison.differences.first().map(|d| format!("{} came out different", d.object));
+    let why = refused.or_else(differs).unwrap_or_else(|| "not proven".into());
+    (form != Form::Untouched).then(|| Lowered { object: told(form).into(), how: How::Happened, why })
+}
+
+impl<'a> Part<'a> {
+    fn new(history: &'a History, first_file: usize, config: &'a Config, before: Vec<ReplayFile>) -> Part<'a> {
+        let cut = history.files.get(first_file).map(|f| f.statements.start);
+        let model = replay_from(history, cut);
+        let moving = moving(&model, cut.unwrap_or(0));
+        let living = living(&model);
+        Part { history, model, config, first_file, before, moving, living }
+    }
+
+    /// The files before the part, and a set after them.
+    fn on_top(&self, set: &NewSet) -> Vec<ReplayFile> {
+        self.before.iter().cloned().chain(set_files(set)).collect()
+    }
+
+    fn statements(&self) -> usize {
+        self.history.statements.len() - self.history.files[self.first_file].statements.start
+    }
+
+    fn candidate(&self, form: Form, choices: &Choices) -> crate::error::Result<NewSet> {
+        let kept = |id: StatementId| self.is_kept(id, choices);
+        Ok(match form {
+            Form::Net => {
+                let grouping = Grouping::of_part(self.config, self.history, &self.model, self.first_file)?;
+                render(self.history, &self.model, &grouping, choices)
+            }
+            Form::NetByFile => render(self.history, &self.model, &Grouping::by_birth(self.history), choices),
+            Form::Happened => {
+                let name = Grouping::one_name(self.config, self.history, self.first_file);
+                as_happened(self.history, &self.model, self.first_file, Some(&name), &kept)
+            }
+            Form::HappenedByFile => as_happened(self.history, &self.model, self.first_file, None, &kept),
+            Form::Untouched => self.untouched(),
+        })
+    }
+
+    /// The part as it is.
+    fn untouched(&self) -> NewSet {
+        let mut set = as_happened(self.history, &self.model, self.first_file, None, &|_| true);
+        let own = Grouping::by_birth(self.history);
+        set.files = (self.first_file..self.history.files.len())
+            .map(|number| {
+                let file = &self.history.files[number];
+                let name = format!("{}.sql", own.name(number, number).stem);
+                let statements =
+                    set.files.iter_mut().find(|f| f.name == name).map(|f| std::mem::take(&mut f.statements));
+                NewFile { name, text: file.text.clone(), statements: statements.unwrap_or_default() }
+            })
+            .collect();
+        set
+    }
+
+    fn is_kept(&self, id: StatementId, choices: &Choices) -> bool {
+        let schema = &self.model.schema;
+        let left_out = choices.left_out.iter().any(|o| schema.objects[*o].source == id);
+        self.moving.contains(&id) || (!left_out && self.living.contains(&id))
+    }
+
+    /// Statements that touched no row are left out, if nothing of them is about what was there before: the databases that
+    /// will run the part hold more rows than an empty one.
+    fn leave_backfills(&self, old: &Snapshot, choices: &mut Choices) -> Vec<StatementId> {
+        let schema = &self.model.schema;
+        let mut idle = Vec::new();
+        for id in schema.live().filter(|id| schema.is_unit(*id)) {
+            let object = &schema.objects[id];
+            let Body::Rows { targets, .. } = &object.body else { continue };
+            let file = self.history.statements[object.source].file;
+            let place = object.source - self.history.files[file].statements.start;
+            let touched = old.touched.get(file).and_then(|f| f.get(place)).copied().flatten();
+            let given =
+                targets.iter().copied().chain(object.needs.iter().map(|n| n.on)).any(|o| {
+                    schema.is_given(o) && matches!(schema.objects[schema.root(o)].kind, Kind::Table | Kind::View)
+                });
+            if touched == Some(0) && !object.edited && !given {
+                choices.left_out.insert(id);
+                idle.push(object.source);
+            }
+        }
+        idle
+    }
+
+    fn moving_told(&self) -> Vec<Lowered> {
+        let Some(first) = self.moving.iter().min() else { return Vec::new() };
+        let why = "rows move through what the part makes and drops; its statements stay as they were".to_string();
+        vec![Lowered { object: self.history.at(*first).to_string(), how: How::Happened, why }]
+    }
+
+    fn rungs(&self, form: Form, choices: &Choices, set: &NewSet) -> (Rungs, RowRungs) {
+        if matches!(form, Form::Net | Form::NetByFile) {
+            return rungs(self.history, &self.model, choices, set);
+        }
+        let as_happened = set.files.iter().flat_map(|f| &f.statements).filter(|s| s.owner.is_some()).count();
+        (Rungs { as_happened, ..Rungs::default() }, RowRungs::default())
+    }
+
+    /// Consolidates the set itself on top of what comes before, until that changes nothing.
+    fn settle(&self, mut proven: Proven, prove: &dyn Fn(&NewSet) -> Option<Verdict>) -> Proven {
+        for _ in 0..3 {
+            let before =
+                self.history.files[..self.first_file].iter().map(|f| (format!("{}.sql", f.stem), f.text.clone()));
+            let texts: Vec<(String, String)> =
+                before.chain(proven.set.files.iter().map(|f| (f.name.clone(), f.text.clone()))).collect();
+            let Ok(history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
+            let part = Part::new(&history, self.first_file, self.config, Vec::new());
+            let form = if proven.set.files.len() > 1 { Form::NetByFile } else { Form::Net };
+            let Ok(next) = part.candidate(form, &Choices::default()) else { return proven };
+            let same = next.files.len() == proven.set.files.len()
+                && next.files.iter().zip(&proven.set.files).all(|(a, b)| a.name == b.name && a.text == b.text);
+            if same || !part.moving.is_empty() {
+                return proven;
+            }
+            let Some(verdict) = prove(&next) else { return proven };
+            (proven.set, proven.verdict) = (next, verdict);
+            proven.rounds += 1;
+        }
+        proven
+    }
+}
+
+/// The statements that made, or changed, something that lives, as far as no later statement wrote it anew.
+fn living(model: &Model) -> HashSet<StatementId> {
+    let schema = &model.schema;
+    let mut living: HashSet<StatementId> =
+        schema.live().filter(|id| !schema.is_fixed(*id)).map(|id| schema.objects[id].source).collect();
+    for event in model.ledger.events.iter().filter(|e| schema.lives(e.object)) {
+        let object = &schema.objects[event.object];
+        let anew = schema.is_unit(event.object) && object.source > event.statement;
+        // What was made in between may need a first version: a trigger its function.
+        let first = event.what == What::Born && !matches!(object.kind, Kind::Setting | Kind::Comment);
+        if matches!(event.what, What::Born | What::Folded(_)) && (first || !anew) {
+            living.insert(event.statement);
+        }
+    }
+    living
+}
+
+/// The statements of the part about objects that it makes and drops, and through which rows moved that are still there.
+fn moving(model: &Model, cut: StatementId) -> HashSet<StatementId> {
+    let schema = &model.schema;
+    let is_passing = |id: ObjectId| {
+        let object = &schema.objects[id];
+        object.died.is_some() && object.born >= cut && matches!(object.kind, Kind::Table | Kind::Column | Kind::View)
+    };
+    let mut passing: HashSet<ObjectId> = HashSet::new();
+    for id in schema.live().filter(|id| !schema.is_fixed(*id)) {
+        let object = &schema.objects[id];
+        if matches!(object.kind, Kind::Rows | Kind::Opaque) || object.name == "type" {
+            passing.extend(object.needs.iter().map(|n| n.on).filter(|on| is_passing(*on)));
+        }
+    }
+    if passing.is_empty() {
+        return HashSet::new();
+    }
+    let touches = |id: ObjectId| {
+        let object = &schema.objects[id];
+        passing.contains(&id)
+            || passing.contains(&schema.root(id))
+            || object.needs.iter().any(|n| passing.contains(&n.on))
+    };
+    model.ledger.events.iter().filter(|e| e.statement >= cut && touches(e.object)).map(|e| e.statement).collect()
+}

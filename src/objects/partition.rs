@@ -1,0 +1,106 @@
+//! Partitions that were tables of their own: ATTACH and DETACH PARTITION, and what an ALTER of the partitioned table does to
+//! those attached.
+//!
+//! A table that is attached must have its parent's columns and CHECK constraints already, so a later change of the parent is
+//! folded into it too (`MergeAttributesIntoExisting` in PostgreSQL's tablecmds.c).
+
+use super::alter_table::Segment;
+use crate::ledger::What;
+use crate::replay::Replay;
+use crate::schema::{Kind, Need, ObjectId, Strength};
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AlterTableCmd, AlterTableType as T, ConstrType, PartitionCmd};
+
+/// The setting of a table that was attached.
+const ATTACHED: &str = "partition of";
+
+impl Replay<'_> {
+    /// ATTACH PARTITION stands with the table that is attached; false if the history didn't make it.
+    pub(crate) fn attach_partition(&mut self, parent: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
+        let Some(partition) = self.partition_of(command) else { return false };
+        if !self.lives_as_table(partition) {
+            return false;
+        }
+        let needs = Replay::reparse(&segment.alone).map(|n| self.needs(&n, Some(partition))).unwrap_or_default();
+        self.attach_text(partition, Kind::Setting, ATTACHED, needs, segment.alone.clone());
+        let object = &mut self.schema.objects[partition];
+        if !object.inherits.contains(&parent) {
+            object.inherits.push(parent);
+        }
+        // A partition goes with its parent.
+        self.schema.add_needs(partition, [Need { on: parent, strength: Strength::Auto }]);
+        true
+    }
+
+    /// DETACH PARTITION takes an ATTACH back; a table that was made as a partition keeps both statements.
+    pub(crate) fn detach_partition(&mut self, parent: ObjectId, command: &AlterTableCmd) -> bool {
+        let Some(partition) = self.partition_of(command) else { return false };
+        let Some(setting) = self.schema.child(partition, Kind::Setting, ATTACHED) else { return false };
+        self.kill(setting, None);
+        let object = &mut self.schema.objects[partition];
+        object.inherits.retain(|on| *on != parent);
+        object.needs.retain(|need| need.on != parent);
+        true
+    }
+
+    fn partition_of(&self, command: &AlterTableCmd) -> Option<ObjectId> {
+        match command.def.as_ref()?.node.as_ref()? {
+            NodeEnum::PartitionCmd(PartitionCmd { name: Some(name), .. }) => self.relation(name),
+            _ => None,
+        }
+    }
+
+    /// Whether a table was attached to another as its partition.
+    pub(crate) fn is_attached(&self, table: ObjectId) -> bool {
+        self.schema.child(table, Kind::Setting, ATTACHED).is_some()
+    }
+
+    /// The partitions that were attached to a table.
+    fn attached(&self, table: ObjectId) -> Vec<ObjectId> {
+        let of = |id: &ObjectId| self.schema.objects[*id].inherits.contains(&table) && self.is_attached(*id);
+        self.schema.live().filter(of).collect()
+    }
+
+    /// A command on a partitioned table, done to the partitions attached to it.
+    pub(crate) fn alter_partitions(&mut self, table: ObjectId, command: &AlterTableCmd, segment: &Segment) {
+        let reaches = match T::try_from(command.subtype) {
+            Ok(T::AtAddColumn | T::AtDropColumn | T::AtColumnDefault | T::AtSetNotNull | T::AtDropNotNull) => true,
+            Ok(T::AtAlterColumnType) => true,
+            Ok(T::AtAddConstraint) => is_check(command),
+            _ => false,
+        };
+        if !reaches {
+            return;
+        }
+        for partition in self.attached(table) {
+            self.alter_one(partition, command, segment);
+            self.alter_partitions(partition, command, segment);
+        }
+    }
+
+    /// The needs of an index on a partitioned table ONLY: it doesn't reach the partitions that were there before it.
+    pub(crate) fn partitions_before(&self, table: ObjectId) -> Vec<Need> {
+        let of = |id: &ObjectId| self.schema.objects[*id].inherits.contains(&table);
+        let partitions: Vec<ObjectId> = self.schema.live().filter(of).collect();
+        let settings = partitions.iter().filter_map(|id| self.schema.child(*id, Kind::Setting, ATTACHED));
+        settings.chain(partitions.iter().copied()).map(|on| Need { on, strength: Strength::Order }).collect()
+    }
+
+    /// Gives a column of an attached partition its parent's new name.
+    pub(crate) fn rename_in_partitions(&mut self, column: ObjectId, from: &str, to: &str) {
+        let Some(table) = self.schema.objects[column].parent else { return };
+        for partition in self.attached(table) {
+            if let Some(own) = self.schema.child(partition, Kind::Column, from) {
+                self.rename_object(own, to);
+                self.event(own, What::Folded(format!("renamed with {}", self.schema.display(column))));
+            }
+        }
+    }
+}
+
+fn is_check(command: &AlterTableCmd) -> bool {
+    match command.def.as_ref().and_then(|d| d.node.as_ref()) {
+        Some(NodeEnum::Constraint(constraint)) => constraint.contype == ConstrType::ConstrCheck as i32,
+        _ => false,
+    }
+}

@@ -1,0 +1,93 @@
+//! What a schema dump of `pg_dump` hides: things that PostgreSQL stores and that no entry of the dump tells.
+//!
+//! Everything below OID 16384 comes with PostgreSQL. Rows of its catalogues that are younger than the database template0
+//! were written by the history.
+
+use super::session::Session;
+use crate::Result;
+
+/// Kinds that say nothing new where an object is on one side only.
+pub(super) const NEEDS_BOTH: &[&str] =
+    &["COLUMN ORDER", "EXTENSION OWNER", "EXTENSION MEMBERS", "PROCEDURAL LANGUAGE", "SUBSCRIPTION STATE"];
+
+/// Each query gives kind, schema, name and text.
+pub(super) const QUERIES: &[&str] = &[
+    // The statement of a child leaves out what it inherits, and so where that stands.
+    "SELECT 'COLUMN ORDER', n.nspname, c.relname, string_agg(quote_ident(a.attname), E'\\n' ORDER BY a.attnum)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relkind IN ('r', 'f') AND NOT c.relispartition AND c.relpersistence <> 't' AND a.attnum > 0 AND NOT a.attisdropped
+        AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid)
+    GROUP BY n.nspname, c.relname ORDER BY 2, 3",
+    // ALTER TABLE ... DISABLE TRIGGER ALL: nothing checks the foreign key any more.
+    "SELECT 'INTERNAL TRIGGER', n.nspname, c.relname, string_agg(format('%s %s: %s', k.conname, p.proname,
+        CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'on replicas only' ELSE 'always' END), E'\\n'
+        ORDER BY k.conname, p.proname)
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_constraint k ON k.oid = t.tgconstraint JOIN pg_proc p ON p.oid = t.tgfoid
+    WHERE t.tgisinternal AND t.tgenabled <> 'O' GROUP BY n.nspname, c.relname ORDER BY 2, 3",
+    "SELECT 'COMMENT', n.nspname, format('CONSTRAINT %s ON %s', k.conname, c.relname),
+        format('COMMENT ON CONSTRAINT %I ON %I.%I IS %L;', k.conname, n.nspname, c.relname, d.description)
+    FROM pg_description d JOIN pg_constraint k ON k.oid = d.objoid JOIN pg_class c ON c.oid = k.conrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE d.classoid = 'pg_constraint'::regclass AND (NOT k.conislocal OR k.conparentid <> 0)
+    UNION ALL SELECT 'COMMENT', n.nspname, format('TRIGGER %s ON %s', t.tgname, c.relname),
+        format('COMMENT ON TRIGGER %I ON %I.%I IS %L;', t.tgname, n.nspname, c.relname, d.description)
+    FROM pg_description d JOIN pg_trigger t ON t.oid = d.objoid JOIN pg_class c ON c.oid = t.tgrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE d.classoid = 'pg_trigger'::regclass AND t.tgparentid <> 0
+    UNION ALL SELECT 'COMMENT', '-', upper(o.type) || ' ' || o.identity,
+        format('COMMENT ON %s %s IS %L;', upper(o.type), o.identity, d.description)
+    FROM pg_description d, pg_identify_object(d.classoid, d.objoid, d.objsubid) o
+    WHERE d.objoid < 16384 AND d.objoid <> 'public'::regnamespace
+        AND age(d.xmin) < age((SELECT xmin FROM pg_database WHERE datname = 'template0'))
+        AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')
+        AND d.classoid NOT IN ('pg_extension'::regclass, 'pg_largeobject'::regclass)
+    ORDER BY 2, 3",
+    "SELECT 'PROCEDURAL LANGUAGE', '-', l.lanname, format('CREATE%s LANGUAGE %I HANDLER %s%s%s;',
+        CASE WHEN l.lanpltrusted THEN ' TRUSTED' ELSE '' END, l.lanname, l.lanplcallfoid::regproc,
+        ' INLINE ' || nullif(l.laninline, 0)::regproc, ' VALIDATOR ' || nullif(l.lanvalidator, 0)::regproc)
+    FROM pg_language l WHERE l.lanplcallfoid <> 0 ORDER BY 3",
+    "SELECT 'EXTENSION OWNER', '-', extname, pg_get_userbyid(extowner) FROM pg_extension ORDER BY 3",
+    "SELECT 'EXTENSION MEMBERS', '-', x.extname,
+        string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), E'\\n' ORDER BY
+            pg_describe_object(d.classid, d.objid, d.objsubid) COLLATE \"C\")
+    FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
+    WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass GROUP BY x.extname ORDER BY 3",
+    "SELECT 'SUBSCRIPTION STATE', '-', subname, CASE WHEN subenabled THEN 'enabled' ELSE 'disabled' END
+    FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 3",
+    // Subscriptions make origins of their own, named after their OIDs.
+    "SELECT 'REPLICATION ORIGIN', '-', roname, roname FROM pg_replication_origin WHERE roname !~ '^pg_[0-9]' ORDER BY 3",
+    "SELECT 'REPLICATION SLOT', '-', slot_name, concat_ws(' ', slot_type, plugin, 'in ' || database)
+    FROM pg_replication_slots WHERE NOT temporary ORDER BY 3",
+    "SELECT 'LARGE OBJECT', '-', m.oid::text, concat_ws(E'\\n', 'owner: ' || pg_get_userbyid(m.lomowner),
+        'privileges: ' || (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(m.lomacl) a),
+        'comment: ' || obj_description(m.oid, 'pg_largeobject'), 'md5 of content: ' || md5(lo_get(m.oid)))
+    FROM pg_largeobject_metadata m ORDER BY 3",
+    "SELECT 'TABLESPACE', '-', t.spcname, concat_ws(E'\\n', 'owner: ' || pg_get_userbyid(t.spcowner),
+        'privileges: ' || (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(t.spcacl) a),
+        'options: ' || array_to_string(t.spcoptions, ', '), 'comment: ' || shobj_description(t.oid, 'pg_tablespace'))
+    FROM pg_tablespace t WHERE t.oid >= 16384 ORDER BY 3",
+    "SELECT 'SECURITY LABEL', '-', upper(objtype) || ' ' || objname, provider || ': ' || label
+    FROM pg_seclabels WHERE objtype IN ('role', 'database', 'tablespace') ORDER BY 3, 4",
+    "SELECT 'SYSTEM SETTING', '-', name, setting FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf' ORDER BY 3",
+];
+
+/// What is in the database, or beside it, and is not compared, as phrases: with any of it nothing is proven.
+pub(super) fn beyond(session: &mut Session) -> Result<Vec<String>> {
+    let rows = session.rows(
+        "WITH mine AS (SELECT oid FROM pg_namespace WHERE oid < 16384 AND nspname IN ('pg_catalog', 'information_schema')),
+        found AS (SELECT 'pg_proc'::regclass AS class, oid FROM pg_proc WHERE pronamespace IN (SELECT oid FROM mine)
+            UNION ALL SELECT 'pg_class'::regclass, oid FROM pg_class
+                WHERE relnamespace IN (SELECT oid FROM mine) AND relkind IN ('r', 'v', 'm', 'S', 'f', 'p')
+            UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type
+                WHERE typnamespace IN (SELECT oid FROM mine) AND typrelid = 0 AND typelem = 0
+            UNION ALL SELECT 'pg_operator'::regclass, oid FROM pg_operator WHERE oprnamespace IN (SELECT oid FROM mine))
+        SELECT pg_describe_object(class, oid, 0) || ', which was put among PostgreSQL''s own' FROM found f
+        WHERE oid >= 16384
+            AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = f.class AND e.objid = f.oid AND e.deptype = 'e')
+        UNION ALL SELECT format('what is in the database %I', datname) FROM pg_database
+        WHERE oid >= 16384 AND datname <> current_database()
+        ORDER BY 1",
+    )?;
+    Ok(rows.into_iter().flatten().flatten().collect())
+}

@@ -1,0 +1,206 @@
+//! Compares any two things that hold a schema: sets that are replayed, dumps that are loaded, databases that exist.
+//!
+//! All are brought to one PostgreSQL first: a database that exists is dumped, and its dump is loaded into a scratch database and
+//! dumped there again, so that two versions don't differ by their wording. What one side can't tell is left out on both, and
+//! named.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use super::compare::{Again, More, compare};
+use super::verdict::{kind, peak_mb};
+use super::{Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, Verdict, canonical, entries, live, replay};
+use crate::Error;
+
+/// Where a side comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A set of migrations, which is replayed.
+    Set(Vec<ReplayFile>),
+    /// A dump, which is loaded, with the roles that it names; and whether it brings rows.
+    Dump(Vec<ReplayFile>, bool),
+    /// A database that exists, as a URL, and where `pg_dump` is, if that is said. It is only read.
+    Database(String, Option<PathBuf>),
+}
+
+/// What a dump doesn't tell.
+const BEYOND_A_DUMP: &str = "roles, memberships, settings, versions of extensions: a dump doesn't hold them";
+const WITHOUT_ROWS: &str = "rows, and where sequences stand: the dump doesn't hold them";
+/// What belongs to a server more than to a database.
+const OF_THE_SERVER: &[&str] =
+    &["BOOTSTRAP ROLE", "DATABASE", "TABLESPACE", "REPLICATION SLOT", "REPLICATION ORIGIN", "SYSTEM SETTING"];
+
+/// Compares two sides. An error names the side.
+///
+/// # Errors
+/// When a side can't be replayed, loaded or read.
+pub fn compare_sources(
+    old: &Source,
+    new: &Source,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Verdict, (&'static str, ReplayError)> {
+    let begun = Instant::now();
+    let (one, other) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| look("new", new, settings, progress));
+        let one = replay::isolated(|| look("old", old, settings, progress));
+        let broken = || Err(Error::new("the look at the new side broke off").into());
+        (one, other.join().unwrap_or_else(|_| broken()))
+    });
+    let mut one = one.map_err(|error| ("old", error))?;
+    let mut other = other.map_err(|error| ("new", error))?;
+    fit((&mut one, old), (&mut other, new));
+    let both = Both { sides: [old, new], settings, progress, old: &one, again: OnceLock::new(), back: OnceLock::new() };
+    let comparison = compare(&one, &other, settings, &both).map_err(|error| ("old", error))?;
+    let count = |source: &Source| match source {
+        Source::Set(files) | Source::Dump(files, _) => {
+            (files.len(), files.iter().map(|file| file.statements.len()).sum())
+        }
+        Source::Database(..) => (0, 0),
+    };
+    let mut stand_ins = one.stand_ins.clone();
+    stand_ins.extend(other.stand_ins.iter().cloned());
+    stand_ins.sort();
+    stand_ins.dedup();
+    Ok(Verdict {
+        kind: kind(&comparison),
+        postgres: one.postgres.clone(),
+        scratch: settings.database.name(),
+        seconds: begun.elapsed().as_secs_f64(),
+        stand_ins,
+        peak_mb: peak_mb(),
+        old_files: count(old).0,
+        old_statements: count(old).1,
+        new_files: count(new).0,
+        new_statements: count(new).1,
+        comparison,
+    })
+}
+
+/// What a dump is loaded with: without preludes, since it holds what they make.
+fn of_dump(settings: &Settings) -> Settings {
+    Settings { platforms: Vec::new(), prelude: Vec::new(), one_session: true, ..settings.clone() }
+}
+
+fn look(side: &str, source: &Source, settings: &Settings, progress: &dyn Progress) -> Result<Snapshot, ReplayError> {
+    match source {
+        Source::Set(files) => replay::replay(side, files, settings, progress),
+        Source::Dump(files, _) => replay::replay(side, files, &of_dump(settings), progress),
+        Source::Database(url, programs) => {
+            progress.step(side, "look", 0, 1);
+            let mut found = replay::isolated(|| Ok(live::look(url, settings, programs.as_deref())?))?;
+            let there = canonical::translated(&found, &of_dump(settings))?;
+            if there.postgres != found.postgres {
+                let (was, is) = (&found.postgres, &there.postgres);
+                found.notes.push(format!("the database runs on PostgreSQL {was}; its schema was compared on {is}"));
+            }
+            let split = entries::split(&there.dump);
+            found.unread.extend(split.unread);
+            found.entries = split.entries;
+            found.dump = there.dump;
+            found.postgres = there.postgres;
+            Ok(found)
+        }
+    }
+}
+
+/// Leaves out on both sides what one of them can't tell, and says so.
+fn fit((old, one): (&mut Snapshot, &Source), (new, other): (&mut Snapshot, &Source)) {
+    let is_live = |source: &Source| matches!(source, Source::Database(..));
+    if is_live(one) != is_live(other) {
+        let (live, scratch) = if is_live(one) { (&mut *old, &mut *new) } else { (&mut *new, &mut *old) };
+        of_the_database(live, scratch);
+    }
+    for (source, snapshot) in [(one, &mut *old), (other, &mut *new)] {
+        if let Source::Dump(_, brings_rows) = source {
+            snapshot.not_compared.push(BEYOND_A_DUMP.to_string());
+            snapshot.not_compared.extend((!brings_rows).then(|| WITHOUT_ROWS.to_string()));
+        }
+    }
+    let dumped = |source: &Source| matches!(source, Source::Dump(..));
+    let rowless = |source: &Source| matches!(source, Source::Dump(_, false));
+    for snapshot in [old, new] {
+        if dumped(one) || dumped(other) {
+            snapshot.globals.retain(|global| global.kind == "MATERIALIZED VIEW DATA");
+        }
+        if rowless(one) || rowless(other) {
+            snapshot.globals.clear();
+            snapshot.rows.clear();
+            snapshot.sequences.clear();
+        }
+    }
+}
+
+/// Leaves out what belongs to the server of a database: what a scratch one has of its own, and roles that nothing here names.
+fn of_the_database(live: &mut Snapshot, scratch: &mut Snapshot) {
+    let there = |kind: &'static str| move |global: &&Entry| global.kind == kind;
+    let known: Vec<String> = scratch.globals.iter().filter(there("ROLE")).map(|role| role.name.clone()).collect();
+    let named = |role: &str| known.iter().any(|name| name == role) || names(&live.dump, role);
+    let left: Vec<String> =
+        live.globals.iter().filter(there("ROLE")).map(|role| role.name.clone()).filter(|role| !named(role)).collect();
+    let about = |global: &Entry| {
+        let mut words = global.name.split(' ');
+        match global.kind.as_str() {
+            "ROLE" | "ROLE COMMENT" => left.contains(&global.name),
+            "ROLE MEMBERSHIP" => words.any(|word| left.iter().any(|role| role == word)),
+            "ROLE SETTING" => words.next().is_some_and(|word| left.iter().any(|role| role == word)),
+            _ => false,
+        }
+    };
+    live.globals.retain(|global| !about(global) && !global.name.contains(" in database "));
+    if !left.is_empty() {
+        let count = left.len();
+        live.notes.push(format!("{count} roles of the server that nothing in the database names were left out"));
+    }
+    // Who may not see passwords can't say who has one.
+    let blind = live.globals.iter().filter(there("ROLE")).all(|role| role.text.ends_with("a password"));
+    for snapshot in [live, scratch] {
+        snapshot.globals.retain(|global| !OF_THE_SERVER.contains(&global.kind.as_str()));
+        if blind {
+            for role in snapshot.globals.iter_mut().filter(|global| global.kind == "ROLE") {
+                role.text = role.text.replace(" -- has a password", "");
+            }
+        }
+        snapshot
+            .not_compared
+            .push("owner, privileges and limits of the database itself, and the server around it".into());
+    }
+}
+
+/// Whether a dump names a role.
+fn names(dump: &str, role: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    dump.match_indices(role).any(|(at, _)| !dump[..at].ends_with(part) && !dump[at + role.len()..].starts_with(part))
+}
+
+/// What a comparison may ask for of two sides.
+struct Both<'a> {
+    sides: [&'a Source; 2],
+    settings: &'a Settings,
+    progress: &'a dyn Progress,
+    old: &'a Snapshot,
+    again: OnceLock<Result<Snapshot, ReplayError>>,
+    back: OnceLock<Result<Vec<Entry>, ReplayError>>,
+}
+
+impl More for Both<'_> {
+    fn again(&self) -> Result<Again<'_>, ReplayError> {
+        let replayed = |files: &[ReplayFile]| replay::replay_rows("again", files, self.settings, self.progress);
+        match self.sides {
+            [Source::Set(files), _] => {
+                self.again.get_or_init(|| replayed(files)).as_ref().map(Again::Old).map_err(Clone::clone)
+            }
+            [_, Source::Set(files)] => {
+                self.again.get_or_init(|| replayed(files)).as_ref().map(Again::New).map_err(Clone::clone)
+            }
+            _ => Ok(Again::Neither),
+        }
+    }
+
+    fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError> {
+        let settings = of_dump(self.settings);
+        let one = self.back.get_or_init(|| canonical::reloaded(self.old, &settings)).as_ref().map_err(Clone::clone);
+        Ok((one?.as_slice(), canonical::reloaded(new, &settings)?))
+    }
+}

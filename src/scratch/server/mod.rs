@@ -1,0 +1,186 @@
+//! Scratch databases on a server that is there already, and that others use: databases of our own, which are gone afterwards,
+//! and with them the roles, memberships and settings that the replay made. No other database is connected to, but the one
+//! for maintenance, in which nothing is read or written.
+//!
+//! Roles belong to the whole server, so replays take turns, by an advisory lock. Each scratch database has a lock of its own as
+//! long as its run lives: a database whose lock is free was left by a run that was killed. A role of the same name as the
+//! database, which may do nothing, keeps the names and numbers of the roles that the replay made, so that a later run can
+//! take those back, too.
+
+mod address;
+mod left;
+mod link;
+mod live;
+mod reach;
+mod shared;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+pub use address::{Address, redacted};
+pub use left::{PREFIX, take_back_all};
+use link::Link;
+use live::Live;
+
+use super::programs::Programs;
+use super::{Limits, Scratch};
+use crate::{Error, Result};
+
+/// The oldest version whose catalogues the judge knows.
+const OLDEST: u32 = 140_000;
+/// The lock that says whose turn it is: "consolid" in ASCII.
+const TURN: i64 = 0x636f_6e73_6f6c_6964;
+
+/// A server.
+#[derive(Debug)]
+pub struct Server {
+    address: Address,
+    programs: Programs,
+    /// Whether what killed runs left was looked for.
+    swept: AtomicBool,
+    notes: Mutex<Vec<String>>,
+}
+
+impl Server {
+    /// Looks whether a server can be used.
+    ///
+    /// # Errors
+    /// When it can't be reached, isn't one that we know, or its user may not do what a history may want.
+    pub fn reach(address: Address, programs: Option<&Path>, limits: Limits) -> Result<Arc<Server>> {
+        limits.check()?;
+        let mut link = Link::open(&address)?;
+        let version: u32 = link.one("SELECT current_setting('server_version_num')")?.parse().unwrap_or(0);
+        if version < OLDEST {
+            let says = link.one("SELECT current_setting('server_version')")?;
+            return Err(Error::new(format!("the scratch server is PostgreSQL {says}, which is too old"))
+                .hint(format!("wanted is version {} or later", OLDEST / 10_000)));
+        }
+        let rights = "SELECT rolsuper AND NOT pg_is_in_recovery() FROM pg_roles WHERE rolname = current_user";
+        if link.one(rights)? != "t" {
+            let user = address.user();
+            return Err(Error::new(format!(
+                "on the scratch server, {user} is no superuser, or the server is a standby"
+            ))
+            .hint("histories make roles and extensions, and the proof looks at all of them: name a superuser"));
+        }
+        let programs = Programs::with_dump(programs, version / 10_000)?;
+        Ok(Arc::new(Server { address, programs, swept: AtomicBool::new(false), notes: Mutex::default() }))
+    }
+
+    /// What the user should know: what was found of runs before, and what is left of this one.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.lock().map(|notes| notes.clone()).unwrap_or_default()
+    }
+
+    fn note(&self, notes: Vec<String>) {
+        if let Ok(mut all) = self.notes.lock() {
+            all.extend(notes);
+        }
+    }
+}
+
+/// Where it is, without its password.
+impl std::fmt::Display for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the server {}", self.address)
+    }
+}
+
+/// A database of our own on a server.
+pub struct Own {
+    server: Arc<Server>,
+    live: Arc<Mutex<Live>>,
+    name: String,
+    limits: Limits,
+}
+
+impl Own {
+    /// Waits for its turn and makes one.
+    ///
+    /// # Errors
+    /// When the server refuses, or the time is used up.
+    pub fn open(server: &Arc<Server>, limits: Limits) -> Result<Own> {
+        let mut link = Link::open(&server.address)?;
+        if !link.lock_until(TURN, limits.total.map(|(_, end)| end))? {
+            let what = "another run of consolidate has used the scratch server all the time";
+            let error = limits.check().err().unwrap_or_else(|| Error::new("there is no turn"));
+            return Err(Error::new(format!("{}: {what}", error.message)).hint("runs on one server take turns"));
+        }
+        if !server.swept.swap(true, Ordering::Relaxed) {
+            server.note(left::sweep(&server.address, &mut link)?);
+        }
+        let live = Live::begin(&server.address, link)?;
+        let name = live.name.clone();
+        let live = left::known(live);
+        let own = Own { server: Arc::clone(server), live, name, limits };
+        own.lock()?.make()?;
+        Ok(own)
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, Live>> {
+        self.live.lock().map_err(|_| Error::new("the work on the scratch server broke off"))
+    }
+
+    /// Takes back all of it, and says what is left.
+    fn close(&mut self) -> Vec<String> {
+        let left = self.lock().map(|mut live| live.take_back()).unwrap_or_default();
+        left::forget(&self.live);
+        self.server.note(left.clone());
+        left
+    }
+}
+
+impl Scratch for Own {
+    fn url(&self) -> String {
+        self.server.address.secret(&self.name)
+    }
+
+    fn dump(&self) -> Result<String> {
+        let (server, address) = (&self.server, &self.server.address);
+        let mut command = server.programs.command("pg_dump");
+        command.args(["--schema-only", "--no-password", "-d", &self.name, "-U", address.user()]);
+        command.args(["-h", &address.host(), "-p", &address.port().to_string()]);
+        // Not as an argument, which everybody on the machine can see.
+        command.envs(address.password().map(|password| ("PGPASSWORD", password)));
+        command.envs(std::env::var_os("PGPASSFILE").map(|file| ("PGPASSFILE", file)));
+        let output = self.limits.output(&mut command)?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_string();
+            return Err(Error::new(format!("{} can't dump the scratch database: {said}", server.programs)));
+        }
+        String::from_utf8(output.stdout).map_err(|e| Error::new(format!("can't read a dump: {e}")))
+    }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn before(&self, sql: &str) -> Result<()> {
+        self.lock()?.before(sql)
+    }
+
+    fn sees(&self, roles: &[(u32, String)], inside: bool) -> Result<()> {
+        self.lock()?.sees(roles, inside)
+    }
+
+    fn made(&self, role: &str) -> bool {
+        self.lock().is_ok_and(|live| live.made(role))
+    }
+
+    fn stop(mut self: Box<Self>) -> Result<()> {
+        // What is left is told at the end: it doesn't make the proof wrong.
+        self.close();
+        Ok(())
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

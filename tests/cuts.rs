@@ -1,0 +1,155 @@
+//! A part of a history: `--through` and `--from`. Each folder of `fixtures/cuts` is a history whose later part is
+//! consolidated on top of what comes before; `from.txt` says from where, `expected/` holds the new files. To write those anew:
+//! `CONSOLIDATE_UPDATE=1 cargo test --release --test cuts`.
+
+mod cli_support;
+
+use cli_support::Project;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let Ok(entries) = fs::read_dir(folder) else { return BTreeMap::new() };
+    entries
+        .map(|e| e.expect("an entry").path())
+        .filter(|p| p.extension().is_some_and(|e| e == "sql"))
+        .map(|p| (p.file_name().expect("a name").to_string_lossy().into_owned(), fs::read(&p).expect("a file")))
+        .collect()
+}
+
+fn with(folder: &Path) -> Project {
+    let project = Project::empty();
+    for (name, bytes) in files(folder) {
+        project.write(&format!("migrations.old/{name}"), bytes);
+    }
+    project
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cuts");
+    let mut found: Vec<PathBuf> =
+        fs::read_dir(folder).expect("fixtures").map(|e| e.expect("an entry").path()).collect();
+    found.sort();
+    found
+}
+
+/// The files of the new folder that stay as they were; panics if one of them isn't the same.
+fn untouched(project: &Project, stays: impl Fn(&str) -> bool) -> usize {
+    let old = files(&project.path("migrations.old"));
+    let new = files(&project.path("migrations"));
+    let kept: Vec<_> = old.iter().filter(|(name, _)| stays(name)).collect();
+    for (name, bytes) in &kept {
+        assert!(new.get(*name) == Some(bytes), "{name} isn't the same byte for byte");
+    }
+    kept.len()
+}
+
+#[test]
+fn a_branch_becomes_its_net_change() {
+    let mut wrong = Vec::new();
+    for fixture in fixtures() {
+        let project = with(&fixture.join("migrations"));
+        let from = fs::read_to_string(fixture.join("from.txt")).expect("from.txt").trim().to_string();
+        let said = project.json(&format!("emit --from {from}"), 0);
+        assert_eq!(said["verdict"], "identical");
+        let (before, after) = (&said["statements"]["history"], &said["statements"]["set"]);
+        assert!(after.as_u64() < before.as_u64(), "{}: {before} became {after}", fixture.display());
+        assert!(untouched(&project, |name| name < from.as_str()) > 0);
+        let verified = project.fine(&format!("verify --from {from}"));
+        assert!(verified.err.contains("byte for byte"), "{}", verified.err);
+        let new: BTreeMap<_, _> =
+            files(&project.path("migrations")).into_iter().filter(|(n, _)| n.as_str() >= from.as_str()).collect();
+        let expected = fixture.join("expected");
+        if std::env::var_os("CONSOLIDATE_UPDATE").is_some() {
+            let _ = fs::remove_dir_all(&expected);
+            fs::create_dir_all(&expected).expect("expected");
+            new.iter().for_each(|(name, bytes)| fs::write(expected.join(name), bytes).expect("a file"));
+        } else if files(&expected) != new {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let all: String = new.iter().map(|(name, bytes)| format!("-- == {name}\n{}", text(bytes))).collect();
+            wrong.push(format!("{} gives\n{all}", fixture.display()));
+        }
+        // Once more, from the consolidated folder: nothing changes.
+        fs::rename(project.path("migrations"), project.path("again")).expect("moved");
+        project.fine(&format!("emit --old again --from {from}"));
+        assert_eq!(files(&project.path("again")), files(&project.path("migrations")), "{}", fixture.display());
+    }
+    assert!(wrong.is_empty(), "not as expected:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_example_is_cut_at_three_points_in_both_ways() {
+    let history = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations.old");
+    for cut in [
+        "20250101000005_supporting_tables.sql",
+        "20260122000001_pack_installation_metadata.sql",
+        "20260202000001_add_sensor_runtimes.sql",
+    ] {
+        let version = cut.split('_').next().expect("a version");
+        for way in ["through", "from"] {
+            let project = with(&history);
+            let said = project.json(&format!("emit --{way} {version}"), 0);
+            assert_eq!(said["verdict"], "identical", "{way} {cut}");
+            let (before, after) = (said["statements"]["history"].as_u64(), said["statements"]["set"].as_u64());
+            assert!(after <= before, "{way} {cut}: {before:?} became {after:?}");
+            let kept = untouched(&project, |name| if way == "through" { name > cut } else { name < cut });
+            assert!(kept > 3, "{way} {cut}: {kept} files stay");
+        }
+    }
+}
+
+#[test]
+fn a_layout_keeps_its_marks_and_folders() {
+    let up = "-- +goose Up\n";
+    let goose = Project::history(&[
+        ("001_a.sql", "-- +goose Up\nCREATE TABLE a (id int);\n-- +goose Down\nDROP TABLE a;\n"),
+        ("002_b.sql", "-- +goose Up\nALTER TABLE a ADD COLUMN b int;\n"),
+        (
+            "003_f.sql",
+            "-- +goose Up\n-- +goose StatementBegin\nCREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$;\n-- +goose StatementEnd\n",
+        ),
+    ]);
+    goose.fine("emit --through 2");
+    let first = goose.read("migrations/001_a.sql");
+    assert!(first.starts_with(up) && first.contains("id int, b int"), "{first}");
+    assert_eq!(goose.read("migrations/003_f.sql"), goose.read("migrations.old/003_f.sql"));
+    goose.fine("verify --through 2");
+    fs::remove_dir_all(goose.path("migrations")).expect("removed");
+    goose.fine("emit --from 2 --name rest");
+    let rest = goose.read("migrations/002_rest.sql");
+    assert!(rest.contains("StatementBegin\nCREATE FUNCTION") && rest.contains("ADD COLUMN b int;"), "{rest}");
+    let prisma = Project::history(&[
+        ("20200101_a/migration.sql", "CREATE TABLE \"A\" (\"id\" INTEGER NOT NULL);\n"),
+        ("20200102_b/migration.sql", "ALTER TABLE \"A\" ADD COLUMN \"b\" TEXT;\n"),
+        ("20200103_c/migration.sql", "ALTER TABLE \"A\" DROP COLUMN \"b\";\nCREATE TABLE \"C\" ();\n"),
+        ("migration_lock.toml", "provider = \"postgresql\"\n"),
+    ]);
+    prisma.fine("emit --from 20200102");
+    let only = prisma.read("migrations/20200102_b/migration.sql");
+    assert!(only.contains("CREATE TABLE \"C\"") && !only.contains("\"b\""), "{only}");
+    assert!(!prisma.path("migrations/20200103_c").exists());
+    assert_eq!(prisma.read("migrations/migration_lock.toml"), "provider = \"postgresql\"\n");
+}
+
+#[test]
+fn a_revision_says_what_is_before() {
+    let project = with(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cuts/moving/migrations"));
+    let git = |arguments: &[&str]| {
+        let ran = Command::new("git").args(arguments).current_dir(project.path("")).output();
+        assert!(ran.is_ok_and(|r| r.status.success()), "git {arguments:?}");
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["config", "user.email", "nobody@example.org"]);
+    git(&["config", "user.name", "nobody"]);
+    git(&["add", "migrations.old/0001_orders.sql"]);
+    git(&["commit", "-qm", "one"]);
+    let plan = project.json("plan --from main:", 0);
+    assert_eq!(plan["totals"]["files"]["before"], 2, "{plan:#}");
+    project.refused("plan --from nowhere:", &["git revision nowhere", "--from VERSION"]);
+    project.refused("plan --from 0009", &["no migration in", "0009", "0001_orders.sql to 0003_amount_done.sql"]);
+    git(&["add", "migrations.old/0003_amount_done.sql"]);
+    git(&["commit", "-qm", "three"]);
+    project.refused("plan --from main:", &["0003_amount_done.sql is in revision main, but runs after 0002_amount.sql"]);
+}

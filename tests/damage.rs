@@ -1,0 +1,183 @@
+//! Damage: each statement of a consolidated set is taken out, one at a time, and properties are changed, one at a time. The
+//! judge must say that the sets differ and name what the statement speaks of, or PostgreSQL must refuse the set.
+//!
+//! The suite looks at a few traps; `make damage` looks at the example and at all of them, and prints the share that was caught.
+
+use consolidate::config::Config;
+use consolidate::emit::{prove, replay_files, set_files};
+use consolidate::history;
+use consolidate::proof::{self, Database, Judge, ReplayFile, Settings, Silent, VerdictKind};
+use consolidate::replay::replay;
+use consolidate::scratch::preludes;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+/// What is changed in a statement: the first place where a text stands, in any case.
+const CHANGES: &[(&str, &str)] = &[
+    (" NOT NULL", ""),
+    (" ON DELETE CASCADE", ""),
+    (" UNIQUE INDEX", " INDEX"),
+    ("BEFORE ", "AFTER "),
+    ("GRANT SELECT", "GRANT TRIGGER"),
+    (" integer", " bigint"),
+    (" INT,", " BIGINT,"),
+    (" text,", " varchar(77),"),
+    ("DEFAULT true", "DEFAULT false"),
+    ("DEFAULT 0", "DEFAULT 1"),
+    ("DEFAULT now()", "DEFAULT clock_timestamp()"),
+    (" STABLE", " VOLATILE"),
+    (" > 0", " > 1"),
+    (" DESC", ""),
+];
+
+/// How many damages there were, and those that nobody saw.
+#[derive(Default)]
+struct Tally {
+    tried: usize,
+    missed: Vec<String>,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn traps() -> Vec<PathBuf> {
+    let mut traps: Vec<PathBuf> =
+        std::fs::read_dir(root().join("fixtures/traps")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    traps.retain(|path| path.join("migrations").is_dir() && !path.join("refused.txt").exists());
+    traps.sort();
+    traps
+}
+
+/// All damages of a history's set.
+fn damaged(name: &str, folder: &Path, config: &Config, settings: &Settings, tally: &Mutex<Tally>) {
+    let history = history::read(folder).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    let Ok(proven) = prove(&history, &replay(&history), config, settings, &Silent) else {
+        // Whether it can be proven is what tests/traps.rs says.
+        return eprintln!("{name}: not proven on this PostgreSQL");
+    };
+    let (old, set) = (replay_files(&history), set_files(&proven.set));
+    let begun = Instant::now();
+    let seen = proof::replay("old", &old, settings, &Silent).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let judge = Judge::new(&old, seen, settings, &Silent, begun);
+    for (f, file) in set.iter().enumerate() {
+        for (s, statement) in file.statements.iter().enumerate() {
+            let text = bare(&statement.text);
+            // These only speak to the session: what follows them is what they are about.
+            if ["set ", "reset ", "begin", "commit"].iter().any(|word| text.to_lowercase().starts_with(word)) {
+                continue;
+            }
+            // PostgreSQL attaches the index of a partition by itself when that is attached: nothing is missing then.
+            if text.to_lowercase().starts_with("alter index") && text.to_lowercase().contains(" attach partition ") {
+                continue;
+            }
+            let mut without = set.clone();
+            without[f].statements.remove(s);
+            look(&format!("{name}: without {}", first_line(&text)), &text, &judge, &without, settings, tally);
+            for (was, is) in CHANGES {
+                let Some(at) = statement.text.to_lowercase().find(&was.to_lowercase()) else { continue };
+                // The columns of a key are NOT NULL however that is said.
+                let keyed = *was == " NOT NULL" && text.to_lowercase().contains("primary key");
+                if keyed || !statement.text.is_ascii() || text.starts_with("--") {
+                    continue;
+                }
+                let mut changed = set.clone();
+                changed[f].statements[s].text.replace_range(at..at + was.len(), is);
+                let what = format!("{name}:{was} →{is} in {}", first_line(&text));
+                look(&what, &text, &judge, &changed, settings, tally);
+            }
+        }
+    }
+}
+
+/// One damage: it must be refused, or be seen where the statement speaks of it.
+fn look(what: &str, text: &str, judge: &Judge, set: &[ReplayFile], settings: &Settings, tally: &Mutex<Tally>) {
+    let missed = match proof::replay("new", set, settings, &Silent) {
+        Err(_) => None,
+        Ok(snapshot) => {
+            let verdict = judge.verdict(set, &snapshot).unwrap_or_else(|e| panic!("{what}: {e}"));
+            let named = verdict.comparison.differences.iter().any(|d| speaks_of(text, &d.object));
+            match verdict.kind {
+                VerdictKind::Different if named => None,
+                VerdictKind::Different => {
+                    let objects: Vec<_> = verdict.comparison.differences.iter().map(|d| &d.object).collect();
+                    Some(format!("{what}: named is only {objects:?}"))
+                }
+                _ => Some(format!("{what}: not seen")),
+            }
+        }
+    };
+    let mut tally = tally.lock().unwrap();
+    tally.tried += 1;
+    tally.missed.extend(missed);
+}
+
+/// Whether a statement holds a name that an object's name holds.
+fn speaks_of(text: &str, object: &str) -> bool {
+    let words = |text: &str| -> Vec<String> {
+        let split = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        split.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+    };
+    let text = words(text);
+    words(object).into_iter().filter(|word| word != "public" && word != "on").any(|word| text.contains(&word))
+}
+
+fn bare(text: &str) -> String {
+    let lines = text.lines().skip_while(|line| line.trim().is_empty() || line.trim_start().starts_with("--"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+fn settings(trap: &Path, database: &Database) -> Settings {
+    let platform = std::fs::read_to_string(trap.join("prelude.txt")).ok();
+    let platforms = platform.and_then(|name| preludes::named(name.trim())).into_iter().collect();
+    Settings { platforms, one_session: true, database: database.clone(), ..Settings::default() }
+}
+
+fn told(tally: Tally) {
+    let caught = tally.tried - tally.missed.len();
+    println!("damage: {caught} of {} caught ({:.1} %)", tally.tried, 100.0 * caught as f64 / tally.tried as f64);
+    assert!(tally.tried > 0 && tally.missed.is_empty(), "{}", tally.missed.join("\n"));
+}
+
+#[test]
+fn damage_to_some_sets_is_seen() {
+    let tally = Mutex::default();
+    for name in ["policies", "partitions", "fk-cycle"] {
+        let trap = root().join("fixtures/traps").join(name);
+        damaged(name, &trap.join("migrations"), &Config::default(), &settings(&trap, &Database::Embedded), &tally);
+    }
+    told(tally.into_inner().unwrap());
+}
+
+#[test]
+#[ignore = "takes a quarter of an hour or more: make damage"]
+fn damage_to_every_set_is_seen() {
+    // Where this machine has a PostgreSQL of its own, a replay takes a fraction of the time.
+    let local = Database::local(None).ok();
+    let tally = Mutex::default();
+    let traps = traps();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(trap) = traps.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let name = trap.file_name().unwrap().to_string_lossy().into_owned();
+                    let platform = trap.join("prelude.txt").exists();
+                    let database = local.clone().filter(|_| !platform).unwrap_or_default();
+                    damaged(&name, &trap.join("migrations"), &Config::default(), &settings(trap, &database), &tally);
+                }
+            });
+        }
+    });
+    if let Ok(config) = Config::read(&root().join("consolidate.toml")) {
+        let database = Database::Embedded;
+        damaged("example", &root().join("migrations.old"), &config, &settings(root(), &database), &tally);
+    }
+    told(tally.into_inner().unwrap());
+}

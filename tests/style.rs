@@ -1,0 +1,92 @@
+//! Each folder of `fixtures/style` is a history in a style of its own: `migrations/` goes in, `expected/` must come out, byte for
+//! byte, and proven. To write the expected files anew, and look at them: `CONSOLIDATE_UPDATE=1 cargo test --release --test style`.
+
+mod cli_support;
+
+use cli_support::Project;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+fn files(folder: &Path) -> BTreeMap<String, String> {
+    let Ok(entries) = fs::read_dir(folder) else { return BTreeMap::new() };
+    entries
+        .map(|e| e.expect("an entry").path())
+        .filter(|p| p.extension().is_some_and(|e| e == "sql"))
+        .map(|p| {
+            let text = fs::read_to_string(&p).expect("UTF-8");
+            (p.file_name().expect("a name").to_string_lossy().into_owned(), text)
+        })
+        .collect()
+}
+
+fn emitted(project: &Project, old: &str, flags: &str) -> BTreeMap<String, String> {
+    let _ = fs::remove_dir_all(project.path("migrations"));
+    project.fine(&format!("emit --old {old} {flags}"));
+    files(&project.path("migrations"))
+}
+
+#[test]
+fn every_style_is_kept() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/style");
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for entry in fs::read_dir(folder).expect("fixtures") {
+        let fixture = entry.expect("an entry").path();
+        let project = Project::empty();
+        for (name, text) in files(&fixture.join("migrations")) {
+            project.write(&format!("migrations.old/{name}"), text);
+        }
+        let set = emitted(&project, "migrations.old", "");
+        let expected = fixture.join("expected");
+        if std::env::var_os("CONSOLIDATE_UPDATE").is_some() {
+            let _ = fs::remove_dir_all(&expected);
+            fs::create_dir_all(&expected).expect("expected");
+            set.iter().for_each(|(name, text)| fs::write(expected.join(name), text).expect("a file"));
+        } else if files(&expected) != set {
+            let all: String = set.iter().map(|(name, text)| format!("-- == {name}\n{text}")).collect();
+            wrong.push(format!("{} gives\n{all}", fixture.display()));
+        }
+        count += 1;
+    }
+    assert!(count >= 11, "only {count} styles");
+    assert!(wrong.is_empty(), "not as expected:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn annotations_name_the_places_and_do_not_pile_up() {
+    let project = Project::history(&[
+        ("0001_a.sql", "-- One thing\nCREATE TABLE a (id int);\nCREATE TABLE b (id int);\n"),
+        ("0002_b.sql", "ALTER TABLE a ADD COLUMN b int;\nDROP TABLE b;\nCREATE TYPE c AS ENUM ('x');\n"),
+    ]);
+    let set = emitted(&project, "migrations.old", "--annotate --summary summary.md");
+    assert!(set["0001_a.sql"].contains("-- One thing\n-- 0001_a.sql:2, 0002_b.sql:1\nCREATE TABLE a"), "{set:#?}");
+    assert!(set["0002_b.sql"].contains("-- 0002_b.sql:3\nCREATE TYPE c"), "{set:#?}");
+    let summary = project.read("summary.md");
+    for words in ["**identical**", "| statements | 5 | 2 |", "table `public.b` `0001_a.sql:3`", "column added"] {
+        assert!(summary.contains(words), "no {words} in {summary}");
+    }
+    fs::rename(project.path("migrations"), project.path("again")).expect("moved");
+    assert_eq!(emitted(&project, "again", "--annotate"), set);
+    assert_eq!(emitted(&project, "again", ""), set);
+}
+
+/// Comment lines that stand above or beside a statement, or a column, that lives are in the new set: at least 95 %.
+#[test]
+fn comments_of_what_lives_are_in_the_new_set() {
+    use consolidate::history;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = std::env::var("CONSOLIDATE_HISTORY").map_or_else(|_| root.join("migrations.old"), Into::into);
+    let set = std::env::var("CONSOLIDATE_SET").map_or_else(|_| root.join("migrations"), Into::into);
+    let history = history::read(&folder).expect("a history");
+    let new: String = files(&set).into_values().collect();
+    let lines: Vec<&str> = new.lines().map(str::trim).collect();
+    let model = consolidate::replay::replay(&history);
+    let living = consolidate::emit::comments_of_what_lives(&history, &model);
+    let kept = |comment: &String| lines.iter().any(|line| line.contains(comment.as_str()));
+    let missing: Vec<&String> = living.iter().filter(|c| !kept(c)).collect();
+    let share = 100.0 * (living.len() - missing.len()) as f64 / living.len() as f64;
+    println!("{} of {} comment lines: {share:.1} %", living.len() - missing.len(), living.len());
+    missing.iter().for_each(|line| println!("  missing: {line}"));
+    assert!(share >= 95.0, "only {share:.1} %: {missing:#?}");
+}
