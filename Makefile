@@ -4,11 +4,11 @@ CARGO ?= cargo
 TARGET_DIR = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 CONSOLIDATE = $(TARGET_DIR)/release/consolidate
 
-.PHONY: help build demo test random damage comments lint bench
+.PHONY: help build demo test random damage comments real-tools lint bench
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@grep -E '^[a-z]+: .*##' Makefile | sed 's/^\([a-z]*\):.*## /  make \1|/' | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+: .*##' Makefile | sed 's/^\([a-z-]*\):.*## /  make \1|/' | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 build: ## Build the program (the first time takes some minutes)
 	$(CARGO) build --release --locked
@@ -39,6 +39,9 @@ SEED ?= 1
 
 random: ## Grow COUNT random histories from SEED on, consolidate and prove each
 	RANDOM_COUNT=$(COUNT) RANDOM_SEED=$(SEED) $(CARGO) test --release --locked --test random -- --ignored --nocapture
+
+real-tools: ## Let the migration tools that can be installed confirm hand-overs (takes them from cargo and npm)
+	$(CARGO) test --release --locked --test real_tools -- --ignored --nocapture
 
 damage: ## Damage every set of the tests, statement by statement, and print the share that verify saw
 	$(CARGO) test --release --locked --test damage -- --ignored --nocapture

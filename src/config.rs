@@ -14,6 +14,8 @@ pub struct Config {
     pub old: Option<PathBuf>,
     /// The layout of the history; found by itself if it isn't said.
     pub layout: Option<LayoutName>,
+    /// Whether files that only undo an earlier one are left out of the history.
+    pub without_rollbacks: bool,
     /// The folder of the consolidated set.
     pub new: Option<PathBuf>,
     /// How the new set is written.
@@ -31,6 +33,8 @@ pub struct Config {
 pub struct EmitConfig {
     /// The version of the first file; the next ones count up from it, with the same number of digits.
     pub first_version: Option<String>,
+    /// The layout of the new set; the history's, if it isn't said.
+    pub layout: Option<LayoutName>,
     /// What decides on an object's file: the rules, if there are any, else its birth.
     pub files: Option<Files>,
     /// What the versions of the files are.

@@ -6,6 +6,7 @@ pub mod config;
 pub mod diff;
 pub mod emit;
 pub mod error;
+pub mod handover;
 pub mod history;
 pub mod ledger;
 pub mod objects;

@@ -43,6 +43,7 @@ pub fn run(args: &DiffArgs) -> Outcome {
         config: args.config.clone(),
         old: None,
         layout: args.layout.clone(),
+        without_rollbacks: false,
         new: None,
         prelude: args.prelude.clone(),
         format: args.format,

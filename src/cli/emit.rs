@@ -4,12 +4,14 @@ use super::progress::Bars;
 use super::project::Project;
 use super::verify::could_not_replay;
 use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, Replaying, print, print_json, style};
-use crate::config::Config;
+use crate::config::{Config, Numbers};
 use crate::emit::whole::WholeFile;
-use crate::emit::{NewFile, Proven, Unproven, file_cycles, prove, prove_part, replay_files, whole, write};
+use crate::emit::write::{Changes, Origin};
+use crate::emit::{Laid, Proven, Unproven, aside, file_cycles, lay_out, prove, prove_part, replay_files, whole, write};
 use crate::error::Error;
 use crate::history::History;
 use crate::history::cut::Cut;
+use crate::history::layout::Layout;
 use crate::plan::{plan, plan_part};
 use crate::proof::{ReplayError, Settings, VerdictKind, verify};
 use crate::replay::{replay, replay_from};
@@ -38,6 +40,12 @@ pub struct EmitArgs {
     /// Prove and report, but write nothing
     #[arg(long)]
     dry_run: bool,
+    /// The layout of the new set [default: the history's]
+    #[arg(long, value_name = "NAME", value_parser = super::layouts())]
+    write_layout: Option<String>,
+    /// Where the history is in migrations/ itself: move it to migrations.old/, and write the set in its place
+    #[arg(long, conflicts_with = "dry_run")]
+    in_place: bool,
     /// Replace or remove .sql files in the target folder that this program didn't write, or that were changed since
     #[arg(long)]
     force: bool,
@@ -63,23 +71,89 @@ fn not_replayed(why: &Unproven) -> Option<&ReplayError> {
     }
 }
 
+/// Where the history goes with `--in-place`, once it is seen that something may be written.
+fn ready(args: &EmitArgs, project: &Project) -> Result<Option<PathBuf>, Error> {
+    let old = project.old.display();
+    if args.in_place {
+        if !project.is_one_folder() {
+            let message = format!("the history is in {old} already, apart from the set");
+            return Err(Error::new(message).hint("leave out --in-place"));
+        }
+        if args.part.wish().is_some() {
+            let message = "--in-place moves a whole history aside, and a part of this one stays as it is";
+            return Err(Error::new(message).hint("move it aside by yourself: git mv migrations migrations.old"));
+        }
+        let aside = aside::aside_of(&project.old);
+        aside::check(&project.old, &aside)?;
+        return Ok(Some(aside));
+    }
+    if args.dry_run {
+        return Ok(None);
+    }
+    if project.is_one_folder() {
+        return Err(Error::new(format!("the history is in {old}, where the new set would go")).hint(
+            "move it aside with --in-place, or by yourself (git mv migrations migrations.old), name another folder with \
+             --new, or look at what would come with --dry-run",
+        ));
+    }
+    write::check(&project.new, args.force).map(|()| None)
+}
+
+/// The layout in which the set is written.
+fn layout(args: &EmitArgs, project: &Project, history: &History) -> Result<&'static dyn Layout, Error> {
+    let layout = project.written_layout(args.write_layout.as_deref(), history);
+    if args.part.wish().is_some() && layout.name() != history.layout {
+        let message = format!(
+            "a part of the history stays as {} wants it, so the rest can't become {}",
+            history.layout,
+            layout.name()
+        );
+        return Err(Error::new(message).hint("leave out --write-layout and [emit] layout, or consolidate all of it"));
+    }
+    Ok(layout)
+}
+
+/// What is to be written.
+enum Files {
+    /// All of a history's set.
+    Set(Laid),
+    /// A whole folder, of which a part stays as it is.
+    Whole(Vec<WholeFile>),
+}
+
+/// Writes it.
+fn write_all(
+    args: &EmitArgs,
+    project: &Project,
+    history: &History,
+    aside: Option<&PathBuf>,
+    files: &Files,
+) -> Result<Written, Error> {
+    let sum = write::sum_of(history);
+    let changes = match (files, aside) {
+        _ if args.dry_run => return Ok(Written::Nothing),
+        (Files::Set(laid), Some(aside)) => {
+            let written = aside::in_place(&project.old, aside, laid, history, &sum)?;
+            super::tell(&format!("the history is now in {}; consolidate restore puts it back", aside.display()));
+            Changes { written, removed: Vec::new() }
+        }
+        (Files::Set(laid), None) => write::write(&project.new, laid, &sum, args.force)?,
+        (Files::Whole(files), _) => {
+            let origin = Origin { history: &sum, layout: history.layout };
+            write::write_files(&project.new, files, origin, args.force)?
+        }
+    };
+    Ok(if changes.is_empty() { Written::Unchanged } else { Written::Files(changes) })
+}
+
 /// Proves, then writes.
 pub fn run(args: &EmitArgs) -> Outcome {
     let mut project = Project::open(&args.common)?;
     args.filing.over(&mut project.config);
     project.config.emit.annotate |= args.annotate;
     let history = project.history()?;
-    if project.is_one_folder() && !args.dry_run {
-        return Err(vec![
-            Error::new(format!("the history is in {}, where the new set would go", project.old.display())).hint(
-                "move it aside first (git mv migrations migrations.old), name another folder with --new, \
-                 or look at what would come with --dry-run",
-            ),
-        ]);
-    }
-    if !args.dry_run {
-        write::check(&project.new, args.force).map_err(|e| vec![e])?;
-    }
+    let aside = ready(args, &project).map_err(|e| vec![e])?;
+    let layout = layout(args, &project, &history).map_err(|e| vec![e])?;
     super::warn(&history);
     let cut = project.cut(&args.part, &history)?;
     let consolidated = match cut {
@@ -105,13 +179,11 @@ pub fn run(args: &EmitArgs) -> Outcome {
         cycles.iter().for_each(|cycle| super::tell(&format!("{}: {}", history.at(cycle.at), cycle.message)));
     }
     let (proven, files) = proven;
-    let sum = write::sum_of(&history);
-    let written = if args.dry_run {
-        Written::Nothing
-    } else {
-        let changes = write::write_files(&project.new, &files, &sum, args.force).map_err(|e| vec![e])?;
-        if changes.is_empty() { Written::Unchanged } else { Written::Files(changes) }
+    let files = match files {
+        Some(files) => Files::Whole(files),
+        None => Files::Set(laid(&project, &proven, &history, layout).map_err(|e| vec![e])?),
     };
+    let written = write_all(args, &project, &history, aside.as_ref(), &files).map_err(|e| vec![e])?;
     let about = About::of(&consolidated, cut, &proven);
     if let Some(path) = &args.summary {
         let cut_at = cut.and_then(|cut| cut.first_statement(&consolidated));
@@ -134,6 +206,15 @@ pub fn run(args: &EmitArgs) -> Outcome {
     Ok(FINE)
 }
 
+/// A whole history's set, laid out for its tool.
+fn laid(project: &Project, proven: &Proven, history: &History, layout: &'static dyn Layout) -> Result<Laid, Error> {
+    let emit = &project.config.emit;
+    let keeps_versions = emit.first_version.is_none() && matches!(emit.numbers, None | Some(Numbers::Originals));
+    let laid = lay_out(&proven.set, history, &project.old, layout, keeps_versions)?;
+    laid.notes.iter().for_each(|note| super::tell(note));
+    Ok(laid)
+}
+
 /// Proves a set; where a part of the history stays as it is, the whole new folder too, as it will be read.
 fn work(
     history: &History,
@@ -141,14 +222,12 @@ fn work(
     cut: Option<Cut>,
     config: &Config,
     settings: &Settings,
-) -> Result<(Proven, Vec<WholeFile>), Unproven> {
+) -> Result<(Proven, Option<Vec<WholeFile>>), Unproven> {
     let unable = |e: Error| Unproven::History(ReplayError::Unable(e));
     let proven = match cut {
         None => {
             let proven = prove(history, &replay(history), config, settings, &Bars::new())?;
-            let of = |f: &NewFile| WholeFile { path: f.name.clone(), bytes: f.text.clone().into_bytes(), is_new: true };
-            let files = proven.set.files.iter().map(of).collect();
-            return Ok((proven, files));
+            return Ok((proven, None));
         }
         Some(Cut::From(start)) => prove_part(history, start, config, settings, &Bars::new())?,
         Some(Cut::Through(_)) => {
@@ -159,14 +238,14 @@ fn work(
     };
     let Some(cut) = cut.filter(|_| !proven.untouched) else {
         let files = whole::files_of(history).map_err(unable)?;
-        return Ok((proven, files));
+        return Ok((proven, Some(files)));
     };
     let files = whole::whole(history, cut, &proven.set).map_err(unable)?;
     let read = whole::read_back(history, &files).map_err(unable)?;
     whole::in_order(history, cut, &read).map_err(unable)?;
     let verdict = verify(&replay_files(history), &replay_files(&read), settings, &Bars::new());
     match verdict {
-        Ok(verdict) if verdict.kind == VerdictKind::Identical => Ok((Proven { verdict, ..proven }, files)),
+        Ok(verdict) if verdict.kind == VerdictKind::Identical => Ok((Proven { verdict, ..proven }, Some(files))),
         Ok(verdict) => Err(Unproven::Different(Box::new(verdict), Vec::new())),
         Err((_, error)) => Err(Unproven::Candidate(error, Vec::new())),
     }

@@ -2,11 +2,13 @@
 
 mod diff;
 mod emit;
+mod handover;
 mod init;
 mod interrupt;
 mod plan;
 mod progress;
 mod project;
+mod restore;
 mod verify;
 
 use crate::config::{Config, Files, Numbers};
@@ -40,6 +42,7 @@ In order:
   consolidate plan      what is dead, folded and superseded in the history; needs no database
   consolidate emit      write the consolidated set, once it is proven
   consolidate verify    prove the set in migrations/ against the history in migrations.old/
+  consolidate handover  make databases that ran the history count as having run the set
   consolidate diff A B  compare any two folders, dumps, databases, revisions
 
 The history is read from migrations.old/ (or from migrations/, if there is no migrations.old/), the
@@ -64,6 +67,10 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Write the consolidated set, once both sets are replayed and found identical
     Emit(emit::EmitArgs),
+    /// Make live databases that ran the history count as having run the new set
+    Handover(handover::HandoverArgs),
+    /// Undo emit --in-place: the history is back, the set goes
+    Restore(restore::RestoreArgs),
     /// Replay both sets side by side and compare schema, rows, sequences, roles
     Verify(verify::VerifyArgs),
     /// Compare any two of: a folder of migrations, a dump, a database that exists, REV:folder of a git repository
@@ -82,6 +89,9 @@ struct Common {
     /// How the history is laid out [default: found by itself]
     #[arg(long, value_name = "NAME", value_parser = layouts())]
     layout: Option<String>,
+    /// Leave files out of the history that only undo an earlier one; the plan names them
+    #[arg(long)]
+    without_rollbacks: bool,
     /// The folder of the consolidated set [default: migrations]
     #[arg(long, value_name = "DIR")]
     new: Option<PathBuf>,
@@ -194,6 +204,8 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Emit(args) => emit::run(&args),
+        Command::Handover(args) => handover::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Diff(args) => diff::run(&args),
     };

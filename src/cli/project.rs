@@ -3,10 +3,11 @@
 use super::{Common, Part, Replaying, tell};
 use crate::config::Config;
 use crate::emit::swap::{self, Healed};
-use crate::error::{Error, Result};
+use crate::error::{At, Error, Result};
 use crate::history::cut::Cut;
 use crate::history::layout::{self, Layout};
 use crate::history::{self, History};
+use crate::plan::rollbacks;
 use crate::proof::{Choice, Limits, Prelude, ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
 use crate::scratch::limits::Time;
 use crate::scratch::preludes;
@@ -22,6 +23,8 @@ pub struct Project {
     pub old: PathBuf,
     /// The layout of the history, if it is said.
     pub layout: Option<&'static dyn Layout>,
+    /// Whether rollback scripts among the migrations are left out.
+    without_rollbacks: bool,
     /// The folder of the consolidated set.
     pub new: PathBuf,
     /// How to replay and compare.
@@ -59,7 +62,8 @@ impl Project {
         };
         let layout = common.layout.as_ref().or(config.layout.as_ref().map(|l| &l.0));
         let layout = layout.and_then(|name| layout::by_name(name).ok());
-        Ok(Project { config, old, layout, new, settings, base })
+        let without_rollbacks = common.without_rollbacks || config.without_rollbacks;
+        Ok(Project { config, old, layout, without_rollbacks, new, settings, base })
     }
 
     /// Whether history and consolidated set are one folder, however it is written (`m`, `./m/`, by a link).
@@ -86,6 +90,12 @@ impl Project {
         let ran = on_chosen(&wish, sets, &settings, work, failure).map_err(|e| vec![e])?;
         ran.notes.iter().for_each(|note| tell(note));
         Ok(ran.outcome)
+    }
+
+    /// The layout in which the new set is written.
+    pub fn written_layout(&self, given: Option<&str>, history: &History) -> &'static dyn Layout {
+        let name = given.or(self.config.emit.layout.as_ref().map(|l| l.0.as_str())).unwrap_or(history.layout);
+        layout::by_name(name).unwrap_or(layout::WRITTEN)
     }
 
     /// Which PostgreSQL flags and settings ask for.
@@ -139,7 +149,22 @@ impl Project {
     pub fn history(&self) -> Result<History, Vec<Error>> {
         let mut history = history::read_as(&self.old, self.layout)?;
         history.prelude = self.settings.prelude_texts();
-        Ok(history)
+        let found = match self.without_rollbacks {
+            true => rollbacks::find(&history, &crate::replay::replay(&history)),
+            false => Vec::new(),
+        };
+        if found.is_empty() {
+            return Ok(history);
+        }
+        let name = |file: usize| history.files[file].name.clone();
+        let names: Vec<String> = found.iter().map(|f| name(f.file)).collect();
+        let mut kept = history::read_without(&self.old, self.layout, &names)?;
+        kept.warnings.extend(found.iter().map(|f| {
+            let why = format!("only undoes {}: left out, as --without-rollbacks says", name(f.undoes));
+            (At::new(name(f.file), 1), why)
+        }));
+        kept.prelude = history.prelude;
+        Ok(kept)
     }
 }
 

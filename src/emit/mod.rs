@@ -1,12 +1,14 @@
 //! The new set: one statement per live object, in files, ordered by need; proven before it is written.
 
 mod arrange;
+pub mod aside;
 mod changes;
 mod commands;
 mod comments;
 mod cycles;
 mod group;
 mod happened;
+mod lay_out;
 mod lower;
 mod lower_extras;
 mod lower_rows;
@@ -25,6 +27,7 @@ pub mod write;
 pub use comments::comments_of_what_lives;
 pub use cycles::{FileCycle, file_cycles};
 pub use group::{FileName, Grouping, first_version};
+pub use lay_out::{Laid, lay_out};
 pub use lower::{How, Lowered};
 pub use part::prove_part;
 pub use prove::{Proven, RowRungs, Rungs, Unproven, prove, replay_files, set_files};

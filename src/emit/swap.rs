@@ -79,7 +79,7 @@ impl Fresh {
         } else if way == Way::Best && exchanged(&self.path, &self.target)? {
             Some(self.path.clone())
         } else {
-            Some(self.in_two_steps(&parent, at)?)
+            Some(in_two_steps(&self.path, &self.target, &parent, at)?)
         };
         self.is_placed = true;
         // Without it the old set may stand there after a power failure, whole.
@@ -92,21 +92,44 @@ impl Fresh {
         Ok(())
     }
 
-    fn in_two_steps(&self, parent: &Path, at: &dyn Fn(Moment)) -> io::Result<PathBuf> {
-        let aside =
-            tempfile::Builder::new().prefix(&prefix(ASIDE, &self.target)).rand_bytes(6).tempdir_in(parent)?.keep();
-        // A rename may replace an empty folder.
-        if let Err(error) = fs::rename(&self.target, &aside) {
-            let _ = fs::remove_dir(&aside);
-            return Err(error);
-        }
-        at(Moment::Between);
+    /// Puts it in its place, and what stood there in a place of its own, where it stays: two renames, taken back if the
+    /// second fails. After a kill between them nothing is lost, and nothing stands in the place.
+    pub fn place_aside(mut self, aside: &Path) -> io::Result<()> {
+        on_disk(&self.path)?;
+        fs::rename(&self.target, aside)?;
         if let Err(error) = fs::rename(&self.path, &self.target) {
-            fs::rename(&aside, &self.target)?;
+            fs::rename(aside, &self.target)?;
             return Err(error);
         }
-        Ok(aside)
+        self.is_placed = true;
+        Ok(())
     }
+}
+
+/// Moves what stands in a place aside, then a folder there. Gives where the former is now.
+fn in_two_steps(from: &Path, target: &Path, parent: &Path, at: &dyn Fn(Moment)) -> io::Result<PathBuf> {
+    let aside = tempfile::Builder::new().prefix(&prefix(ASIDE, target)).rand_bytes(6).tempdir_in(parent)?.keep();
+    // A rename may replace an empty folder.
+    if let Err(error) = fs::rename(target, &aside) {
+        let _ = fs::remove_dir(&aside);
+        return Err(error);
+    }
+    at(Moment::Between);
+    if let Err(error) = fs::rename(from, target) {
+        fs::rename(&aside, target)?;
+        return Err(error);
+    }
+    Ok(aside)
+}
+
+/// Puts a folder that was moved aside back in the place of the one that stands there now, which goes. A kill between leaves
+/// the latter to be healed.
+pub(super) fn put_back(from: &Path, target: &Path) -> io::Result<()> {
+    let _lock = locked(target)?;
+    let gone = in_two_steps(from, target, &super::write::parent_of(target), &|_| ())?;
+    // The next run removes what can't be removed now.
+    let _ = remove(&gone, &|_| ());
+    Ok(())
 }
 
 impl Drop for Fresh {

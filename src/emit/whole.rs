@@ -145,7 +145,7 @@ fn journal(history: &History, cut: Cut, set: &NewSet, bytes: &[u8]) -> Result<Ve
 }
 
 /// All files of a folder and of those below, with their paths.
-pub(super) fn files_below(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+fn files_below(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let mut found = Vec::new();
     let mut open = vec![(folder.to_path_buf(), String::new())];
     while let Some((at, prefix)) = open.pop() {

@@ -5,17 +5,16 @@
 //!
 //! The new set is made in a folder beside the target, which `swap.rs` then puts in its place.
 
-use super::NewSet;
 use super::swap::{Fresh, Moment, Way};
 use super::whole::WholeFile;
+use super::{Laid, NewSet};
 use crate::error::{Error, Result};
-use crate::history::History;
 use crate::history::contents::Contents;
+use crate::history::{History, LAYOUT_LINE, MANIFEST};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const MANIFEST: &str = ".consolidate";
 /// Files of migrations that lie in folders of their own.
 const IN_FOLDERS: &[&str] = &["up.sql", "down.sql", "migration.sql"];
 /// EBUSY, everywhere.
@@ -45,14 +44,20 @@ pub fn check(folder: &Path, force: bool) -> Result<()> {
     if force || !folder.is_dir() {
         return Ok(());
     }
+    refuse_strangers(folder, &changed_or_strange(folder)?)
+}
+
+/// The files of a set's kind that weren't written with it, or were changed since.
+pub(super) fn changed_or_strange(folder: &Path) -> Result<Vec<String>> {
     let known = manifest(folder);
-    let mut strangers = Vec::new();
-    for name in set_files(folder)? {
-        let text = fs::read(folder.join(&name)).unwrap_or_default();
-        if known.get(&name) != Some(&sum(&text)) {
-            strangers.push(name);
-        }
-    }
+    let is_strange = |name: &String| {
+        let text = fs::read(folder.join(name)).unwrap_or_default();
+        known.get(name) != Some(&sum(&text))
+    };
+    Ok(set_files(folder)?.into_iter().filter(is_strange).collect())
+}
+
+fn refuse_strangers(folder: &Path, strangers: &[String]) -> Result<()> {
     if strangers.is_empty() {
         return Ok(());
     }
@@ -72,8 +77,7 @@ pub fn was_written(folder: &Path) -> bool {
 
 /// The sum of the history from which a set was made, if its manifest has one.
 pub fn history_of(folder: &Path) -> Option<String> {
-    let text = fs::read_to_string(folder.join(MANIFEST)).ok()?;
-    text.lines().find_map(|line| line.strip_prefix(HISTORY)).map(|sum| sum.trim().to_string())
+    manifest_text(folder).lines().find_map(|line| line.strip_prefix(HISTORY)).map(|sum| sum.trim().to_string())
 }
 
 /// The sum of a history: its files, in the order in which they run.
@@ -98,40 +102,59 @@ impl Changes {
     }
 }
 
-/// Writes the set, and says which files are new, changed or gone.
+/// What a manifest says of a set beside its files; what is empty isn't said.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Origin<'a> {
+    /// The sum of the history that it stands for.
+    pub history: &'a str,
+    /// The name of the layout in which it is written.
+    pub layout: &'a str,
+}
+
+impl Origin<'_> {
+    pub(super) fn lines(self) -> String {
+        let line = |begin: &str, what: &str| if what.is_empty() { String::new() } else { format!("{begin}{what}\n") };
+        line(HISTORY, self.history) + &line(LAYOUT_LINE, self.layout)
+    }
+
+    /// Whether a manifest says just this.
+    fn is_in(self, manifest: &str) -> bool {
+        let is_ours = |line: &&str| line.starts_with(HISTORY) || line.starts_with(LAYOUT_LINE);
+        manifest.lines().filter(is_ours).eq(self.lines().lines())
+    }
+}
+
+/// Writes a set as it was laid out, and says which files are new, changed or gone. `history` is the sum of the history that
+/// it stands for, if it is to be remembered.
 ///
 /// # Errors
 /// When something can't be written; the folder is then as it was.
-pub fn write(folder: &Path, set: &NewSet, force: bool) -> Result<Changes> {
-    write_files(folder, &files_of(set), "", force)
+pub fn write(folder: &Path, set: &Laid, history: &str, force: bool) -> Result<Changes> {
+    write_files(folder, &set.whole(), Origin { history, layout: set.layout.name() }, force)
 }
 
-/// As [`write`], in a chosen way; tells of each moment at which a kill could come.
+/// As [`write`], the plain files of a set, in a chosen way; tells of each moment at which a kill could come.
 ///
 /// # Errors
 /// As [`write`].
 pub fn write_watched(folder: &Path, set: &NewSet, force: bool, way: Way, at: &dyn Fn(Moment)) -> Result<Changes> {
-    put(folder, &files_of(set), "", force, way, at)
-}
-
-fn files_of(set: &NewSet) -> Vec<WholeFile> {
     let of = |f: &super::NewFile| WholeFile { path: f.name.clone(), bytes: f.text.clone().into_bytes(), is_new: true };
-    set.files.iter().map(of).collect()
+    let files: Vec<WholeFile> = set.files.iter().map(of).collect();
+    put(folder, &files, Origin::default(), force, way, at)
 }
 
-/// Writes files, perhaps in folders below, and says which are new, changed or gone. `history` is the sum of the history that
-/// they stand for, if it is to be remembered.
+/// Writes files, perhaps in folders below, and says which are new, changed or gone.
 ///
 /// # Errors
 /// As [`write`].
-pub fn write_files(folder: &Path, files: &[WholeFile], history: &str, force: bool) -> Result<Changes> {
-    put(folder, files, history, force, Way::Best, &|_| ())
+pub fn write_files(folder: &Path, files: &[WholeFile], origin: Origin, force: bool) -> Result<Changes> {
+    put(folder, files, origin, force, Way::Best, &|_| ())
 }
 
 fn put(
     folder: &Path,
     files: &[WholeFile],
-    history: &str,
+    origin: Origin,
     force: bool,
     way: Way,
     at: &dyn Fn(Moment),
@@ -145,27 +168,31 @@ fn put(
         .filter(|f| fs::read(folder.join(&f.path)).ok().as_ref() != Some(&f.bytes))
         .map(|f| f.path.clone())
         .collect();
+    let is_strange = |name: &&String| !force && !present.contains(name) && folder.join(name).exists();
+    refuse_strangers(folder, &written.iter().filter(is_strange).cloned().collect::<Vec<_>>())?;
     let removed: Vec<String> = present.into_iter().filter(|name| !files.iter().any(|f| f.path == *name)).collect();
     let changes = Changes { written, removed };
-    if changes.is_empty() && was_written(folder) && history_of(folder).unwrap_or_default() == history {
+    if changes.is_empty() && was_written(folder) && origin.is_in(&manifest_text(folder)) {
         return Ok(changes);
     }
     let parent = parent_of(folder);
-    let fail = |what: &str, e: std::io::Error| {
-        Error::new(format!("can't {what}: {e}; nothing was changed")).hint(match e.raw_os_error() {
-            Some(BUSY) => "the folder may be a mount point, which can't be replaced: name one in it with --new",
-            _ => "is there room on the disk, and may this user write to the folder and the one that it lies in?",
-        })
-    };
     let fresh = Fresh::beside(folder).map_err(|e| fail(&format!("write to {}", parent.display()), e))?;
     at(Moment::Begun);
-    fill(fresh.path(), folder, files, history, at).map_err(|e| fail("write the new set", e))?;
+    fill(fresh.path(), folder, files, origin, at).map_err(|e| fail("write the new set", e))?;
     fresh.place(way, at).map_err(|e| fail("put the new set in place", e))?;
     Ok(changes)
 }
 
+/// Why nothing was written, and what to look at.
+pub(super) fn fail(what: &str, error: std::io::Error) -> Error {
+    Error::new(format!("can't {what}: {error}; nothing was changed")).hint(match error.raw_os_error() {
+        Some(BUSY) => "the folder may be a mount point, which can't be replaced: name one in it with --new",
+        _ => "is there room on the disk, and may this user write to the folder and the one that it lies in?",
+    })
+}
+
 /// The new folder: the set, its manifest, and what else the old folder held (a README, say).
-fn fill(fresh: &Path, folder: &Path, files: &[WholeFile], history: &str, at: &dyn Fn(Moment)) -> std::io::Result<()> {
+fn fill(fresh: &Path, folder: &Path, files: &[WholeFile], origin: Origin, at: &dyn Fn(Moment)) -> std::io::Result<()> {
     if folder.is_dir() {
         fs::set_permissions(fresh, fs::metadata(folder)?.permissions())?;
         let gone = set_files(folder).map_err(|e| std::io::Error::other(e.message))?;
@@ -173,10 +200,13 @@ fn fill(fresh: &Path, folder: &Path, files: &[WholeFile], history: &str, at: &dy
     } else {
         allow_reading(fresh)?;
     }
-    let mut lines = String::from("# written by consolidate: the files of the set and their sums\n");
-    if !history.is_empty() {
-        lines.push_str(&format!("{HISTORY}{history}\n"));
-    }
+    fill_set(fresh, files, &origin.lines(), at)
+}
+
+/// The files of a set and their manifest, into a folder that has none of them. `said` are lines that the manifest says
+/// beside.
+pub(super) fn fill_set(fresh: &Path, files: &[WholeFile], said: &str, at: &dyn Fn(Moment)) -> std::io::Result<()> {
+    let mut lines = format!("# written by consolidate: the files of the set and their sums\n{said}");
     for file in files {
         let path = fresh.join(&file.path);
         if let Some(folder) = path.parent() {
@@ -190,7 +220,7 @@ fn fill(fresh: &Path, folder: &Path, files: &[WholeFile], history: &str, at: &dy
 }
 
 /// Copies what isn't of a set; folders that held nothing else aren't made again.
-fn copy_others(from: &Path, to: &Path, prefix: &str, gone: &[String]) -> std::io::Result<()> {
+pub(super) fn copy_others(from: &Path, to: &Path, prefix: &str, gone: &[String]) -> std::io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let file_name = entry.file_name();
@@ -261,16 +291,21 @@ fn set_files(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn manifest(folder: &Path) -> BTreeMap<String, String> {
-    let text = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
-    text.lines()
+pub(super) fn manifest_text(folder: &Path) -> String {
+    fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default()
+}
+
+/// The files that a set was written with, and their sums.
+pub fn manifest(folder: &Path) -> BTreeMap<String, String> {
+    manifest_text(folder)
+        .lines()
         .filter(|l| !l.starts_with('#'))
         .filter_map(|l| l.split_once(' ').map(|(sum, name)| (name.to_string(), sum.to_string())))
         .collect()
 }
 
 /// FNV-1a: enough to see that a file was changed by hand.
-fn sum(bytes: &[u8]) -> String {
+pub fn sum(bytes: &[u8]) -> String {
     let sum = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |s, b| (s ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
     format!("{sum:016x}")
 }

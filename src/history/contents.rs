@@ -35,16 +35,21 @@ impl Contents {
         Ok(Contents { root: root.to_path_buf(), files })
     }
 
+    /// Files that are still in memory, as paths and texts.
+    pub fn in_memory<'a>(root: &Path, files: impl Iterator<Item = (&'a str, &'a str)>) -> Contents {
+        let found = |(path, text): (&str, &str)| Found {
+            path: path.into(),
+            bytes: OnceCell::from(Ok(text.as_bytes().to_vec())),
+        };
+        let mut files: Vec<Found> = files.map(found).collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Contents { root: root.to_path_buf(), files }
+    }
+
     /// Files that are still in memory.
     #[cfg(test)]
     pub fn of(files: &[(&str, &str)]) -> Contents {
-        let found = |(path, text): &(&str, &str)| Found {
-            path: (*path).into(),
-            bytes: OnceCell::from(Ok(text.as_bytes().to_vec())),
-        };
-        let mut files: Vec<Found> = files.iter().map(found).collect();
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        Contents { root: PathBuf::from("migrations"), files }
+        Contents::in_memory(Path::new("migrations"), files.iter().copied())
     }
 
     /// The folder.

@@ -13,6 +13,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// The file in the folder of a written set that says what was written.
+pub const MANIFEST: &str = ".consolidate";
+/// How its line about the layout begins.
+pub const LAYOUT_LINE: &str = "# layout ";
+
 /// A statement's number in its history, from 0.
 pub type StatementId = usize;
 
@@ -136,7 +141,39 @@ pub fn read(folder: &Path) -> Result<History, Vec<Error>> {
 /// UTF-8 or not as the layout wants it, syntax errors, psql's meta-commands.
 pub fn read_as(folder: &Path, layout: Option<&'static dyn Layout>) -> Result<History, Vec<Error>> {
     let contents = Contents::read(folder).map_err(|e| vec![e])?;
-    let found = layout::find(contents, layout).map_err(|e| vec![e])?;
+    read_contents(contents, layout.or_else(|| written_layout(folder)))
+}
+
+/// The layout in which a set was written here, as its manifest says: names alone can't always tell.
+pub fn written_layout(folder: &Path) -> Option<&'static dyn Layout> {
+    let text = std::fs::read_to_string(folder.join(MANIFEST)).ok()?;
+    layout::by_name(text.lines().find_map(|l| l.strip_prefix(LAYOUT_LINE))?.trim()).ok()
+}
+
+/// Reads what lies in a folder by a layout, or by the one that is found.
+///
+/// # Errors
+/// As [`read_as`].
+pub fn read_contents(contents: Contents, layout: Option<&'static dyn Layout>) -> Result<History, Vec<Error>> {
+    read_found(layout::find(contents, layout).map_err(|e| vec![e])?)
+}
+
+/// Reads a folder of migrations as [`read_as`] does, but for some of its files.
+///
+/// # Errors
+/// As [`read_as`].
+pub fn read_without(
+    folder: &Path,
+    layout: Option<&'static dyn Layout>,
+    names: &[String],
+) -> Result<History, Vec<Error>> {
+    let contents = Contents::read(folder).map_err(|e| vec![e])?;
+    let mut found = layout::find(contents, layout.or_else(|| written_layout(folder))).map_err(|e| vec![e])?;
+    found.leave_out(names);
+    read_found(found)
+}
+
+fn read_found(found: layout::Found) -> Result<History, Vec<Error>> {
     let mut history = empty(found.contents.root(), found.layout);
     history.shared_versions = found.shared_versions;
     history.set_aside = found.set_aside;

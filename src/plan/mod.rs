@@ -4,6 +4,7 @@ mod dead;
 mod fates;
 mod folded;
 mod noise;
+pub mod rollbacks;
 mod rows;
 mod superseded;
 mod warnings;

@@ -2,10 +2,8 @@
 
 use super::{Cx, Warning};
 use crate::error::At;
-use crate::ledger::{Mark, What};
 use crate::schema::Kind;
 use crate::sql::lex::{TokenKind, lex_code};
-use std::collections::HashSet;
 
 /// All warnings.
 pub fn find(cx: &Cx) -> Vec<Warning> {
@@ -53,36 +51,16 @@ fn set_aside(cx: &Cx) -> Vec<Warning> {
     vec![Warning { at: At::new(first, 1), message }]
 }
 
-/// A file whose every statement ends what one earlier file made, and that ends all of it, is that file's rollback.
+/// Named in the plan; `--without-rollbacks` leaves them out.
 fn rollbacks(cx: &Cx) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    let schema = &cx.model.schema;
-    let file_of = |statement: usize| cx.history.statements[statement].file;
-    let idle: HashSet<usize> = cx
-        .model
-        .ledger
-        .marks
-        .iter()
-        .filter(|(_, m)| matches!(m, Mark::Session(_) | Mark::Noop(_) | Mark::Backfill(_)))
-        .map(|(s, _)| *s)
-        .collect();
-    for (number, file) in cx.history.files.iter().enumerate().skip(1) {
-        let events: Vec<_> = cx.model.ledger.events.iter().filter(|e| file_of(e.statement) == number).collect();
-        let only_ends = !events.is_empty() && events.iter().all(|e| matches!(e.what, What::Died(_)));
-        let all_end = file.statements.clone().all(|s| idle.contains(&s) || events.iter().any(|e| e.statement == s));
-        if !only_ends || !all_end {
-            continue;
-        }
-        let made: HashSet<usize> = events.iter().map(|e| file_of(schema.objects[e.object].born)).collect();
-        let [other] = made.iter().copied().collect::<Vec<_>>()[..] else { continue };
-        let survives = schema.live().any(|id| file_of(schema.objects[id].born) == other && schema.is_unit(id));
-        if !survives && other < number {
-            let undone = &cx.history.files[other].name;
-            let message = format!("only undoes {undone}: is it a rollback script that lies among the migrations?");
-            warnings.push(Warning { at: At::new(&file.name, 1), message });
-        }
-    }
-    warnings
+    let warning = |found: super::rollbacks::Rollback| {
+        let (file, undone) = (&cx.history.files[found.file].name, &cx.history.files[found.undoes].name);
+        let message = format!(
+            "only undoes {undone}: is it a rollback script that lies among the migrations? --without-rollbacks leaves it out"
+        );
+        Warning { at: At::new(file, 1), message }
+    };
+    super::rollbacks::find(cx.history, cx.model).into_iter().map(warning).collect()
 }
 
 /// A password in plain text, as PostgreSQL's grammar has it: `PASSWORD 'text'` after CREATE or ALTER ROLE or USER.

@@ -98,6 +98,26 @@ fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {
     Ok(entries::split(&dump).entries)
 }
 
+/// What `look` sees in a scratch database into which a dump was loaded.
+///
+/// # Errors
+/// When PostgreSQL refuses any of the dump, or `look` fails.
+pub(super) fn with_reloaded<T>(
+    snapshot: &Snapshot,
+    settings: &Settings,
+    look: impl FnOnce(&mut Session) -> Result<T>,
+) -> Result<T> {
+    let (scratch, mut session) = with_roles(snapshot, settings)?;
+    session
+        .load(&spoken(&snapshot.dump, &*scratch))
+        .map_err(|refusal| Error::new(format!("PostgreSQL refused its own dump: {}", refusal.message)))?;
+    session.reopen()?;
+    let seen = look(&mut session)?;
+    session.close()?;
+    scratch.stop()?;
+    Ok(seen)
+}
+
 /// A dump that gives the session back in the way that the embedded PostgreSQL understands.
 fn with_own_authorization(dump: &str) -> String {
     let mut quotes = entries::Quotes::default();

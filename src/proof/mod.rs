@@ -5,6 +5,7 @@
 mod canonical;
 mod choice;
 mod compare;
+mod drift;
 mod entries;
 mod globals;
 mod guards;
@@ -25,6 +26,7 @@ pub use crate::scratch::preludes::Prelude;
 pub use crate::scratch::{Database, Limits};
 pub use choice::{Choice, Ran, Wish, on_chosen};
 pub use compare::{Change, Class, Compared, Comparison, Difference};
+pub use drift::{NOT_COMPARED as LIVE_NOT_COMPARED, drift, run as run_script};
 pub use live::{masked, without_password};
 pub use replay::{replay, replay_and_survey, replay_both, survey};
 pub use sides::{Source, compare_sources};

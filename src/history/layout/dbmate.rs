@@ -6,7 +6,8 @@
 
 use super::names::leading_digits;
 use super::sections::{self, Mark, Marks};
-use super::{Entry, Layout, Listing, Mask, Wrap};
+use super::write::{Outgoing, Output, Versions};
+use super::{Down, Entry, Layout, Listing, Mask, Wrap};
 use crate::error::Result;
 use crate::history::contents::Contents;
 
@@ -35,6 +36,22 @@ impl Layout for Dbmate {
     fn mask(&self, entry: &Entry, text: &str) -> Result<Mask> {
         let marks = Marks { tool: "dbmate", up: "-- migrate:up", read: &mark, strict_head: true };
         sections::read(&entry.path, text, &marks)
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { as_text: true, takes_last: true, ..Versions::KEPT }
+    }
+
+    /// dbmate 2 demands a down block: "requires each migration to define a down block".
+    fn wants_down(&self) -> Down {
+        Down::Always
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        let mark = if m.bare { " transaction:false" } else { "" };
+        let down = m.down.as_ref().map(|down| format!("\n-- migrate:down\n{down}")).unwrap_or_default();
+        let text = format!("-- migrate:up{mark}\n{}{down}", m.text);
+        vec![(format!("{}_{}.sql", m.version, m.words), text)]
     }
 }
 

@@ -5,7 +5,8 @@
 //! may say `run_in_transaction`; where the file is there and the word is not, diesel takes it for false. One connection
 //! runs all files, each sent as one query (diesel_migrations/src/file_based_migrations.rs).
 
-use super::{Entry, Layout, Listing, Wrap};
+use super::write::{Outgoing, Output, Versions};
+use super::{Down, Entry, Layout, Listing, Wrap};
 use crate::error::Result;
 use crate::history::contents::Contents;
 
@@ -35,6 +36,24 @@ impl Layout for Diesel {
 
     fn boilerplate(&self) -> &'static [&'static str] {
         &["-- Your SQL goes here"]
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { as_text: true, takes_last: true, ..Versions::KEPT }
+    }
+
+    /// diesel wants both files (migrations_internals, `search_for_migrations_directory` and `revert`).
+    fn wants_down(&self) -> Down {
+        Down::Always
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        let prefix = m.old_prefix.as_deref().unwrap_or(&m.version);
+        let mut files = super::up_and_down_in_folder(prefix, m);
+        if m.bare {
+            files.push((format!("{prefix}_{}/metadata.toml", m.words), "run_in_transaction = false\n".into()));
+        }
+        files
     }
 }
 

@@ -6,7 +6,8 @@
 //! is sent by itself. All files run on one connection and in one transaction (drizzle-orm/src/pg-core/dialect.ts); here
 //! each has its own, which differs only for `SET LOCAL` and for what a deferred check sees.
 
-use super::{Entry, Layout, Listing, Mask, names};
+use super::write::{Companions, Form, Outgoing, Output, Versions, line_end};
+use super::{Entry, Layout, Listing, Mask, drizzle_meta, names};
 use crate::error::{At, Error, Result};
 use crate::history::contents::Contents;
 
@@ -88,6 +89,33 @@ impl Layout for Drizzle {
             "-- Custom SQL migration file, put you code below! --",
         ]
     }
+
+    fn versions(&self) -> Versions {
+        Versions { form: Form::Counted(0, 4), ..Versions::KEPT }
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        vec![(format!("{}_{}.sql", m.version, m.words), with_breakpoints(&m.text))]
+    }
+
+    fn companions(&self, set: &[Outgoing], old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
+        drizzle_meta::companions(set, old)
+    }
+}
+
+/// A breakpoint below each statement but the last.
+fn with_breakpoints(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    let pieces = crate::sql::split::split(text);
+    for piece in pieces.iter().take(pieces.len().saturating_sub(1)) {
+        let close = line_end(text, piece.body.end);
+        out.push_str(&text[at..close]);
+        out.push_str(&format!("{BREAKPOINT}\n"));
+        at = close;
+    }
+    out.push_str(&text[at..]);
+    out
 }
 
 fn is_foldered(contents: &Contents) -> bool {

@@ -29,6 +29,18 @@ pub struct Found {
     pub warnings: Vec<(At, String)>,
 }
 
+impl Found {
+    /// Leaves files out, as if they weren't there.
+    pub fn leave_out(&mut self, names: &[String]) {
+        let keeps: Vec<bool> = self.entries.iter().map(|e| !names.contains(&e.path)).collect();
+        let mut kept = keeps.iter();
+        self.entries.retain(|_| kept.next() == Some(&true));
+        let mut kept = keeps.iter();
+        self.stems.retain(|_| kept.next() == Some(&true));
+        self.shared_versions = shared_versions(&self.entries);
+    }
+}
+
 /// Finds the layout of a folder, unless it is given, and lists its migrations.
 ///
 /// # Errors

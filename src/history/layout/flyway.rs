@@ -9,6 +9,7 @@
 
 use super::names::{base, compare_parts};
 use super::sections;
+use super::write::{Outgoing, Output};
 use super::{Between, Entry, Layout, Listing, Mask, Wrap};
 use crate::error::Result;
 use crate::history::contents::Contents;
@@ -65,6 +66,20 @@ impl Layout for Flyway {
 
     fn between(&self) -> Between {
         Between::ResetPathAndRole
+    }
+
+    /// `executeInTransaction` and `placeholderReplacement` are settings of a script: V1__a.sql.conf.
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        let path = format!("V{}__{}.sql", m.version, m.words);
+        let mut settings = String::new();
+        if m.bare {
+            settings.push_str("executeInTransaction=false\n");
+        }
+        if m.text.contains("${") && m.is_converted {
+            settings.push_str("placeholderReplacement=false\n");
+        }
+        let conf = (!settings.is_empty()).then(|| (format!("{path}.conf"), settings));
+        std::iter::once((path, m.text.clone())).chain(conf).collect()
     }
 }
 

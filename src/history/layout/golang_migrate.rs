@@ -6,7 +6,8 @@
 //! files into folders of years or modules hand them over by version, and so they are read here.
 
 use super::names::base;
-use super::{Entry, Layout, Listing, Wrap};
+use super::write::{Outgoing, Output, Versions};
+use super::{Down, Entry, Layout, Listing, Wrap};
 use crate::error::Result;
 use crate::history::contents::Contents;
 
@@ -34,6 +35,19 @@ impl Layout for GolangMigrate {
         super::by_number(&mut entries);
         super::one_history(contents, &entries)?;
         Ok(Listing { entries, set_aside, ..Listing::default() })
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { takes_last: true, ..Versions::KEPT }
+    }
+
+    /// Without its file, `down` only moves the version (migrate.go, `readDown`).
+    fn wants_down(&self) -> Down {
+        Down::AsHistory
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        super::up_and_down(m, m.text.clone())
     }
 }
 

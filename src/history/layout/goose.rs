@@ -6,7 +6,8 @@
 
 use super::names::leading_digits;
 use super::sections::{self, Mark, Marks};
-use super::{Entry, Layout, Listing, Mask, Wrap};
+use super::write::{Outgoing, Output, Versions, with_statement_marks};
+use super::{Down, Entry, Layout, Listing, Mask, Wrap};
 use crate::error::Result;
 use crate::history::contents::Contents;
 
@@ -41,6 +42,22 @@ impl Layout for Goose {
             mask.warnings.push((line + 1, why.to_string()));
         }
         Ok(mask)
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { takes_last: true, ..Versions::KEPT }
+    }
+
+    fn wants_down(&self) -> Down {
+        Down::AsHistory
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        let mark = if m.bare { "-- +goose NO TRANSACTION\n" } else { "" };
+        let cut = |sql: &str| with_statement_marks(sql, "-- +goose StatementBegin", "-- +goose StatementEnd");
+        let down = m.down.as_ref().map(|down| format!("\n-- +goose Down\n{}", cut(down))).unwrap_or_default();
+        let text = format!("{mark}-- +goose Up\n{}{down}", cut(&m.text));
+        vec![(format!("{}_{}.sql", m.version, m.words), text)]
     }
 }
 

@@ -7,7 +7,8 @@
 //! can count on what an earlier one set: it is given back between them.
 
 use super::names::is_digits;
-use super::{Between, Entry, Layout, Listing};
+use super::write::{Form, Outgoing, Output, Versions};
+use super::{Between, Down, Entry, Layout, Listing};
 use crate::error::Result;
 use crate::history::contents::Contents;
 
@@ -42,6 +43,18 @@ impl Layout for Hasura {
 
     fn between(&self) -> Between {
         Between::ResetAll
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { form: Form::Digits(13, 1_000_000_000_000), takes_last: true, ..Versions::KEPT }
+    }
+
+    fn wants_down(&self) -> Down {
+        Down::AsHistory
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        super::up_and_down_in_folder(&m.version, m)
     }
 }
 

@@ -5,6 +5,7 @@
 mod dbmate;
 mod diesel;
 mod drizzle;
+mod drizzle_meta;
 mod find;
 mod flyway;
 mod golang_migrate;
@@ -20,12 +21,14 @@ mod sql_migrate;
 mod sqlx;
 mod supabase;
 mod tern;
+pub mod write;
 
 pub use find::{Found, find};
 
 use super::contents::Contents;
 use crate::error::{At, Error, Result};
 use std::ops::Range;
+use write::{Companions, Outgoing, Output, Versions};
 
 /// A layout of migrations.
 pub trait Layout: Sync {
@@ -60,6 +63,44 @@ pub trait Layout: Sync {
     /// What the tool does to its connection before each file.
     fn between(&self) -> Between {
         Between::Nothing
+    }
+
+    /// The versions that a new set gets.
+    fn versions(&self) -> Versions {
+        Versions::KEPT
+    }
+
+    /// Whether the tool does without a word what a missing down part says, which is nothing, or wants the part.
+    fn wants_down(&self) -> Down {
+        Down::Never
+    }
+
+    /// A migration as the tool's files.
+    fn write(&self, migration: &Outgoing) -> Vec<Output>;
+
+    /// What lies beside the migrations; `old` reads a file of the history's folder.
+    ///
+    /// # Errors
+    /// When a file of the history that the new set needs can't be understood.
+    fn companions(&self, _set: &[Outgoing], _old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
+        Ok(Companions::default())
+    }
+}
+
+/// When a new set has parts that undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Down {
+    /// Never: the tool has none, or refuses by itself to undo what has none.
+    Never,
+    /// Where the history has some: a missing one would be taken for one that has nothing to do.
+    AsHistory,
+    /// Always: the tool wants the file.
+    Always,
+}
+
+impl std::fmt::Debug for dyn Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -247,6 +288,19 @@ fn flat(contents: &Contents, entry: impl Fn(&str) -> Option<Entry>) -> Vec<Entry
 fn numbered(path: &str) -> Option<Entry> {
     let (version, description) = names::version_and_description(path.strip_suffix(".sql")?)?;
     Some(Entry::numbered(path, version, description))
+}
+
+/// `VERSION_description.up.sql`, and `.down.sql` if there is a part that undoes.
+fn up_and_down(m: &Outgoing, text: String) -> Vec<Output> {
+    let down = m.down.as_ref().map(|down| (format!("{}_{}.down.sql", m.version, m.words), down.clone()));
+    std::iter::once((format!("{}_{}.up.sql", m.version, m.words), text)).chain(down).collect()
+}
+
+/// `VERSION_description/up.sql`, and `down.sql` if there is a part that undoes.
+fn up_and_down_in_folder(prefix: &str, m: &Outgoing) -> Vec<Output> {
+    let folder = format!("{prefix}_{}", m.words);
+    let down = m.down.as_ref().map(|down| (format!("{folder}/down.sql"), down.clone()));
+    std::iter::once((format!("{folder}/up.sql"), m.text.clone())).chain(down).collect()
 }
 
 /// Files of one version in several folders are several histories, such as one for each kind of database.

@@ -7,6 +7,7 @@
 
 use super::names::version_and_description;
 use super::sections::{self, Mark};
+use super::write::{Form, Outgoing, Output, Versions};
 use super::{Entry, Layout, Listing, Mask};
 use crate::error::{At, Error, Result};
 use crate::history::contents::Contents;
@@ -65,6 +66,16 @@ impl Layout for NodePgMigrate {
             }
         }
         Ok(mask)
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { form: Form::Any, may_repeat: true, takes_last: true, greatest: u128::MAX, as_text: false }
+    }
+
+    /// Without a down part, node-pg-migrate says that the migration can't be undone (src/sqlMigration.ts).
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        let down = m.down.as_ref().map(|down| format!("\n-- Down Migration\n{down}")).unwrap_or_default();
+        vec![(format!("{}_{}.sql", m.version, m.words), format!("-- Up Migration\n{}{down}", m.text))]
     }
 }
 

@@ -1,5 +1,6 @@
 //! Plain `.sql` files, run in the order of their names. What no other layout fits.
 
+use super::write::{Form, Outgoing, Output, Versions};
 use super::{Entry, Layout, Listing};
 use crate::error::Result;
 use crate::history::contents::Contents;
@@ -24,6 +25,14 @@ impl Layout for Plain {
         let (down, up): (Vec<&str>, Vec<&str>) = contents.flat_sql().partition(|p| p.ends_with(".down.sql"));
         let entries = up.into_iter().map(|path| super::numbered(path).unwrap_or_else(|| unnumbered(path))).collect();
         Ok(Listing { entries, set_aside: down.into_iter().map(String::from).collect(), ..Listing::default() })
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { form: Form::None, ..Versions::KEPT }
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        vec![(format!("{}.sql", m.stem), m.text.clone())]
     }
 }
 

@@ -4,6 +4,7 @@
 //! runs all, and each file is sent as one query, around which Prisma puts no transaction
 //! (schema-engine/connectors/sql-schema-connector/src/flavour/postgres.rs, `apply_migration_script`).
 
+use super::write::{Companions, Outgoing, Output, Versions};
 use super::{Entry, Layout, Listing, Mask, Wrap, names};
 use crate::error::{At, Error, Result};
 use crate::history::contents::Contents;
@@ -51,6 +52,19 @@ impl Layout for Prisma {
             mask.blanks.push(start..start + end + 2);
         }
         Ok(mask)
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { may_repeat: true, as_text: true, takes_last: true, ..Versions::KEPT }
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        vec![(format!("{}_{}/migration.sql", m.version, m.words), m.text.clone())]
+    }
+
+    fn companions(&self, _set: &[Outgoing], old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
+        let lock = old(LOCK).unwrap_or_else(|| "provider = \"postgresql\"\n".to_string());
+        Ok(Companions { files: vec![(LOCK.to_string(), lock)], ..Companions::default() })
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::flyway::versioned;
 use super::names::is_digits;
+use super::write::{Outgoing, Output, Versions};
 use super::{Entry, Layout, Listing};
 use crate::error::Result;
 use crate::history::contents::Contents;
@@ -31,6 +32,15 @@ impl Layout for Refinery {
         super::by_number(&mut entries);
         super::one_history(contents, &entries)?;
         Ok(Listing { entries, ..Listing::default() })
+    }
+
+    /// Versions are `i32` unless a feature says otherwise (refinery_core/src/runner.rs, `SchemaVersion`).
+    fn versions(&self) -> Versions {
+        Versions { greatest: i32::MAX as u128, ..Versions::KEPT }
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        vec![(format!("V{}__{}.sql", m.version, m.words), m.text.clone())]
     }
 }
 

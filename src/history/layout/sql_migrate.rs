@@ -7,7 +7,8 @@
 
 use super::names::leading_digits;
 use super::sections::{self, Mark, Marks};
-use super::{Entry, Layout, Listing, Mask, Wrap};
+use super::write::{Outgoing, Output, Versions, with_statement_marks};
+use super::{Down, Entry, Layout, Listing, Mask, Wrap};
 use crate::error::Result;
 use crate::history::contents::Contents;
 
@@ -41,6 +42,22 @@ impl Layout for SqlMigrate {
     fn mask(&self, entry: &Entry, text: &str) -> Result<Mask> {
         let marks = Marks { tool: "sql-migrate", up: "-- +migrate Up", read: &mark, strict_head: false };
         sections::read(&entry.path, text, &marks)
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { takes_last: true, ..Versions::KEPT }
+    }
+
+    fn wants_down(&self) -> Down {
+        Down::AsHistory
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        let mark = if m.bare { " notransaction" } else { "" };
+        let cut = |sql: &str| with_statement_marks(sql, "-- +migrate StatementBegin", "-- +migrate StatementEnd");
+        let down = m.down.as_ref().map(|down| format!("\n-- +migrate Down{mark}\n{}", cut(down))).unwrap_or_default();
+        let text = format!("-- +migrate Up{mark}\n{}{down}", cut(&m.text));
+        vec![(format!("{}_{}.sql", m.version, m.words), text)]
     }
 }
 

@@ -3,7 +3,8 @@
 //! Names and the mark `-- no-transaction` are those of sqlx-core/src/migrate/source.rs. `Migrator::run` takes one
 //! connection and runs each file in a transaction of its own (sqlx-postgres/src/migrate.rs).
 
-use super::{Entry, Layout, Listing};
+use super::write::{Outgoing, Output};
+use super::{Down, Entry, Layout, Listing};
 use crate::error::Result;
 use crate::history::contents::Contents;
 
@@ -32,6 +33,19 @@ impl Layout for Sqlx {
 
     fn boilerplate(&self) -> &'static [&'static str] {
         &["-- Add migration script here", "-- Add up migration script here"]
+    }
+
+    fn wants_down(&self) -> Down {
+        Down::AsHistory
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        let mark = if m.bare { "-- no-transaction\n" } else { "" };
+        let text = format!("{mark}{}", m.text);
+        if !m.is_reversible {
+            return vec![(format!("{}_{}.sql", m.version, m.words), text)];
+        }
+        super::up_and_down(m, text)
     }
 }
 

@@ -4,6 +4,7 @@
 //! connection, says `RESET ALL` before each file (pkg/migration/apply.go), and sends a file and the note that it ran as
 //! one batch, which is a transaction (pkg/migration/file.go, `ExecBatch`). Roles and temporary tables outlive the reset.
 
+use super::write::{Form, Outgoing, Output, Versions};
 use super::{Between, Entry, Layout, Listing, names};
 use crate::error::Result;
 use crate::history::contents::Contents;
@@ -46,6 +47,14 @@ impl Layout for Supabase {
 
     fn between(&self) -> Between {
         Between::ResetAll
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { form: Form::Digits(14, 20_220_101_000_000), as_text: true, takes_last: true, ..Versions::KEPT }
+    }
+
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        vec![(format!("{}_{}.sql", m.version, m.words), m.text.clone())]
     }
 }
 

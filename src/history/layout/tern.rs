@@ -4,6 +4,7 @@
 //! says `reset all` after it. The line `---- tern: disable-tx ----` takes the transaction away. Files in folders below are
 //! templates that others put in, which can't be read here.
 
+use super::write::{Form, Outgoing, Output, Versions};
 use super::{Between, Entry, Layout, Listing, Mask, Wrap};
 use crate::error::Result;
 use crate::history::contents::Contents;
@@ -48,6 +49,17 @@ impl Layout for Tern {
 
     fn between(&self) -> Between {
         Between::ResetAll
+    }
+
+    fn versions(&self) -> Versions {
+        Versions { form: Form::Counted(1, 3), ..Versions::KEPT }
+    }
+
+    /// With nothing below the line, tern says that the migration can't be undone.
+    fn write(&self, m: &Outgoing) -> Vec<Output> {
+        let mark = if m.bare { format!("{BARE}\n") } else { String::new() };
+        let down = m.down.as_deref().unwrap_or_default();
+        vec![(format!("{}_{}.sql", m.version, m.words), format!("{mark}{}\n{CUT}\n{down}", m.text))]
     }
 }
 

@@ -1,0 +1,121 @@
+//! A history moved aside for its own set, and back.
+
+use super::lay_out::Laid;
+use super::swap::{self, Fresh};
+use super::write::{Origin, changed_or_strange, copy_others, fail, fill_set, manifest_text, parent_of};
+use crate::error::{Error, Result};
+use crate::history::History;
+use crate::history::contents::Contents;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How the manifest's line about the history's new place begins.
+const ASIDE_LINE: &str = "# in place of ";
+
+/// Where a history is moved to: `migrations.old` beside `migrations`.
+pub fn aside_of(folder: &Path) -> PathBuf {
+    let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    folder.with_file_name(format!("{name}.old"))
+}
+
+/// Whether a history can be moved aside, before any work is done.
+///
+/// # Errors
+/// When something is there already.
+pub fn check(folder: &Path, aside: &Path) -> Result<()> {
+    if aside.exists() {
+        return Err(Error::new(format!(
+            "{} is there already, so {} can't be moved there",
+            aside.display(),
+            folder.display()
+        ))
+        .hint("move it away first, or, if it is the history, leave out --in-place"));
+    }
+    if folder.is_symlink() {
+        return Err(Error::new(format!(
+            "{} is a link: what would be moved aside is what it points to",
+            folder.display()
+        ))
+        .hint("name the folder itself with --old and --new"));
+    }
+    Ok(())
+}
+
+/// Moves the history aside and puts the set in its place. What isn't of the history (a README, a file that embeds the
+/// folder) stays in both. `sum` is the history's.
+///
+/// # Errors
+/// When something can't be written or moved; all is then as it was.
+pub fn in_place(folder: &Path, aside: &Path, laid: &Laid, history: &History, sum: &str) -> Result<Vec<String>> {
+    check(folder, aside)?;
+    let fresh = Fresh::beside(folder).map_err(|e| fail(&format!("write to {}", parent_of(folder).display()), e))?;
+    let gone = of_history(folder, history, laid)?;
+    let name = aside.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let origin = Origin { history: sum, layout: laid.layout.name() };
+    let write = || -> std::io::Result<()> {
+        copy_others(folder, fresh.path(), "", &gone)?;
+        fill_set(fresh.path(), &laid.whole(), &format!("{}{ASIDE_LINE}{name}\n", origin.lines()), &|_| ())?;
+        fs::set_permissions(fresh.path(), fs::metadata(folder)?.permissions())
+    };
+    write().map_err(|e| fail("write the new set", e))?;
+    fresh.place_aside(aside).map_err(|e| match folder.exists() {
+        true => fail("move the history aside and put the new set in its place", e),
+        false => Error::new(format!("can't put the new set in place: {e}; the history is now {}", aside.display())),
+    })?;
+    Ok(laid.files.iter().map(|(name, _)| name.clone()).collect())
+}
+
+/// The files that go aside with the history: its own, those that were taken for its steps, and all that lies beside
+/// migrations in folders of theirs or in drizzle's `meta/`.
+fn of_history(folder: &Path, history: &History, laid: &Laid) -> Result<Vec<String>> {
+    let inner = history.folder.strip_prefix(folder).map(Path::to_path_buf).unwrap_or_default();
+    let whole = |name: &str| inner.join(name).display().to_string();
+    let warned = history.warnings.iter().map(|(at, _)| at.file.as_str());
+    let mut gone: Vec<String> = history.files.iter().map(|f| f.name.as_str()).chain(warned).map(whole).collect();
+    gone.extend(history.set_aside.iter().map(|name| whole(name)));
+    gone.extend(laid.files.iter().map(|(name, _)| name.clone()));
+    let folders: Vec<String> = gone.iter().filter_map(|g| g.rsplit_once('/')).map(|(f, _)| format!("{f}/")).collect();
+    let contents = Contents::read(folder)?;
+    let beside = |p: &&str| folders.iter().any(|f| p.starts_with(f.as_str())) || p.ends_with(".sql.conf");
+    gone.extend(contents.paths().filter(beside).map(String::from));
+    Ok(gone)
+}
+
+/// Undoes [`in_place`]: the set goes, the history is back. Gives the place where it was.
+///
+/// # Errors
+/// When the folder holds no set that was written in place, or, unless `force` says so, something that would be lost.
+pub fn restore(folder: &Path, force: bool) -> Result<PathBuf> {
+    let manifest = manifest_text(folder);
+    let Some(name) = manifest.lines().find_map(|l| l.strip_prefix(ASIDE_LINE)) else {
+        return Err(Error::new(format!("{} holds no set that was written in place of its history", folder.display()))
+            .hint("restore undoes emit --in-place; name the folder with --new"));
+    };
+    let aside = folder.with_file_name(name);
+    if !aside.is_dir() {
+        return Err(Error::new(format!("the history isn't in {} any more", aside.display()))
+            .hint("take it from version control"));
+    }
+    if !force {
+        refuse_losses(folder, &aside)?;
+    }
+    swap::put_back(&aside, folder).map_err(|e| fail("put the history back", e))?;
+    Ok(aside)
+}
+
+/// Files of the set that were changed or added since, and others that the history's folder doesn't hold just so.
+fn refuse_losses(folder: &Path, aside: &Path) -> Result<()> {
+    let mut lost = changed_or_strange(folder)?;
+    let known = super::write::manifest(folder);
+    let differs = |p: &&str| !known.contains_key(*p) && fs::read(folder.join(p)).ok() != fs::read(aside.join(p)).ok();
+    let contents = Contents::read(folder)?;
+    lost.extend(contents.paths().filter(differs).map(String::from));
+    lost.sort();
+    lost.dedup();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let shown = lost.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    Err(Error::new(format!("{} holds what would be lost: {shown}", folder.display()))
+        .hint("migrations that came after the set belong to it, not to the history; keep them, or say --force"))
+}

@@ -1,0 +1,175 @@
+//! A proven set as the files of a migration tool, and the check that the tool would run from them just what was proven.
+
+use super::set::{NewFile, NewSet};
+use super::whole::WholeFile;
+use crate::error::{Error, Result};
+use crate::history::contents::Contents;
+use crate::history::layout::write::{Form, Outgoing, Output, REFUSES};
+use crate::history::layout::{Down, Layout};
+use crate::history::{self, History};
+use crate::sql::parse::NodeEnum;
+use std::path::{Path, PathBuf};
+
+/// A set as it is written.
+#[derive(Debug, Clone)]
+pub struct Laid {
+    /// The files, migrations and what lies beside them, by path.
+    pub files: Vec<Output>,
+    /// The layout.
+    pub layout: &'static dyn Layout,
+    /// What a person must know or do.
+    pub notes: Vec<String>,
+}
+
+impl Laid {
+    /// Its files, as they are written.
+    pub fn whole(&self) -> Vec<WholeFile> {
+        let of =
+            |(path, text): &Output| WholeFile { path: path.clone(), bytes: text.clone().into_bytes(), is_new: true };
+        self.files.iter().map(of).collect()
+    }
+}
+
+/// Lays a set out for a tool. `asked` is the folder that was named as the history's; where that is above the history's own,
+/// the new set lies as deep.
+///
+/// # Errors
+/// When the tool would run something else than the set.
+pub fn lay_out(
+    set: &NewSet,
+    history: &History,
+    asked: &Path,
+    layout: &'static dyn Layout,
+    keeps_versions: bool,
+) -> Result<Laid> {
+    let is_converted = layout.name() != history.layout;
+    let mut notes = Vec::new();
+    let migrations = outgoing(set, history, layout, keeps_versions, &mut notes);
+    let old = |path: &str| std::fs::read_to_string(history.folder.join(path)).ok();
+    let companions = layout.companions(&migrations, &old)?;
+    notes.extend(companions.notes);
+    let mut files: Vec<Output> = migrations.iter().flat_map(|m| layout.write(m)).collect();
+    files.extend(companions.files);
+    same_statements(set, &migrations, &files, layout)?;
+    let inner = if is_converted { PathBuf::new() } else { inner_folder(&history.folder, asked) };
+    if !inner.as_os_str().is_empty() {
+        files.iter_mut().for_each(|(path, _)| *path = inner.join(&*path).display().to_string());
+    }
+    Ok(Laid { files, layout, notes })
+}
+
+/// Hasura's `default/`, say.
+fn inner_folder(folder: &Path, asked: &Path) -> PathBuf {
+    folder.strip_prefix(asked).map(Path::to_path_buf).unwrap_or_default()
+}
+
+fn outgoing(
+    set: &NewSet,
+    history: &History,
+    layout: &'static dyn Layout,
+    keeps_versions: bool,
+    notes: &mut Vec<String>,
+) -> Vec<Outgoing> {
+    let is_converted = layout.name() != history.layout;
+    let stems: Vec<&str> = set.files.iter().map(|f| f.name.strip_suffix(".sql").unwrap_or(&f.name)).collect();
+    let planned: Vec<String> = stems.iter().map(|s| split_stem(s).0.to_string()).collect();
+    let last = history.files.last().and_then(|f| f.stem.split_once('_')).map(|(version, _)| version);
+    let mut wanted = layout.versions();
+    if let (false, Form::Digits(..)) = (is_converted, wanted.form) {
+        // The tool took the history's versions, whatever their form.
+        wanted.form = Form::Any;
+    }
+    let versions = wanted.of(&planned, last.filter(|_| keeps_versions && !is_converted));
+    let has_down = !history.set_aside.is_empty() || !history.down_sections.is_empty();
+    let refuses = match layout.wants_down() {
+        Down::Never => false,
+        Down::AsHistory => has_down || is_converted,
+        Down::Always => true,
+    };
+    if refuses {
+        notes.push("what undoes a migration refuses to: the new set's files have no proven way back".to_string());
+    } else if has_down {
+        notes.push("the history's down parts are not in the new set".to_string());
+    }
+    let is_reversible = history.files.iter().any(|f| f.name.ends_with(".up.sql"));
+    set.files
+        .iter()
+        .zip(stems)
+        .zip(versions)
+        .map(|((file, stem), version)| Outgoing {
+            words: split_stem(stem).1.to_string(),
+            stem: stem.to_string(),
+            text: file.text.clone(),
+            down: refuses.then(|| REFUSES.to_string()),
+            bare: file.statements.iter().any(|s| stands_alone(&s.text)),
+            old_prefix: if is_converted { None } else { old_prefix(history, &version) },
+            version,
+            is_reversible,
+            is_converted,
+        })
+        .collect()
+}
+
+/// Version and words of a flat name; a name without a version is all words.
+fn split_stem(stem: &str) -> (&str, &str) {
+    match stem.split_once('_') {
+        Some((version, words)) if !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()) => {
+            (version, words)
+        }
+        _ => ("", stem),
+    }
+}
+
+/// What stands before the description in the name of the history's file of a version, as diesel's `2017-09-23-182408`.
+fn old_prefix(history: &History, version: &str) -> Option<String> {
+    let prefix = |name: &str| name.split('_').next().map(String::from);
+    let is_it = |p: &String| p != version && p.replace('-', "") == version;
+    history.files.iter().filter_map(|f| prefix(&f.name)).find(is_it)
+}
+
+/// Whether PostgreSQL refuses a statement inside a transaction block.
+fn stands_alone(text: &str) -> bool {
+    match crate::sql::parse::parse(text) {
+        Ok(Some(NodeEnum::IndexStmt(s))) => s.concurrent,
+        Ok(Some(NodeEnum::DropStmt(s))) => s.concurrent,
+        Ok(Some(NodeEnum::VacuumStmt(s))) => s.is_vacuumcmd,
+        Ok(Some(NodeEnum::AlterSystemStmt(_) | NodeEnum::CreatedbStmt(_) | NodeEnum::CreateTableSpaceStmt(_))) => true,
+        _ => false,
+    }
+}
+
+/// Reads the files as the tool does, and compares with what was proven.
+fn same_statements(set: &NewSet, migrations: &[Outgoing], files: &[Output], layout: &'static dyn Layout) -> Result<()> {
+    let texts = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    let wrong = |what: String| {
+        let message = format!("written for {}, the set would run otherwise than it was proven: {what}", layout.name());
+        Err(Error::new(message).hint("write it in another layout: --write-layout plain"))
+    };
+    let read = match history::read_contents(Contents::in_memory(Path::new(""), texts), Some(layout)) {
+        Ok(read) => read,
+        Err(_) if set.files.is_empty() => return Ok(()),
+        Err(errors) => return wrong(errors.first().map(ToString::to_string).unwrap_or_default()),
+    };
+    if layout.name() == "tern" && migrations.iter().any(|m| m.is_converted && m.text.contains("{{")) {
+        return wrong("tern takes {{ for a template".into());
+    }
+    if read.files.len() != set.files.len() {
+        return wrong(format!("{} files instead of {}", read.files.len(), set.files.len()));
+    }
+    for ((file, new), m) in read.files.iter().zip(&set.files).zip(migrations) {
+        if !is_same(&read, file, new) {
+            return wrong(format!("{} doesn't hold the statements of {}", file.name, new.name));
+        }
+        if m.bare && file.in_transaction {
+            return wrong(format!("{} holds a statement that can't run in a transaction, with others", file.name));
+        }
+    }
+    Ok(())
+}
+
+fn is_same(read: &History, file: &history::File, new: &NewFile) -> bool {
+    let copy_data = |id: usize| read.statements[id].piece.copy_data.clone().map(|r| file.text[r].to_string());
+    let texts: Vec<_> = file.statements.clone().map(|id| (read.text(id).to_string(), copy_data(id))).collect();
+    let wanted: Vec<_> = new.statements.iter().map(|s| (s.text.clone(), s.copy_data.clone())).collect();
+    texts == wanted
+}

@@ -1,0 +1,337 @@
+//! What each tool notes in a database about the migrations that it ran: its table, and a row as it writes it.
+//!
+//! Where a rule isn't in a tool's documents, the file of its source is named that it was taken from.
+
+use super::Migration;
+use super::sums;
+use crate::error::{Error, Result};
+
+/// A tool's table.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// The layout's name.
+    pub name: &'static str,
+    /// The table, as the tool calls it if it isn't told otherwise.
+    pub table: &'static str,
+    /// What the table says: one number, or a row for each migration.
+    pub kind: Kind,
+    /// Finds what has gone wrong in it: a word for it, and a query (of `{T}`) for the names.
+    pub broken: Option<(&'static str, &'static str)>,
+    /// The tool's own command, as lines with `{NAME}` for each new migration, or `{OLD}` for each old one.
+    pub commands: &'static [&'static str],
+}
+
+/// What a table says.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// One row with the version reached.
+    Number {
+        /// The column.
+        column: &'static str,
+        /// Other columns, and what they hold.
+        others: &'static [(&'static str, &'static str)],
+    },
+    /// A row for each migration.
+    Rows {
+        /// A query of `{T}` that gives each migration that counts as run, as `k`, and its checksum or NULL, as `s`.
+        ran: &'static str,
+        /// Which rows are migrations', as a condition.
+        which: &'static str,
+        /// The columns that the new rows fill.
+        columns: &'static str,
+        /// A migration's key, checksum and row.
+        row: fn(&Migration, usize) -> Result<Row>,
+    },
+    /// The tool has no table that can be written from outside: its commands must do.
+    Commands,
+}
+
+/// A migration in a tool's table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// What tells it from others.
+    pub key: String,
+    /// Its checksum, where the tool keeps one.
+    pub sum: Option<String>,
+    /// The values of the new row, as SQL.
+    pub values: String,
+}
+
+/// The tool of a layout.
+///
+/// # Errors
+/// When it has none.
+pub fn of(layout: &str) -> Result<&'static Tool> {
+    TOOLS.iter().find(|t| t.name == layout).ok_or_else(|| {
+        Error::new(format!("the layout {layout} belongs to no tool, so no table says what a database ran"))
+            .hint("name the tool by --layout; if it is your own, its table must be changed by hand")
+    })
+}
+
+/// All tools.
+pub const TOOLS: &[Tool] = &[
+    // sqlx-postgres/src/migrate.rs, `ensure_migrations_table`, `apply`.
+    Tool {
+        name: "sqlx",
+        table: "_sqlx_migrations",
+        kind: Kind::Rows {
+            ran: "SELECT version::text AS k, encode(checksum, 'hex') AS s FROM {T}",
+            which: "true",
+            columns: "version, description, success, checksum, execution_time",
+            row: |m, _| {
+                let (version, sum) = (m.number()?, sums::sha384(&m.text));
+                let values = format!("{version}, {}, true, '\\x{sum}', 0", literal(&m.words()));
+                Ok(Row { key: version.to_string(), sum: Some(sum), values })
+            },
+        },
+        broken: Some(("failed", "SELECT version::text FROM {T} WHERE NOT success")),
+        commands: &[],
+    },
+    // diesel_migrations/src/migration_harness.rs.
+    Tool {
+        name: "diesel",
+        table: "__diesel_schema_migrations",
+        kind: Kind::Rows {
+            ran: "SELECT version AS k, NULL::text AS s FROM {T}",
+            which: "true",
+            columns: "version",
+            row: |m, _| m.named(m.version()?.to_string()),
+        },
+        broken: None,
+        commands: &[],
+    },
+    // database/postgres/postgres.go, `SetVersion`.
+    Tool {
+        name: "golang-migrate",
+        table: "schema_migrations",
+        kind: Kind::Number { column: "version", others: &[("dirty", "false")] },
+        broken: Some(("dirty", "SELECT version::text FROM {T} WHERE dirty")),
+        commands: &["migrate -path MIGRATIONS -database URL force {LAST}"],
+    },
+    // internal/dialects/postgres.go; the row of version 0 is goose's own. Older versions note an undone one by a row.
+    Tool {
+        name: "goose",
+        table: "goose_db_version",
+        kind: Kind::Rows {
+            ran: "SELECT version_id::text AS k, NULL::text AS s FROM (SELECT DISTINCT ON (version_id) version_id, is_applied \
+                  FROM {T} ORDER BY version_id, id DESC) latest WHERE is_applied AND version_id > 0",
+            which: "version_id > 0",
+            columns: "version_id, is_applied",
+            row: |m, _| {
+                let version = m.number()?;
+                Ok(Row { key: version.to_string(), sum: None, values: format!("{version}, true") })
+            },
+        },
+        broken: None,
+        commands: &[],
+    },
+    // pkg/driver/postgres/postgres.go, `InsertMigration`.
+    Tool {
+        name: "dbmate",
+        table: "schema_migrations",
+        kind: Kind::Rows {
+            ran: "SELECT version::text AS k, NULL::text AS s FROM {T}",
+            which: "true",
+            columns: "version",
+            row: |m, _| m.named(m.version()?.to_string()),
+        },
+        broken: None,
+        commands: &[],
+    },
+    // flyway-database-postgresql's PostgreSQLDatabase.java, `getRawCreateScript`; the row of rank 0 notes that Flyway made
+    // the schema. A script that runs again has several rows.
+    Tool {
+        name: "flyway",
+        table: "flyway_schema_history",
+        kind: Kind::Rows {
+            ran: "SELECT DISTINCT ON (1) coalesce(version, script) AS k, checksum::text AS s FROM {T} \
+                  WHERE type <> 'SCHEMA' ORDER BY 1, installed_rank DESC",
+            which: "type <> 'SCHEMA'",
+            columns: "installed_rank, version, description, type, script, checksum, installed_by, execution_time, success",
+            row: flyway,
+        },
+        broken: Some((
+            "failed",
+            "SELECT coalesce(version, script) FROM {T} WHERE NOT success OR type LIKE 'UNDO%' OR type = 'DELETE'",
+        )),
+        commands: &["flyway validate"],
+    },
+    // schema-engine's sql_schema_differ and persistence.rs: `_prisma_migrations`.
+    Tool {
+        name: "prisma",
+        table: "_prisma_migrations",
+        kind: Kind::Rows {
+            ran: "SELECT migration_name::text AS k, checksum::text AS s FROM {T} WHERE rolled_back_at IS NULL",
+            which: "true",
+            columns: "id, checksum, finished_at, migration_name, started_at, applied_steps_count",
+            row: |m, _| {
+                let (name, sum) = (m.folder().to_string(), sums::sha256(&m.text));
+                let values = format!("gen_random_uuid()::text, '{sum}', now(), {}, now(), 1", literal(&name));
+                Ok(Row { key: name, sum: Some(sum), values })
+            },
+        },
+        broken: Some((
+            "failed",
+            "SELECT migration_name::text FROM {T} WHERE finished_at IS NULL AND rolled_back_at IS NULL",
+        )),
+        commands: &["prisma migrate resolve --applied {NAME}"],
+    },
+    // drizzle-orm/src/pg-core/dialect.ts, `migrate`.
+    Tool {
+        name: "drizzle",
+        table: "drizzle.__drizzle_migrations",
+        kind: Kind::Rows {
+            ran: "SELECT created_at::text AS k, hash AS s FROM {T}",
+            which: "true",
+            columns: "hash, created_at",
+            row: |m, _| {
+                let when =
+                    m.when.ok_or_else(|| Error::new(format!("meta/_journal.json has no time for {}", m.path)))?;
+                let sum = sums::sha256(&m.text);
+                Ok(Row { key: when.to_string(), values: format!("'{sum}', {when}"), sum: Some(sum) })
+            },
+        },
+        broken: None,
+        commands: &[],
+    },
+    // supabase/cli's pkg/migration/history.go.
+    Tool {
+        name: "supabase",
+        table: "supabase_migrations.schema_migrations",
+        kind: Kind::Rows {
+            ran: "SELECT version::text AS k, NULL::text AS s FROM {T}",
+            which: "true",
+            columns: "version, name, statements",
+            row: |m, _| {
+                let version = m.version()?;
+                let statements: Vec<String> = m.statements.iter().map(|s| literal(s)).collect();
+                let statements = format!("ARRAY[{}]::text[]", statements.join(", "));
+                let values = format!("{}, {}, {statements}", literal(version), literal(&m.description));
+                Ok(Row { key: version.to_string(), sum: None, values })
+            },
+        },
+        broken: None,
+        commands: &[
+            "supabase migration repair --status reverted {OLD}",
+            "supabase migration repair --status applied {NAME}",
+        ],
+    },
+    // refinery_core/src/traits/mod.rs, `insert_migration_query`.
+    Tool {
+        name: "refinery",
+        table: "refinery_schema_history",
+        kind: Kind::Rows {
+            ran: "SELECT version::text AS k, checksum::text AS s FROM {T}",
+            which: "true",
+            columns: "version, name, applied_on, checksum",
+            row: |m, _| {
+                let version = m.number()?;
+                let sum = sums::refinery(&m.description, version, &m.text).to_string();
+                let now = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
+                let values = format!("{version}, {}, {now}, '{sum}'", literal(&m.description));
+                Ok(Row { key: version.to_string(), sum: Some(sum), values })
+            },
+        },
+        broken: None,
+        commands: &[],
+    },
+    // migrate.go, `MigrationRecord`: the id is the file's name.
+    Tool {
+        name: "sql-migrate",
+        table: "gorp_migrations",
+        kind: Kind::Rows {
+            ran: "SELECT id::text AS k, NULL::text AS s FROM {T}",
+            which: "true",
+            columns: "id, applied_at",
+            row: |m, _| Ok(Row { key: m.path.clone(), sum: None, values: format!("{}, now()", literal(&m.path)) }),
+        },
+        broken: None,
+        commands: &[],
+    },
+    // src/runner.ts; the order of the rows must be that of the files.
+    Tool {
+        name: "node-pg-migrate",
+        table: "pgmigrations",
+        kind: Kind::Rows {
+            ran: "SELECT name::text AS k, NULL::text AS s FROM {T}",
+            which: "true",
+            columns: "name, run_on",
+            row: |m, _| {
+                let name = m.path.strip_suffix(".sql").unwrap_or(&m.path).to_string();
+                Ok(Row { values: format!("{}, now()", literal(&name)), key: name, sum: None })
+            },
+        },
+        broken: None,
+        commands: &[],
+    },
+    // migrate/migrate.go, `ensureSchemaVersionTableExists`.
+    Tool {
+        name: "tern",
+        table: "public.schema_version",
+        kind: Kind::Number { column: "version", others: &[] },
+        broken: None,
+        commands: &[],
+    },
+    // Hasura keeps it in its metadata, which may lie in another database
+    // (https://hasura.io/docs/latest/hasura-cli/commands/hasura_migrate_apply/).
+    Tool {
+        name: "hasura",
+        table: "",
+        kind: Kind::Commands,
+        broken: None,
+        commands: &[
+            "hasura migrate delete --database-name DATABASE --version {OLD} --server",
+            "hasura migrate apply --database-name DATABASE --version {NAME} --skip-execution",
+        ],
+    },
+];
+
+fn flyway(m: &Migration, number: usize) -> Result<Row> {
+    // Flyway fills placeholders in before it sums up a file that runs again.
+    let is_summed = m.version.is_some() || !m.text.contains("${");
+    let sum = is_summed.then(|| sums::flyway(&m.text).to_string());
+    let version = m.version.as_deref().map_or_else(|| "NULL".to_string(), literal);
+    let values = format!(
+        "{}, {version}, {}, 'SQL', {}, {}, current_user, 0, true",
+        number + 1,
+        literal(&m.words()),
+        literal(&m.path),
+        sum.as_deref().unwrap_or("NULL")
+    );
+    Ok(Row { key: m.version.clone().unwrap_or_else(|| m.path.clone()), sum, values })
+}
+
+impl Migration {
+    /// A row that holds the key alone.
+    fn named(&self, key: String) -> Result<Row> {
+        Ok(Row { values: literal(&key), key, sum: None })
+    }
+
+    fn version(&self) -> Result<&str> {
+        let missing = || Error::new(format!("{} has no version", self.path)).hint("the tool wouldn't run it");
+        self.version.as_deref().ok_or_else(missing)
+    }
+
+    /// The version as a number.
+    pub fn number(&self) -> Result<i64> {
+        let version = self.version()?;
+        let wrong = |_| Error::new(format!("{version}, the version of {}, is no number that fits", self.path));
+        version.parse().map_err(wrong)
+    }
+
+    /// The description as the tools note it that write spaces.
+    fn words(&self) -> String {
+        self.description.replace('_', " ")
+    }
+
+    /// The folder of its own.
+    pub fn folder(&self) -> &str {
+        self.path.rsplit_once('/').map_or(self.path.as_str(), |(folder, _)| folder)
+    }
+}
+
+/// A text as SQL, whatever standard_conforming_strings says.
+pub fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if text.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}

@@ -1,0 +1,39 @@
+//! Files that only undo an earlier one: rollback scripts that lie among the migrations, known by what they do.
+
+use crate::history::History;
+use crate::ledger::{Mark, What};
+use crate::replay::Model;
+use std::collections::HashSet;
+
+/// A file that only undoes another, both as numbers of the history's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rollback {
+    /// The file.
+    pub file: usize,
+    /// The file that it undoes.
+    pub undoes: usize,
+}
+
+/// A file whose every statement ends what one earlier file made, and that ends all of it, is that file's rollback.
+pub fn find(history: &History, model: &Model) -> Vec<Rollback> {
+    let mut found = Vec::new();
+    let schema = &model.schema;
+    let file_of = |statement: usize| history.statements[statement].file;
+    let is_idle = |mark: &Mark| matches!(mark, Mark::Session(_) | Mark::Noop(_) | Mark::Backfill(_));
+    let idle: HashSet<usize> = model.ledger.marks.iter().filter(|(_, m)| is_idle(m)).map(|(s, _)| *s).collect();
+    for (number, file) in history.files.iter().enumerate().skip(1) {
+        let events: Vec<_> = model.ledger.events.iter().filter(|e| file_of(e.statement) == number).collect();
+        let only_ends = !events.is_empty() && events.iter().all(|e| matches!(e.what, What::Died(_)));
+        let all_end = file.statements.clone().all(|s| idle.contains(&s) || events.iter().any(|e| e.statement == s));
+        if !only_ends || !all_end {
+            continue;
+        }
+        let made: HashSet<usize> = events.iter().map(|e| file_of(schema.objects[e.object].born)).collect();
+        let [undoes] = made.iter().copied().collect::<Vec<_>>()[..] else { continue };
+        let survives = schema.live().any(|id| file_of(schema.objects[id].born) == undoes && schema.is_unit(id));
+        if !survives && undoes < number {
+            found.push(Rollback { file: number, undoes });
+        }
+    }
+    found
+}
