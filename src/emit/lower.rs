@@ -40,6 +40,8 @@ pub struct Lowering<'a> {
     pub(super) positions: HashMap<Key, usize>,
     /// Tables that were tried as it happened.
     pub(super) told: HashSet<ObjectId>,
+    /// The tables that were told together, by each of them.
+    pub(super) families: HashMap<ObjectId, Vec<ObjectId>>,
     /// What is left out since a table that is written as it happened brings it.
     pub(super) beside: HashMap<ObjectId, Vec<ObjectId>>,
     /// How the rows of each table are stated by now.
@@ -69,6 +71,7 @@ impl<'a> Lowering<'a> {
             owners: owners(&model.schema),
             positions,
             told: HashSet::new(),
+            families: HashMap::new(),
             beside: HashMap::new(),
             row_places: HashMap::new(),
             differing: HashSet::new(),
@@ -363,7 +366,9 @@ impl<'a> Lowering<'a> {
         let mut family: Vec<_> = family.into_iter().zip(stories).collect();
         family.sort_by_key(|(_, story)| story.first().copied());
         let mut said = HashSet::new();
+        let together: Vec<ObjectId> = family.iter().map(|(table, _)| *table).collect();
         for (table, mut story) in family {
+            self.families.insert(table, together.clone());
             story.retain(|statement| said.insert(*statement));
             if story.is_empty() {
                 continue;
@@ -420,9 +425,12 @@ impl<'a> Lowering<'a> {
             choices.split = split;
             return true;
         }
-        if choices.happened.remove(&id).is_some() {
-            for beside in self.beside.remove(&id).unwrap_or_default() {
-                choices.left_out.remove(&beside);
+        // The others were told for its sake.
+        for member in self.families.remove(&id).unwrap_or_default() {
+            if choices.happened.remove(&member).is_some() {
+                for beside in self.beside.remove(&member).unwrap_or_default() {
+                    choices.left_out.remove(&beside);
+                }
             }
         }
         if texts.is_empty() {

@@ -7,7 +7,8 @@
 use super::alter_table::Segment;
 use crate::ledger::What;
 use crate::replay::Replay;
-use crate::schema::{Kind, Need, ObjectId, Strength};
+use crate::schema::{Body, Kind, Need, ObjectId, Strength};
+use crate::sql::edit;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableType as T, ConstrType, PartitionCmd};
 
@@ -91,6 +92,17 @@ impl Replay<'_> {
         let partitions: Vec<ObjectId> = self.schema.live().filter(of).collect();
         let settings = partitions.iter().filter_map(|id| self.schema.child(*id, Kind::Setting, ATTACHED));
         settings.chain(partitions.iter().copied()).map(|on| Need { on, strength: Strength::Order }).collect()
+    }
+
+    /// A partition key stands behind the columns of its table.
+    pub(crate) fn rename_in_partition_key(&mut self, column: ObjectId, from: &str, to: &str) {
+        let Some(table) = self.schema.objects[column].parent else { return };
+        let name = self.schema.objects[table].name.clone();
+        if let Body::Table(body) = &mut self.schema.objects[table].body
+            && body.tail.to_lowercase().contains("partition")
+        {
+            body.tail = edit::rename_column(&body.tail, from, to, &name);
+        }
     }
 
     /// Gives a column of an attached partition its parent's new name.

@@ -279,6 +279,7 @@ impl Replay<'_> {
         }
         if kind == Kind::Column {
             self.rename_key_columns(id, &from, to);
+            self.rename_in_partition_key(id, &from, to);
             self.rename_in_partitions(id, &from, to);
         }
         let was = self.schema.display(id);
