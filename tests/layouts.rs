@@ -112,7 +112,11 @@ fn round_trip(name: &str, project: &Project, old: &str) {
         assert!(mark.is_none(), "{name}: {} holds a mark of the tool, {mark:?}:\n{}", file.name, file.text);
     }
     project.fine("emit --old migrations --new again");
-    assert!(project.tree("migrations") == project.tree("again"), "{name}: consolidated again, it is another set");
+    let manifest = Path::new(history::MANIFEST);
+    let (mut set, mut again) = (project.tree("migrations"), project.tree("again"));
+    // The manifests name different histories.
+    assert!(set.remove(manifest).is_some() && again.remove(manifest).is_some(), "{name}: no manifest");
+    assert!(set == again, "{name}: consolidated again, it is another set");
 }
 
 #[test]

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Files of migrations that lie in folders of their own.
+const IN_FOLDERS: &[&str] = &["up.sql", "down.sql", "migration.sql"];
 /// EBUSY, everywhere.
 const BUSY: i32 = 16;
 /// The line of the manifest that tells the history.
@@ -277,10 +279,12 @@ pub(super) fn parent_of(folder: &Path) -> PathBuf {
     }
 }
 
-/// The files in a folder that are a set's, or may be read with it: all `.sql` files, also in folders below, and what its
-/// manifest names.
+/// The files in a folder that are a set's, or would be read with it: its `.sql` files, migrations in folders of their own,
+/// and what its manifest names.
 fn set_files(folder: &Path) -> Result<Vec<String>> {
-    let mut names: Vec<String> = Contents::read(folder)?.sql().map(String::from).collect();
+    let contents = Contents::read(folder)?;
+    let is_migration = |p: &&str| !p.contains('/') || IN_FOLDERS.contains(&p.rsplit('/').next().unwrap_or(p));
+    let mut names: Vec<String> = contents.sql().filter(is_migration).map(String::from).collect();
     names.extend(manifest(folder).into_keys().filter(|name| folder.join(name).is_file()));
     names.sort();
     names.dedup();
