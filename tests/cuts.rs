@@ -134,6 +134,24 @@ fn a_layout_keeps_its_marks_and_folders() {
 }
 
 #[test]
+fn a_part_stays_in_its_place_and_its_layout() {
+    let sqlx = Project::empty();
+    sqlx.write("migrations/1_a.sql", "CREATE TABLE a (id int);\n");
+    sqlx.write("migrations/2_b.sql", "CREATE TABLE b (id int);\nDROP TABLE b;\n");
+    sqlx.refused("emit --from 2 --in-place", &["a part of this one stays as it is", "git mv"]);
+    std::fs::rename(sqlx.path("migrations"), sqlx.path("migrations.old")).expect("moved");
+    sqlx.refused("emit --from 2 --write-layout goose", &["the rest can't become goose", "--write-layout"]);
+    sqlx.fine("emit --through 1");
+    let manifest = sqlx.read("migrations/.consolidate");
+    let layout = sqlx.json("plan", 0)["layout"].as_str().expect("a layout").to_string();
+    assert!(
+        manifest.contains(&format!("\n# layout {layout}\n")) && manifest.contains("\n# of the history "),
+        "{manifest}"
+    );
+    assert!(sqlx.fine("emit --through 1").out.contains("nothing changed"));
+}
+
+#[test]
 fn a_revision_says_what_is_before() {
     let project = with(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cuts/moving/migrations"));
     let git = |arguments: &[&str]| {

@@ -135,7 +135,7 @@ fn write_all(
         (Files::Set(laid), Some(aside)) => {
             let written = aside::in_place(&project.old, aside, laid, history, &sum)?;
             super::tell(&format!("the history is now in {}; consolidate restore puts it back", aside.display()));
-            Changes { written, removed: Vec::new() }
+            return Ok(Written::Files(Changes { written, removed: Vec::new() }));
         }
         (Files::Set(laid), None) => write::write(&project.new, laid, &sum, args.force)?,
         (Files::Whole(files), _) => {

@@ -10,6 +10,7 @@ use crate::handover::live::{self, Outcome as Live};
 use crate::handover::{Script, as_written, migrations, script, tool_of};
 use crate::history::{self, History, layout};
 use crate::proof::{LIVE_NOT_COMPARED, Settings, masked};
+use crate::report::FORMAT;
 use clap::Args;
 use serde_json::json;
 
@@ -83,6 +84,7 @@ fn make(project: &Project, args: &HandoverArgs, old: &History, new: &History) ->
 fn printed(args: &HandoverArgs, old: &History, new: &History, script: &Script) -> u8 {
     if args.common.format == Format::Json {
         print_json(&json!({
+            "format": FORMAT,
             "tool": new.layout,
             "table": script.table,
             "files": { "history": old.files.len(), "set": new.files.len() },
@@ -106,7 +108,9 @@ fn printed(args: &HandoverArgs, old: &History, new: &History, script: &Script) -
 fn drifted(args: &HandoverArgs, url: &str, found: &[String]) -> u8 {
     let url = masked(url);
     match args.common.format {
-        Format::Json => print_json(&json!({ "url": url, "outcome": "drifted", "differences": found })),
+        Format::Json => {
+            print_json(&json!({ "format": FORMAT, "url": url, "outcome": "drifted", "differences": found }))
+        }
         _ => print(&format!("{}\n", found.join("\n"))),
     }
     let message =
@@ -128,7 +132,9 @@ fn report(args: &HandoverArgs, url: &str, outcome: Live, script: &Script) -> u8 
         Live::Refused(error) => ("refused", error.message.clone()),
     };
     match args.common.format {
-        Format::Json => print_json(&json!({ "url": url, "outcome": word, "table": script.table, "message": said })),
+        Format::Json => print_json(
+            &json!({ "format": FORMAT, "url": url, "outcome": word, "table": script.table, "message": said }),
+        ),
         _ if !matches!(outcome, Live::Refused(_)) => print(&said),
         _ => {}
     }
