@@ -54,7 +54,11 @@ pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, before: &[Entry
         snapshot.globals = globals::without(before, snapshot.globals, |role| scratch.made(role));
     }
     snapshot.not_compared = not_compared(session)?;
-    let beyond = hidden::beyond(session)?;
+    let mut beyond = hidden::beyond(session)?;
+    if scratch.is_shared() {
+        // A history can't make a database there, so those that it has are others'.
+        beyond.retain(|what| !what.starts_with("what is in the database "));
+    }
     session.close()?;
     snapshot.dump = entries::without_tokens(&scratch.dump()?);
     let split = entries::split(&snapshot.dump);

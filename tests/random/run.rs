@@ -23,12 +23,17 @@ pub struct Settings {
     pub share: u64,
     /// Whether objects on rung 3 are trouble too.
     pub lowered: bool,
+    /// Only say which seeds show trouble; don't make their histories small.
+    pub only_seeds: bool,
+    /// Seeds that are left out.
+    pub left_out: &'static [u64],
     /// Where small histories go as files.
     pub found: Option<PathBuf>,
 }
 
 impl Settings {
-    /// `RANDOM_COUNT`, `RANDOM_SEED`, `RANDOM_THREADS`, `RANDOM_SHARE`, `RANDOM_LOWERED=1`, `RANDOM_FOUND` (a folder).
+    /// `RANDOM_COUNT`, `RANDOM_SEED`, `RANDOM_THREADS`, `RANDOM_SHARE`, `RANDOM_LOWERED=1`, `RANDOM_ONLY_SEEDS=1`,
+    /// `RANDOM_FOUND` (a folder).
     pub fn from_environment() -> Self {
         let number =
             |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.trim().parse().ok()).unwrap_or(default);
@@ -38,6 +43,8 @@ impl Settings {
             threads: usize::try_from(number("RANDOM_THREADS", 2)).unwrap_or(2),
             share: number("RANDOM_SHARE", 20),
             lowered: number("RANDOM_LOWERED", 0) > 0,
+            only_seeds: number("RANDOM_ONLY_SEEDS", 0) > 0,
+            left_out: &[],
             found: std::env::var_os("RANDOM_FOUND").map(PathBuf::from),
         }
     }
@@ -139,7 +146,9 @@ pub fn run(settings: &Settings) -> Figures {
                     if number >= settings.count {
                         return;
                     }
-                    one(settings, number, begun, &mut database, &figures);
+                    if !settings.left_out.contains(&(settings.first + number)) {
+                        one(settings, number, begun, &mut database, &figures);
+                    }
                 }
             });
         }
@@ -166,7 +175,9 @@ fn one(settings: &Settings, number: u64, start: Instant, database: &mut Database
         if let Some(trouble) = &outcome.trouble {
             let found = figures.found.entry(kind(trouble)).or_default();
             found.seeds.push(seed);
-            if found.seeds.len() == 1 {
+            if settings.only_seeds {
+                println!("seed {seed}: {}", kind(trouble));
+            } else if found.seeds.len() == 1 {
                 new = Some(trouble.clone());
             }
         }
