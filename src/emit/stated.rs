@@ -1,6 +1,7 @@
 //! Between the model and the dump of the replayed history: which entries an object has there, and which object an entry
 //! belongs to; and statements made from entries and rows.
 
+use crate::objects::alter_column::SERIAL_DEFAULT;
 use crate::proof::{Entry, SequencePosition};
 use crate::schema::{Body, Kind, ObjectId, Schema};
 use crate::sql::names::quote;
@@ -92,6 +93,10 @@ fn setting_keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
     let Some(parent) = object.parent else { return Vec::new() };
     let (name, place) = (schema.objects[parent].name.clone(), schema.objects[parent].schema.clone());
     match object.name.as_str() {
+        SERIAL_DEFAULT => {
+            let table = schema.objects[parent].parent.map(|t| schema.objects[t].name.as_str()).unwrap_or_default();
+            vec![("DEFAULT".into(), place, format!("{table} {name}"))]
+        }
         "partition of" => vec![("TABLE ATTACH".into(), place, name)],
         "row security" => vec![("ROW SECURITY".into(), place, name)],
         "owned by" => vec![("SEQUENCE OWNED BY".into(), place, name)],

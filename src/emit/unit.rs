@@ -3,8 +3,9 @@
 use super::Choices;
 use super::happened::Steps;
 use crate::history::{History, StatementId};
+use crate::objects::alter_column::SERIAL_DEFAULT;
 use crate::replay::Model;
-use crate::schema::{Body, Kind, ObjectId, Strength};
+use crate::schema::{Body, Kind, Object, ObjectId, Strength};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What a unit writes.
@@ -154,9 +155,10 @@ fn order_rows(
     }
     for id in &rows {
         let Body::Rows { targets, .. } = &schema.objects[*id].body else { continue };
-        for child in targets.iter().flat_map(|t| schema.children(*t)) {
+        let parts = targets.iter().flat_map(|t| schema.columns(*t).into_iter().chain([*t]));
+        for child in parts.flat_map(|part| schema.children(part)) {
             let Some(unit) = index.get(&child).copied() else { continue };
-            if matches!(schema.objects[child].kind, Kind::Trigger | Kind::Rule) {
+            if matters_to_rows(&schema.objects[child]) {
                 // Rows that are stated are the triggers' results already.
                 let fires = schema.objects[child].born < schema.objects[*id].born && !choices.stated.contains_key(id);
                 let (first, second) = if fires { (unit, index[id]) } else { (index[id], unit) };
@@ -190,6 +192,11 @@ fn order_rows(
             units[index[id]].key.0 = usize::MAX;
         }
     }
+}
+
+/// Whether an object says what else happens when a row comes, or what it gets.
+fn matters_to_rows(object: &Object) -> bool {
+    matches!(object.kind, Kind::Trigger | Kind::Rule) || (object.kind == Kind::Setting && object.name == SERIAL_DEFAULT)
 }
 
 /// All that an object reads, near or far.

@@ -2,12 +2,17 @@
 
 use super::alter_table::Segment;
 use super::element::{Column, PieceKind};
-use crate::replay::Replay;
+use crate::ledger::{Mark, What};
+use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::edit;
 use crate::sql::lex::lex_code;
+use crate::sql::walk::references;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableType as T};
+
+/// The setting of a serial column whose default isn't its sequence's next number any more.
+pub const SERIAL_DEFAULT: &str = "default of a serial column";
 
 impl Replay<'_> {
     /// Folds an ALTER COLUMN; false if it must stay an ALTER.
@@ -31,12 +36,18 @@ impl Replay<'_> {
             T::AtDropNotNull => self.drop_not_null(column),
             T::AtAlterColumnType => self.alter_type(table, column, command, segment),
             T::AtAddIdentity => {
+                self.settle_serial(column);
                 let Some(text) = after_words(&segment.text, "add") else { return false };
                 self.create_column_sequence(table, column);
                 self.edit_column(column, "identity added", |c| c.set(PieceKind::Identity, text));
                 true
             }
             T::AtDropIdentity => {
+                let has = self.column_body(column).is_some_and(|c| c.piece(PieceKind::Identity).is_some());
+                if !has && command.missing_ok && !self.opaque_mentions(&command.name) {
+                    self.mark(Mark::Noop(format!("column {} is no identity column", command.name)));
+                    return true;
+                }
                 self.end_column_sequence(column);
                 self.edit_column(column, "identity dropped", |c| {
                     c.remove(PieceKind::Identity);
@@ -79,7 +90,7 @@ impl Replay<'_> {
         if !already {
             self.edit_column(column, "set not null", |c| c.set(PieceKind::Nullability, words));
         } else {
-            self.event(column, crate::ledger::What::Folded("set not null".into()));
+            self.event(column, What::Folded("set not null".into()));
         }
     }
 
@@ -95,9 +106,19 @@ impl Replay<'_> {
 
     fn alter_default(&mut self, table: ObjectId, column: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
         let Some(body) = self.column_body(column) else { return false };
-        let was_serial = body.is_serial();
-        if was_serial {
-            self.unfold_serial(table, column);
+        if body.is_serial() {
+            // The sequence stays, and comes with the word `serial` only: another default is said after it.
+            if command.def.as_ref().is_some_and(|e| self.is_own_next(column, e)) {
+                match self.schema.child(column, Kind::Setting, SERIAL_DEFAULT) {
+                    Some(setting) => self.kill(setting, None),
+                    None => self.mark(Mark::Noop("the column draws from its sequence already".into())),
+                }
+                return true;
+            }
+            let needs = command.def.as_ref().map(|e| self.needs(e, Some(table))).unwrap_or_default();
+            let needs = needs.into_iter().chain([Need { on: column, strength: Strength::Auto }]).collect();
+            self.attach_text(column, Kind::Setting, SERIAL_DEFAULT, needs, segment.alone.clone());
+            return true;
         }
         if let Some(old) = self.schema.child(column, Kind::Default, "default") {
             self.kill(old, None);
@@ -117,8 +138,33 @@ impl Replay<'_> {
         }
     }
 
-    /// Writes a serial column as its integer type, so that its default can go; the sequence stays as long as it lives.
-    fn unfold_serial(&mut self, table: ObjectId, column: ObjectId) {
+    /// Whether an expression is the next number of the column's own sequence, and nothing else.
+    fn is_own_next(&self, column: ObjectId, expression: &pg_query::Node) -> bool {
+        let Some(NodeEnum::FuncCall(call)) = &expression.node else { return false };
+        let found = references(call);
+        let is_next = matches!(found.functions.as_slice(), [f] if f.name == "nextval");
+        let sequence = found.relations.first().and_then(|name| self.schema.relation(name, &self.path()));
+        is_next && sequence.is_some_and(|s| self.schema.objects[s].parent == Some(column))
+    }
+
+    /// The sequence of a serial column went: the column keeps its type, and the default that was given to it since.
+    pub(crate) fn sequence_went(&mut self, sequence: ObjectId) {
+        let Some(column) = self.schema.objects[sequence].parent.filter(|c| self.schema.lives(*c)) else { return };
+        if self.column_body(column).is_some_and(Column::is_serial) {
+            self.unfold_serial(column);
+        }
+    }
+
+    /// A serial column whose default is another one by now is written as what it is; its sequence will be missed if it stays.
+    fn settle_serial(&mut self, column: ObjectId) {
+        if self.schema.child(column, Kind::Setting, SERIAL_DEFAULT).is_some() {
+            self.unfold_serial(column);
+        }
+    }
+
+    /// Writes a serial column as its integer type, with the default that was given to it since.
+    fn unfold_serial(&mut self, column: ObjectId) {
+        let Some(table) = self.schema.objects[column].parent else { return };
         let Some(piece) = self.column_body(column).and_then(|c| c.piece(PieceKind::Type)) else { return };
         let integer = match piece.text.to_ascii_lowercase().as_str() {
             "bigserial" | "serial8" => "BIGINT",
@@ -128,6 +174,25 @@ impl Replay<'_> {
         let integer = self.keyword(table, integer);
         self.edit_column(column, "serial taken apart", |c| c.set(PieceKind::Type, integer));
         self.set_not_null(table, column);
+        let Some(setting) = self.schema.child(column, Kind::Setting, SERIAL_DEFAULT) else { return };
+        let Body::Text(text) = self.schema.objects[setting].body.clone() else { return };
+        let needs = self.schema.objects[setting].needs.iter().copied().filter(|n| n.on != column).collect();
+        self.kill(setting, None);
+        self.setting_was_folded(setting, column);
+        if let Some(expression) = after_words(&text, "default") {
+            let place = (self.schema.objects[table].schema.clone(), "default".to_string());
+            self.create(New { needs, ..New::of(column, Kind::Default, place, Body::Inside) });
+            let text = format!("{} {expression}", self.keyword(table, "DEFAULT"));
+            self.edit_column(column, "default set", |c| c.set(PieceKind::Default, text));
+        }
+    }
+
+    /// What was done to a setting was done to its column after all.
+    fn setting_was_folded(&mut self, setting: ObjectId, column: ObjectId) {
+        self.ledger.events.retain(|e| e.object != setting || !matches!(e.what, What::Died(_)));
+        for event in self.ledger.events.iter_mut().filter(|e| e.object == setting) {
+            (event.object, event.what) = (column, What::Folded("default changed".into()));
+        }
     }
 
     fn end_column_sequence(&mut self, column: ObjectId) {
@@ -139,6 +204,7 @@ impl Replay<'_> {
     }
 
     fn alter_type(&mut self, table: ObjectId, column: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
+        self.settle_serial(column);
         let Some(body) = self.column_body(column) else { return false };
         if body.is_serial() || body.piece(PieceKind::Identity).is_some() {
             return false;

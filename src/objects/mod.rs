@@ -1,7 +1,7 @@
 //! One file per kind of database object: how a CREATE makes it, what it needs, and how each ALTER folds into it.
 
 mod added;
-mod alter_column;
+pub mod alter_column;
 mod alter_table;
 pub mod auto_name;
 mod constraint;

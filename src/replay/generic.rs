@@ -32,6 +32,9 @@ impl Replay<'_> {
         self.schema.objects[id].died = Some(self.current);
         self.event(id, What::Died(with));
         self.touch_parents(id);
+        if self.schema.objects[id].kind == Kind::Sequence {
+            self.sequence_went(id);
+        }
         let root = with.unwrap_or(id);
         for (dependent, strength) in dependents {
             if self.schema.objects[dependent].kind == Kind::Grant {
