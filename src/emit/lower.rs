@@ -1,8 +1,7 @@
 //! One step down: what the proof found different, or PostgreSQL refused, is written a rung lower.
 
-use super::happened::{kin, story};
 use super::lower_rows::RowPlace;
-use super::stated::{Key, key_of, keys, owners, statements};
+use super::stated::{Key, key_of, keys, owners};
 use super::{Choices, Owner};
 use crate::history::History;
 use crate::proof::{Change, Difference, Judge, ReplayFailure, Snapshot};
@@ -18,6 +17,17 @@ pub enum How {
     Stated,
     /// By its own statements of the history, in their order.
     Happened,
+    /// Not at all: the replayed history doesn't have it, or has what it does otherwise.
+    LeftOut,
+}
+
+/// Of what a line is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// An object or a statement of the history.
+    Object(ObjectId),
+    /// What only the replayed history shows, by its kind and name.
+    Extra(String),
 }
 
 /// Why an object stands below rung 2.
@@ -53,7 +63,7 @@ pub struct Lowering<'a> {
     pub(super) waited: HashSet<(String, String)>,
     pub(super) judge: &'a Judge<'a>,
     /// What stepped down, and why.
-    pub lowered: Vec<Lowered>,
+    pub(super) lowered: Vec<(Subject, Lowered)>,
     /// What can't be written in any way that is right.
     pub blocked: Vec<String>,
 }
@@ -83,20 +93,38 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    pub(super) fn note(&mut self, id: ObjectId, why: &str) {
-        let object = self.name(id);
-        self.lower(object, How::Stated, why);
+    pub(super) fn note(&mut self, id: ObjectId, how: How, why: &str) {
+        let name = self.name(id);
+        self.lower(Subject::Object(id), name, how, why);
     }
 
     /// One line for each object: the last step down is the one that holds.
-    pub(super) fn lower(&mut self, object: String, how: How, why: &str) {
-        self.lowered.retain(|l| l.object != object);
-        self.lowered.push(Lowered { object, how, why: why.to_string() });
+    pub(super) fn lower(&mut self, subject: Subject, object: String, how: How, why: &str) {
+        self.forget(&subject);
+        self.lowered.push((subject, Lowered { object, how, why: why.to_string() }));
     }
 
-    fn name(&self, id: ObjectId) -> String {
+    /// What was said of it doesn't hold any more.
+    pub(super) fn forget(&mut self, subject: &Subject) {
+        self.lowered.retain(|(of, _)| of != subject);
+    }
+
+    /// What stepped down, and why, in the order in which it did.
+    pub fn told(self) -> Vec<Lowered> {
+        self.lowered.into_iter().map(|(_, lowered)| lowered).collect()
+    }
+
+    /// The object in words; what has no name of its own by where it stands.
+    pub(super) fn name(&self, id: ObjectId) -> String {
         let schema = &self.model.schema;
-        format!("{} {}", schema.objects[id].kind.word(), schema.display(id))
+        let object = &schema.objects[id];
+        let words = format!("{} {}", object.kind.word(), schema.display(id));
+        match object.kind {
+            Kind::Opaque | Kind::Rows | Kind::Setting | Kind::Grant | Kind::DefaultPrivileges | Kind::Comment => {
+                format!("{words} ({})", self.history.at(object.source))
+            }
+            _ => words,
+        }
     }
 
     /// Does something about all that one replay of the set showed. What follows from something else that it showed waits
@@ -121,10 +149,18 @@ impl<'a> Lowering<'a> {
                 progress |= self.refused(choices, *owner, &failure.message);
             }
         }
+        let has_rows = |d: &Difference| d.kind == "ROWS" && !self.is_materialized_view(&d.schema, &d.name);
+        let (views_differ, rows_differ) =
+            (differences.iter().any(|d| d.kind == "MATERIALIZED VIEW"), differences.iter().any(has_rows));
         let rows_failed = failed.iter().any(|owner| self.is_of_rows(choices, *owner));
         for difference in differences {
             let of_rows = matches!(difference.kind.as_str(), "ROWS" | "SEQUENCE POSITION" | "MATERIALIZED VIEW DATA");
             let waits = match of_rows {
+                // Another view shows other rows, and what they share makes those of tables look different too.
+                true if views_differ => true,
+                true if rows_differ && self.is_materialized_view(&difference.schema, &difference.name) => true,
+                // What is refused is tried again without it, and numbers once given out aren't given again.
+                true if !failed.is_empty() && self.is_numbered(difference) => true,
                 true if difference.kind == "ROWS" => rows_failed && self.rows_come_of(difference, &failed),
                 true => rows_failed,
                 false => self.comes_of(difference, &failed),
@@ -224,7 +260,8 @@ impl<'a> Lowering<'a> {
             return false;
         }
         let key = (difference.kind.clone(), difference.schema.clone(), difference.name.clone());
-        let Some(ids) = self.owners.get(&key) else { return false };
+        // What no object of the model is, such as the default of a serial column, may belong to what was refused.
+        let Some(ids) = self.owners.get(&key) else { return difference.change == Change::Removed };
         ids.iter().any(|id| {
             let unit = self.model.schema.unit_of(*id);
             failed.contains(&Owner::Object(unit)) || self.follows(Owner::Object(unit), failed)
@@ -270,7 +307,7 @@ impl<'a> Lowering<'a> {
             let unit = self.model.schema.unit_of(id);
             if difference.change == Change::Added && unit == id && !choices.left_out.contains(&id) {
                 choices.left_out.insert(id);
-                self.note(id, why);
+                self.note(id, How::LeftOut, why);
                 progress = true;
             } else if difference.change == Change::Removed && unit != id && choices.stated.contains_key(&unit) {
                 progress |= self.add_extra(choices, &key);
@@ -295,7 +332,7 @@ impl<'a> Lowering<'a> {
         });
         let Some(id) = namesake else { return false };
         choices.left_out.insert(id);
-        self.note(id, "the replayed history has it with other argument types");
+        self.note(id, How::LeftOut, "the replayed history has it with other argument types");
         true
     }
 
@@ -320,8 +357,8 @@ impl<'a> Lowering<'a> {
                 for (place, name) in names {
                     any |= self.state_rows(choices, &place, &name);
                 }
-                if !choices.stated.contains_key(&id) {
-                    choices.left_out.insert(id);
+                if !choices.stated.contains_key(&id) && choices.left_out.insert(id) {
+                    self.note(id, How::LeftOut, why);
                 }
                 return any;
             }
@@ -340,129 +377,8 @@ impl<'a> Lowering<'a> {
             }
             _ => return self.state(choices, id, why),
         }
-        self.note(id, why);
+        let stated = matches!(object.kind, Kind::DefaultPrivileges | Kind::Grant | Kind::Setting);
+        self.note(id, if stated { How::Stated } else { How::LeftOut }, why);
         true
-    }
-
-    /// A table as it happened, with those whose shape it shares, where that takes fewer statements than PostgreSQL's own way.
-    fn tell_story(&mut self, choices: &mut Choices, id: ObjectId, stated: usize, why: &str) -> bool {
-        if !self.told.insert(id) {
-            return false;
-        }
-        let mut family = vec![id];
-        let mut at = 0;
-        while at < family.len() {
-            let kin = kin(self.model, family[at]);
-            family.extend(kin.into_iter().filter(|o| !family.contains(o)).collect::<Vec<_>>());
-            at += 1;
-        }
-        let stories: Option<Vec<_>> = family.iter().map(|o| story(self.history, self.model, *o)).collect();
-        let Some(stories) = stories else { return false };
-        if stories[0].len() > stated || stories.iter().all(|s| s.len() < 2) {
-            return false;
-        }
-        let schema = &self.model.schema;
-        // What is said to a parent reaches its children, and is said once: by the one that was there first.
-        let mut family: Vec<_> = family.into_iter().zip(stories).collect();
-        family.sort_by_key(|(_, story)| story.first().copied());
-        let mut said = HashSet::new();
-        let together: Vec<ObjectId> = family.iter().map(|(table, _)| *table).collect();
-        for (table, mut story) in family {
-            self.families.insert(table, together.clone());
-            story.retain(|statement| said.insert(*statement));
-            if story.is_empty() {
-                continue;
-            }
-            // What the same statements make beside the table comes with them.
-            let beside: Vec<ObjectId> = schema
-                .live()
-                .filter(|o| *o != table && schema.is_unit(*o) && story.contains(&schema.objects[*o].source))
-                .collect();
-            let beside: Vec<ObjectId> = beside.into_iter().filter(|o| choices.left_out.insert(*o)).collect();
-            self.beside.insert(table, beside);
-            choices.stated.remove(&table);
-            choices.happened.insert(table, story);
-            self.told.insert(table);
-        }
-        self.lower(self.name(id), How::Happened, why);
-        true
-    }
-
-    /// The object as PostgreSQL states it, with all that the dump states apart from it but the model keeps inside.
-    fn state(&mut self, choices: &mut Choices, id: ObjectId, why: &str) -> bool {
-        let schema = &self.model.schema;
-        let split = choices.split.clone();
-        let mut members = vec![id];
-        let mut inside: Vec<ObjectId> = schema
-            .live()
-            .filter(|o| *o != id && !schema.is_unit(*o) && !choices.split.contains(o) && schema.unit_of(*o) == id)
-            .collect();
-        inside.retain(|o| {
-            let foreign = matches!(&schema.objects[*o].body, Body::Constraint(c) if c.suffix == "fkey");
-            if foreign {
-                choices.split.insert(*o);
-            }
-            !foreign
-        });
-        members.extend(inside);
-        // Settings show in the entry itself, those that pg_dump states apart are stated with it.
-        for child in schema.children(id) {
-            if schema.objects[child].kind == Kind::Setting {
-                choices.left_out.insert(child);
-                members.push(child);
-            }
-        }
-        let mut positions: Vec<usize> =
-            members.iter().flat_map(|m| keys(schema, *m)).filter_map(|k| self.positions.get(&k).copied()).collect();
-        positions.sort_unstable();
-        positions.dedup();
-        let mut texts: Vec<String> = positions.iter().flat_map(|p| statements(&self.old.entries[*p])).collect();
-        if schema.objects[id].kind == Kind::MaterializedView && self.is_populated(id) {
-            // pg_dump fills it later; here it's filled where it stands, before or after the rows that it reads.
-            texts.iter_mut().for_each(|t| *t = t.strip_suffix("\n  WITH NO DATA").unwrap_or(t).to_string());
-        }
-        if self.tell_story(choices, id, texts.len(), why) {
-            choices.split = split;
-            return true;
-        }
-        // The others were told for its sake.
-        for member in self.families.remove(&id).unwrap_or_default() {
-            if choices.happened.remove(&member).is_some() {
-                for beside in self.beside.remove(&member).unwrap_or_default() {
-                    choices.left_out.remove(&beside);
-                }
-            }
-        }
-        if texts.is_empty() {
-            choices.left_out.insert(id);
-        } else {
-            choices.stated.insert(id, texts);
-        }
-        self.note(id, why);
-        true
-    }
-
-    /// The last resort: everything as PostgreSQL states it, in the order of the dump. What was there before the history is
-    /// left out.
-    pub fn state_everything(&mut self, choices: &mut Choices, given: Option<&Snapshot>) {
-        *choices = Choices { left_out: self.model.schema.live().collect(), ..Choices::default() };
-        self.row_places.clear();
-        let keys: Vec<Key> = self.old.globals.iter().filter(|e| e.kind.starts_with("ROLE")).map(key_of).collect();
-        let entries: Vec<Key> = self.old.entries.iter().map(key_of).collect();
-        let given: HashSet<Key> =
-            given.into_iter().flat_map(|s| s.globals.iter().chain(&s.entries)).map(key_of).collect();
-        for key in keys.iter().chain(&entries).filter(|key| !given.contains(key)) {
-            self.add_extra(choices, key);
-        }
-        let filled: Vec<(String, String)> = self
-            .old
-            .rows
-            .iter()
-            .filter(|r| !r.rows.is_empty() && r.kind == 'r')
-            .map(|r| (r.schema.clone(), r.table.clone()))
-            .collect();
-        for (schema, table) in filled {
-            self.state_rows(choices, &schema, &table);
-        }
     }
 }

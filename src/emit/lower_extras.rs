@@ -1,6 +1,6 @@
 //! One step down for what only the replayed history shows, and for privileges, which are stated object by object.
 
-use super::lower::{How, Lowering};
+use super::lower::{How, Lowering, Subject};
 use super::stated::{Key, key_of, statements};
 use super::{Choices, Extra};
 use crate::proof::{Change, Difference, Entry};
@@ -44,8 +44,12 @@ impl Lowering<'_> {
         if extra.text.is_empty() || choices.extras.iter().any(same) {
             return false;
         }
-        let object = format!("{} {}.{}", extra.kind.to_lowercase(), extra.schema, extra.name);
-        self.lower(object, How::Stated, "only the replayed history shows it");
+        let (kind, place, name) = (extra.kind.to_lowercase(), &extra.schema, &extra.name);
+        let (object, why) = match extra.kind.as_str() {
+            "TABLE DATA" => (format!("rows of {place}.{name}"), "they are written as the replayed history left them"),
+            _ => (format!("{kind} {place}.{name}"), "only the replayed history shows it"),
+        };
+        self.lower(Subject::Extra(object.clone()), object, How::Stated, why);
         choices.extras.push(extra);
         true
     }

@@ -1,6 +1,6 @@
 //! One step down for rows and what goes with them: where they are stated, where sequences stand, what is populated.
 
-use super::lower::Lowering;
+use super::lower::{How, Lowering, Subject};
 use super::row_values::RowTexts;
 use super::stated::set_sequence;
 use super::{Choices, Extra};
@@ -48,6 +48,17 @@ impl Lowering<'_> {
             let o = &schema.objects[*id];
             o.kind == Kind::Table && o.schema == place && o.name == name
         })
+    }
+
+    /// Whether a difference is about where a sequence stands, or the rows of a table whose columns draw from one.
+    pub(super) fn is_numbered(&self, difference: &Difference) -> bool {
+        let schema = &self.model.schema;
+        let draws =
+            |column: ObjectId| schema.children(column).iter().any(|c| schema.objects[*c].kind == Kind::Sequence);
+        difference.kind == "SEQUENCE POSITION"
+            || self
+                .table(&difference.schema, &difference.name)
+                .is_some_and(|table| schema.columns(table).into_iter().any(draws))
     }
 
     /// The live objects that bring or change a table's rows, in the author's order.
@@ -108,10 +119,17 @@ impl Lowering<'_> {
         };
         if let Some(RowPlace::Writer(writer)) = self.row_places.insert(at, next) {
             choices.stated.remove(&writer);
+            self.forget(&Subject::Object(writer));
         }
         let mut others = Vec::new();
+        let empty = !self.old.rows.iter().any(|r| r.schema == place && r.table == name && !r.rows.is_empty());
+        let why = match empty {
+            true => format!("the replayed history leaves no rows in {place}.{name}"),
+            false => format!("its rows come with the others of {place}.{name}"),
+        };
         for id in writers {
             choices.left_out.insert(id);
+            self.note(id, How::LeftOut, &why);
             if let Body::Rows { targets, .. } = &schema.objects[id].body {
                 others.extend(targets.iter().filter(|t| Some(**t) != table).copied());
             }
@@ -158,7 +176,7 @@ impl Lowering<'_> {
             (Ok(statements), RowPlace::Writer(writer)) => {
                 choices.left_out.remove(&writer);
                 choices.stated.insert(writer, statements);
-                self.note(writer, "its rows are written as the replayed history left them");
+                self.note(writer, How::Stated, "its rows are written as the replayed history left them");
                 true
             }
             (Ok(statements), RowPlace::End) => {
@@ -215,8 +233,12 @@ impl Lowering<'_> {
     /// A materialized view filled at the end.
     pub(super) fn refresh(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {
         let text = format!("REFRESH MATERIALIZED VIEW {}.{}", quote(place), quote(name));
+        // After all rows, and one view after the other as the dump has them: one may read the other.
+        let key = ("MATERIALIZED VIEW".to_string(), place.to_string(), name.to_string());
+        let after = self.old.entries.len() + self.old.rows.len();
+        let position = after + self.positions.get(&key).copied().unwrap_or(self.old.entries.len());
         let (kind, schema, name) = ("MATERIALIZED VIEW DATA".into(), place.to_string(), name.to_string());
-        self.push_extra(choices, Extra { kind, schema, name, text, position: usize::MAX - 3 })
+        self.push_extra(choices, Extra { kind, schema, name, text, position })
     }
 
     /// Whether a materialized view is populated: filled at the end, or stated, which leaves it empty.

@@ -11,6 +11,7 @@ mod happened;
 mod lay_out;
 mod lower;
 mod lower_extras;
+mod lower_forms;
 mod lower_rows;
 mod part;
 mod prove;

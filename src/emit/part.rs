@@ -4,9 +4,9 @@
 //! file, then in the files of the part, since PostgreSQL wants some statements in transactions of their own.
 
 use super::prove::{kept_opaque, rungs};
-use super::set::{NewFile, as_happened};
+use super::set::{NewFile, NewStatement, as_happened};
 use super::{
-    Choices, Grouping, How, Lowered, NewSet, Proven, RowRungs, Rungs, Unproven, render, replay_files, set_files,
+    Choices, Grouping, How, Lowered, NewSet, Owner, Proven, RowRungs, Rungs, Unproven, render, replay_files, set_files,
 };
 use crate::config::Config;
 use crate::history::{History, StatementId};
@@ -117,6 +117,41 @@ pub fn prove_part(
     unreachable!("the part as it is comes last")
 }
 
+/// A whole history by its own statements, where nothing better could be proven: without the dead ones, else as it is.
+pub(super) fn retell(
+    history: &History,
+    config: &Config,
+    judge: &Judge<'_>,
+    settings: &Settings,
+    progress: &dyn Progress,
+    why: &str,
+) -> Option<Proven> {
+    let part = Part::new(history, 0, config, Vec::new());
+    let mut choices = Choices::default();
+    let backfills = part.leave_backfills(&judge.old, &mut choices);
+    for (round, form) in [Form::HappenedByFile, Form::Untouched].into_iter().enumerate() {
+        let untouched = form == Form::Untouched;
+        let set = part.candidate(form, &choices).ok()?;
+        if !untouched && set.statements() >= history.statements.len() {
+            continue;
+        }
+        let files = set_files(&set);
+        let Ok(seen) = survey("new", &files, settings, progress) else { continue };
+        let verdict = judge.verdict(&files, &seen).ok()?;
+        if verdict.kind != VerdictKind::Identical {
+            continue;
+        }
+        let (rungs, rows) = part.rungs(form, &choices, &set);
+        let why = why.to_string();
+        let lowered = vec![Lowered { object: told(form).into(), how: How::Happened, why }];
+        let backfills = if untouched { Vec::new() } else { backfills };
+        let kept_opaque = kept_opaque(&part.model, &Choices::default());
+        let rounds = round + 1;
+        return Some(Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds, untouched });
+    }
+    None
+}
+
 /// What the judge says of a file that runs only outside of a transaction: the tool would refuse it.
 fn bare(seen: &Snapshot) -> Option<&String> {
     seen.notes.iter().find(|note| note.contains("can't run inside a transaction"))
@@ -125,11 +160,11 @@ fn bare(seen: &Snapshot) -> Option<&String> {
 /// A form in words.
 fn told(form: Form) -> &'static str {
     match form {
-        Form::Net => "the net change of the part",
+        Form::Net => "the net change",
         Form::NetByFile => "the net change, file by file",
-        Form::Happened => "the part without its dead statements, in one file",
-        Form::HappenedByFile => "the part without its dead statements, file by file",
-        Form::Untouched => "the part as it is",
+        Form::Happened => "all statements but the dead ones, in one file",
+        Form::HappenedByFile => "all statements but the dead ones, file by file",
+        Form::Untouched => "all statements",
     }
 }
 
@@ -178,18 +213,20 @@ impl<'a> Part<'a> {
 
     /// The part as it is.
     fn untouched(&self) -> NewSet {
-        let mut set = as_happened(self.history, &self.model, self.first_file, None, &|_| true);
         let own = Grouping::by_birth(self.history);
-        set.files = (self.first_file..self.history.files.len())
-            .map(|number| {
-                let file = &self.history.files[number];
-                let name = format!("{}.sql", own.name(number, number).stem);
-                let statements =
-                    set.files.iter_mut().find(|f| f.name == name).map(|f| std::mem::take(&mut f.statements));
-                NewFile { name, text: file.text.clone(), statements: statements.unwrap_or_default() }
-            })
-            .collect();
-        set
+        let statement = |id: StatementId, file: &crate::history::File| NewStatement {
+            line: self.history.statements[id].line,
+            text: self.history.text(id).to_string(),
+            copy_data: self.history.statements[id].piece.copy_data.clone().map(|range| file.text[range].to_string()),
+            owner: Some(Owner::Step(0, id)),
+        };
+        let files = (self.first_file..self.history.files.len()).map(|number| {
+            let file = &self.history.files[number];
+            let name = format!("{}.sql", own.name(number, number).stem);
+            let statements = file.statements.clone().map(|id| statement(id, file)).collect();
+            NewFile { name, text: file.text.clone(), statements }
+        });
+        NewSet { files: files.collect() }
     }
 
     fn is_kept(&self, id: StatementId, choices: &Choices) -> bool {

@@ -1,6 +1,7 @@
 //! The loop of emit: the highest rungs first, both sets replayed, what differs one rung down, until the proof holds.
 
 use super::lower::{Lowered, Lowering};
+use super::part::retell;
 use super::text::Texts;
 use super::{Choices, Grouping, NewSet, Owner, render};
 use crate::config::Config;
@@ -73,6 +74,19 @@ pub enum Unproven {
     Different(Box<Verdict>, Vec<String>),
 }
 
+impl Unproven {
+    /// The first thing that stands in the way.
+    fn in_short(&self) -> String {
+        match self {
+            Unproven::History(error) | Unproven::Candidate(error, _) => error.to_string(),
+            Unproven::Different(verdict, _) => {
+                let first = verdict.comparison.differences.first();
+                first.map_or("not proven".into(), |d| format!("{} came out different otherwise", d.object))
+            }
+        }
+    }
+}
+
 /// The history as the judge wants it.
 pub fn replay_files(history: &History) -> Vec<ReplayFile> {
     history
@@ -124,58 +138,87 @@ pub fn prove(
     progress: &dyn Progress,
 ) -> Result<Proven, Unproven> {
     let grouping = Grouping::new(config, history, model).map_err(|e| Unproven::History(ReplayError::Unable(e)))?;
-    let mut choices = Choices::default();
     let old_files = replay_files(history);
-    let mut set = render(history, model, &grouping, &choices);
+    let set = render(history, model, &grouping, &Choices::default());
     let begun = Instant::now();
     let (old, first) = replay_and_survey(&old_files, &set_files(&set), settings, progress);
     let judge = Judge::new(&old_files, old.map_err(Unproven::History)?, settings, progress, begun);
-    let mut lowering = Lowering::new(history, model, &judge);
-    let backfills = leave_backfills(model, &judge.old, history, &mut choices);
-    let look = |set: &NewSet| survey("new", &set_files(set), settings, progress);
-    let mut candidate = if backfills.is_empty() {
-        first
-    } else {
-        set = render(history, model, &grouping, &choices);
-        look(&set)
+    let work = Work { history, model, config, grouping, settings, progress, judge: &judge };
+    let stepped = work.step_down(set, first);
+    let why = match &stepped {
+        Ok(proven) if proven.set.statements() <= history.statements.len() => return stepped,
+        Ok(_) => "any other set has more statements".to_string(),
+        Err(Unproven::History(_)) => return stepped,
+        Err(why) => why.in_short(),
     };
-    let mut last_resort = false;
-    for round in 1.. {
-        let seen = candidate.map_err(|error| Unproven::Candidate(error, lowering.blocked.clone()))?;
-        let verdict = judge.verdict(&set_files(&set), &seen).map_err(Unproven::History)?;
-        if verdict.kind == VerdictKind::Identical {
-            let (rungs, rows) = rungs(history, model, &choices, &set);
-            let kept_opaque = kept_opaque(model, &choices);
-            let lowered = lowering.lowered;
-            let untouched = false;
-            let proven =
-                Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds: round, untouched };
-            let prove = |set: &NewSet| {
-                let files = set_files(set);
-                let verdict = judge.verdict(&files, &replay("new", &files, settings, progress).ok()?).ok()?;
-                (verdict.kind == VerdictKind::Identical).then_some(verdict)
-            };
-            return Ok(settle(proven, config, &history.prelude, &prove));
-        }
-        let refused: Vec<(Owner, &ReplayFailure)> =
-            seen.refused.iter().filter_map(|f| Some((owner_at(&set, f.file_index, f.statement_index)?, f))).collect();
-        let progressed = lowering.round(&mut choices, &refused, &verdict.comparison.differences);
-        if !progressed || (round >= ROUNDS && !last_resort) {
-            if last_resort {
-                let blocked = lowering.blocked;
-                return Err(match seen.refused.into_iter().next() {
-                    Some(first) => Unproven::Candidate(ReplayError::Failed(Box::new(first)), blocked),
-                    None => Unproven::Different(Box::new(verdict), blocked),
-                });
+    retell(history, config, &judge, settings, progress, &why).map_or(stepped, Ok)
+}
+
+/// What the loop works with.
+struct Work<'a> {
+    history: &'a History,
+    model: &'a Model,
+    config: &'a Config,
+    grouping: Grouping,
+    settings: &'a Settings,
+    progress: &'a dyn Progress,
+    judge: &'a Judge<'a>,
+}
+
+impl Work<'_> {
+    /// From the highest rungs down, object by object.
+    fn step_down(&self, mut set: NewSet, first: Result<Snapshot, ReplayError>) -> Result<Proven, Unproven> {
+        let (history, model) = (self.history, self.model);
+        let mut choices = Choices::default();
+        let mut lowering = Lowering::new(history, model, self.judge);
+        let backfills = leave_backfills(model, &self.judge.old, history, &mut choices);
+        let render = |choices: &Choices| render(history, model, &self.grouping, choices);
+        let look = |set: &NewSet| survey("new", &set_files(set), self.settings, self.progress);
+        let mut candidate = if backfills.is_empty() {
+            first
+        } else {
+            set = render(&choices);
+            look(&set)
+        };
+        let mut last_resort = false;
+        for round in 1.. {
+            let seen = candidate.map_err(|error| Unproven::Candidate(error, lowering.blocked.clone()))?;
+            let verdict = self.judge.verdict(&set_files(&set), &seen).map_err(Unproven::History)?;
+            if verdict.kind == VerdictKind::Identical {
+                let (rungs, rows) = rungs(history, model, &choices, &set);
+                let kept_opaque = kept_opaque(model, &choices);
+                let (lowered, untouched) = (lowering.told(), false);
+                let proven =
+                    Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds: round, untouched };
+                return Ok(settle(proven, self.config, &history.prelude, &|set| self.proves(set)));
             }
-            last_resort = true;
-            let before = (!settings.prelude_texts().is_empty()).then(|| look(&NewSet::default()).ok());
-            lowering.state_everything(&mut choices, before.flatten().as_ref());
+            let refused: Vec<(Owner, &ReplayFailure)> =
+                seen.refused.iter().filter_map(|f| Some((owner_at(&set, f)?, f))).collect();
+            let progressed = lowering.round(&mut choices, &refused, &verdict.comparison.differences);
+            if !progressed || (round >= ROUNDS && !last_resort) {
+                if last_resort {
+                    let blocked = lowering.blocked;
+                    return Err(match seen.refused.into_iter().next() {
+                        Some(first) => Unproven::Candidate(ReplayError::Failed(Box::new(first)), blocked),
+                        None => Unproven::Different(Box::new(verdict), blocked),
+                    });
+                }
+                last_resort = true;
+                let before = (!self.settings.prelude_texts().is_empty()).then(|| look(&NewSet::default()).ok());
+                lowering.state_everything(&mut choices, before.flatten().as_ref());
+            }
+            set = render(&choices);
+            candidate = look(&set);
         }
-        set = render(history, model, &grouping, &choices);
-        candidate = look(&set);
+        unreachable!("the loop returns")
     }
-    unreachable!("the loop returns")
+
+    fn proves(&self, set: &NewSet) -> Option<Verdict> {
+        let files = set_files(set);
+        let seen = replay("new", &files, self.settings, self.progress).ok()?;
+        let verdict = self.judge.verdict(&files, &seen).ok()?;
+        (verdict.kind == VerdictKind::Identical).then_some(verdict)
+    }
 }
 
 /// Consolidates the set itself until that changes nothing: what was stated piece by piece folds together, and a second emit
@@ -226,9 +269,9 @@ fn leave_backfills(model: &Model, old: &Snapshot, history: &History, choices: &m
 }
 
 /// Whose statement PostgreSQL refused. A failed COMMIT is the last statement's.
-fn owner_at(set: &NewSet, file: usize, statement: usize) -> Option<Owner> {
-    let statements = &set.files.get(file)?.statements;
-    statements.get(statement.min(statements.len().checked_sub(1)?))?.owner
+fn owner_at(set: &NewSet, failure: &ReplayFailure) -> Option<Owner> {
+    let statements = &set.files.get(failure.file_index)?.statements;
+    statements.get(failure.statement_index.min(statements.len().checked_sub(1)?))?.owner
 }
 
 pub(super) fn rungs(history: &History, model: &Model, choices: &Choices, set: &NewSet) -> (Rungs, RowRungs) {

@@ -121,6 +121,7 @@ pub fn text(
     for lowered in &proven.lowered {
         let how = match lowered.how {
             How::Happened if whole => "as it happened:",
+            How::LeftOut => "left out:",
             How::Stated | How::Happened => word,
         };
         out.push_str(&format!("    {} {}: {}\n", style.yellow(how), lowered.object, lowered.why));

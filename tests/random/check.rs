@@ -22,6 +22,8 @@ pub struct Outcome {
     pub lowered: Vec<String>,
     /// All objects of the set.
     pub objects: usize,
+    /// Whether the set is the history's own statements, since nothing better was found.
+    pub retold: bool,
     /// What is wrong, or why it was refused; nothing if all is well.
     pub trouble: Option<Trouble>,
 }
@@ -115,6 +117,7 @@ fn consolidated(history: &History, folder: &Path, depth: Depth, outcome: &mut Ou
     let proven = prove(history, &model, &config, &settings, &Silent).map_err(|why| refusal(&why))?;
     outcome.set = proven.set.statements();
     outcome.objects = proven.rungs.as_written + proven.rungs.folded + proven.rungs.as_stated;
+    outcome.retold = proven.untouched || proven.lowered.iter().any(|l| l.object.starts_with("all statements"));
     outcome.lowered = proven.lowered.iter().map(|l| format!("{}: {}", l.object, l.why)).collect();
     if proven.verdict.kind != VerdictKind::Identical {
         return Err(wrong("written although not identical".into()));

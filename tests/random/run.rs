@@ -25,8 +25,6 @@ pub struct Settings {
     pub lowered: bool,
     /// Only say which seeds show trouble; don't make their histories small.
     pub only_seeds: bool,
-    /// Seeds that are left out.
-    pub left_out: &'static [u64],
     /// Where small histories go as files.
     pub found: Option<PathBuf>,
 }
@@ -44,7 +42,6 @@ impl Settings {
             share: number("RANDOM_SHARE", 20),
             lowered: number("RANDOM_LOWERED", 0) > 0,
             only_seeds: number("RANDOM_ONLY_SEEDS", 0) > 0,
-            left_out: &[],
             found: std::env::var_os("RANDOM_FOUND").map(PathBuf::from),
         }
     }
@@ -70,6 +67,8 @@ pub struct Figures {
     /// How many of each class.
     classes: BTreeMap<Class, u64>,
     found: BTreeMap<String, Found>,
+    /// The seeds of histories for which nothing better was found than their own statements.
+    retold: Vec<u64>,
     /// Why objects stand as PostgreSQL states them, how often, and a seed that shows it.
     reasons: BTreeMap<String, (usize, u64)>,
     growing: Duration,
@@ -83,11 +82,17 @@ impl Figures {
         self.classes.keys().all(|class| *class == Class::Refused)
     }
 
+    /// Of how many histories nothing better was found than their own statements.
+    pub fn retold(&self) -> usize {
+        self.retold.len()
+    }
+
     fn add(&mut self, seed: u64, outcome: &Outcome) {
         for reason in &outcome.lowered {
             self.reasons.entry(plain(reason)).or_insert((0, seed)).0 += 1;
         }
         self.histories += 1;
+        self.retold.extend(outcome.retold.then_some(seed));
         if outcome.set > 0 {
             self.statements += outcome.statements;
             self.set += outcome.set;
@@ -115,13 +120,15 @@ impl fmt::Display for Figures {
         write!(
             f,
             "{} histories in {:.0} s: {} statements became {}; {} of {} objects as PostgreSQL states them; \
-             {} wrong, {} refused, {} longer, {} invalid (growing {:.0} s, checking {:.0} s)",
+             {} retold {:?}; {} wrong, {} refused, {} longer, {} invalid (growing {:.0} s, checking {:.0} s)",
             self.histories,
             self.elapsed.as_secs_f64(),
             self.statements,
             self.set,
             self.stated,
             self.objects,
+            self.retold.len(),
+            self.retold,
             count(Class::Wrong),
             count(Class::Refused),
             count(Class::Longer),
@@ -146,9 +153,7 @@ pub fn run(settings: &Settings) -> Figures {
                     if number >= settings.count {
                         return;
                     }
-                    if !settings.left_out.contains(&(settings.first + number)) {
-                        one(settings, number, begun, &mut database, &figures);
-                    }
+                    one(settings, number, begun, &mut database, &figures);
                 }
             });
         }
@@ -185,6 +190,7 @@ fn one(settings: &Settings, number: u64, start: Instant, database: &mut Database
             let classes = figures.classes.clone();
             let so_far = Figures {
                 found: BTreeMap::new(),
+                retold: figures.retold.clone(),
                 reasons: BTreeMap::new(),
                 classes,
                 elapsed: start.elapsed(),
