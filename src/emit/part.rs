@@ -3,7 +3,7 @@
 //! The candidates, from the best to the part itself: its net change; its own statements without the dead ones; both in one
 //! file, then in the files of the part, since PostgreSQL wants some statements in transactions of their own.
 
-use super::prove::{kept_opaque, rungs};
+use super::prove::{Touched, kept_opaque, rungs};
 use super::set::{NewFile, NewStatement, as_happened};
 use super::{
     Choices, Grouping, How, Lowered, NewSet, Owner, Proven, RowRungs, Rungs, Unproven, render, replay_files, set_files,
@@ -125,7 +125,7 @@ pub(super) fn retell(
     settings: &Settings,
     progress: &dyn Progress,
     why: &str,
-) -> Option<Proven> {
+) -> Option<(Proven, Touched)> {
     let part = Part::new(history, 0, config, Vec::new());
     let mut choices = Choices::default();
     let backfills = part.leave_backfills(&judge.old, &mut choices);
@@ -147,7 +147,8 @@ pub(super) fn retell(
         let backfills = if untouched { Vec::new() } else { backfills };
         let kept_opaque = kept_opaque(&part.model, &Choices::default());
         let rounds = round + 1;
-        return Some(Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds, untouched });
+        let proven = Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds, untouched };
+        return Some((proven, seen.touched));
     }
     None
 }
@@ -283,9 +284,7 @@ impl<'a> Part<'a> {
             let part = Part::new(&history, self.first_file, self.config, Vec::new());
             let form = if proven.set.files.len() > 1 { Form::NetByFile } else { Form::Net };
             let Ok(next) = part.candidate(form, &Choices::default()) else { return proven };
-            let same = next.files.len() == proven.set.files.len()
-                && next.files.iter().zip(&proven.set.files).all(|(a, b)| a.name == b.name && a.text == b.text);
-            if same || !part.moving.is_empty() {
+            if next.is_as(&proven.set) || !part.moving.is_empty() {
                 return proven;
             }
             let Some(verdict) = prove(&next) else { return proven };

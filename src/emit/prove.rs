@@ -1,6 +1,6 @@
 //! The loop of emit: the highest rungs first, both sets replayed, what differs one rung down, until the proof holds.
 
-use super::lower::{Lowered, Lowering};
+use super::lower::{How, Lowered, Lowering};
 use super::part::retell;
 use super::text::Texts;
 use super::{Choices, Grouping, NewSet, Owner, render};
@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::history::{History, StatementId};
 use crate::proof::{
     Judge, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Verdict, VerdictKind,
-    replay, replay_and_survey, survey,
+    replay_and_survey, survey,
 };
 use crate::replay::Model;
 use crate::schema::Kind;
@@ -143,16 +143,25 @@ pub fn prove(
     let begun = Instant::now();
     let (old, first) = replay_and_survey(&old_files, &set_files(&set), settings, progress);
     let judge = Judge::new(&old_files, old.map_err(Unproven::History)?, settings, progress, begun);
-    let work = Work { history, model, config, grouping, settings, progress, judge: &judge };
-    let stepped = work.step_down(set, first);
+    let touched = &judge.old.touched;
+    let work = Work { history, model, config, grouping, settings, progress, judge: &judge, touched };
+    let stepped = work.step_down(set, Some(first)).map(|(proven, touched)| work.settle(proven, touched));
     let why = match &stepped {
         Ok(proven) if proven.set.statements() <= history.statements.len() => return stepped,
         Ok(_) => "any other set has more statements".to_string(),
         Err(Unproven::History(_)) => return stepped,
         Err(why) => why.in_short(),
     };
-    retell(history, config, &judge, settings, progress, &why).map_or(stepped, Ok)
+    match retell(history, config, &judge, settings, progress, &why) {
+        // Consolidated once more it would be looked at as the history was.
+        Some((proven, _)) if proven.untouched => Ok(proven),
+        Some((proven, touched)) => Ok(work.settle(proven, touched)),
+        None => stepped,
+    }
 }
+
+/// How many rows each statement of each file touched.
+pub(super) type Touched = Vec<Vec<Option<u64>>>;
 
 /// What the loop works with.
 struct Work<'a> {
@@ -163,22 +172,30 @@ struct Work<'a> {
     settings: &'a Settings,
     progress: &'a dyn Progress,
     judge: &'a Judge<'a>,
+    /// What the history's statements did in a replay.
+    touched: &'a Touched,
 }
 
 impl Work<'_> {
-    /// From the highest rungs down, object by object.
-    fn step_down(&self, mut set: NewSet, first: Result<Snapshot, ReplayError>) -> Result<Proven, Unproven> {
+    /// From the highest rungs down, object by object. `first` is what is known of `set` already. Also gives how many rows
+    /// each statement of the proven set touched.
+    fn step_down(
+        &self,
+        mut set: NewSet,
+        first: Option<Result<Snapshot, ReplayError>>,
+    ) -> Result<(Proven, Touched), Unproven> {
         let (history, model) = (self.history, self.model);
         let mut choices = Choices::default();
         let mut lowering = Lowering::new(history, model, self.judge);
-        let backfills = leave_backfills(model, &self.judge.old, history, &mut choices);
+        let backfills = leave_backfills(model, self.touched, history, &mut choices);
         let render = |choices: &Choices| render(history, model, &self.grouping, choices);
         let look = |set: &NewSet| survey("new", &set_files(set), self.settings, self.progress);
-        let mut candidate = if backfills.is_empty() {
-            first
-        } else {
-            set = render(&choices);
-            look(&set)
+        let mut candidate = match first.filter(|_| backfills.is_empty()) {
+            Some(first) => first,
+            None => {
+                set = render(&choices);
+                look(&set)
+            }
         };
         let mut last_resort = false;
         for round in 1.. {
@@ -190,7 +207,7 @@ impl Work<'_> {
                 let (lowered, untouched) = (lowering.told(), false);
                 let proven =
                     Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds: round, untouched };
-                return Ok(settle(proven, self.config, &history.prelude, &|set| self.proves(set)));
+                return Ok((proven, seen.touched));
             }
             let refused: Vec<(Owner, &ReplayFailure)> =
                 seen.refused.iter().filter_map(|f| Some((owner_at(&set, f)?, f))).collect();
@@ -213,52 +230,50 @@ impl Work<'_> {
         unreachable!("the loop returns")
     }
 
-    fn proves(&self, set: &NewSet) -> Option<Verdict> {
-        let files = set_files(set);
-        let seen = replay("new", &files, self.settings, self.progress).ok()?;
-        let verdict = self.judge.verdict(&files, &seen).ok()?;
-        (verdict.kind == VerdictKind::Identical).then_some(verdict)
-    }
-}
-
-/// Consolidates the set itself until that changes nothing: what was stated piece by piece folds together, and a second emit
-/// finds nothing to do. Each step is proven as the set was; one that isn't is not taken.
-fn settle(
-    mut proven: Proven,
-    config: &Config,
-    prelude: &[String],
-    prove: &dyn Fn(&NewSet) -> Option<Verdict>,
-) -> Proven {
-    for _ in 0..3 {
-        let texts: Vec<(String, String)> = proven.set.files.iter().map(|f| (f.name.clone(), f.text.clone())).collect();
-        let Ok(mut history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
-        history.prelude = prelude.to_vec();
-        let model = crate::replay::replay(&history);
-        let Ok(grouping) = Grouping::new(config, &history, &model) else { return proven };
-        let next = render(&history, &model, &grouping, &Choices::default());
-        let same = next.files.len() == proven.set.files.len()
-            && next.files.iter().zip(&proven.set.files).all(|(a, b)| a.name == b.name && a.text == b.text);
-        if same {
-            return proven;
+    /// Consolidates the set itself until that changes nothing: what was stated piece by piece folds together, and a second
+    /// emit finds nothing to do. Each step is proven as the set was; one that has more statements is not taken.
+    fn settle(&self, mut proven: Proven, mut touched: Touched) -> Proven {
+        for _ in 0..4 {
+            let texts: Vec<(String, String)> =
+                proven.set.files.iter().map(|f| (f.name.clone(), f.text.clone())).collect();
+            let Ok(mut history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { break };
+            history.prelude = self.history.prelude.to_vec();
+            let model = crate::replay::replay(&history);
+            let Ok(grouping) = Grouping::new(self.config, &history, &model) else { break };
+            let set = render(&history, &model, &grouping, &Choices::default());
+            if set.is_as(&proven.set) {
+                break;
+            }
+            let work = Work { history: &history, model: &model, grouping, touched: &touched, ..*self };
+            let Ok((next, next_touched)) = work.step_down(set, None) else { break };
+            if next.set.is_as(&proven.set) || next.set.statements() > proven.set.statements() {
+                break;
+            }
+            let units =
+                |set: &NewSet| set.files.iter().flat_map(|f| &f.statements).filter(|s| s.owner.is_some()).count();
+            let fewer = units(&proven.set).saturating_sub(units(&next.set));
+            proven.rungs.as_stated = proven.rungs.as_stated.saturating_sub(fewer);
+            proven.rounds += next.rounds;
+            let idle = next.backfills.iter().map(|id| Lowered {
+                object: crate::replay::first_words(history.text(*id), 8),
+                how: How::LeftOut,
+                why: "it touches no row of the new set".into(),
+            });
+            proven.lowered.extend(idle);
+            (proven.set, proven.verdict, touched) = (next.set, next.verdict, next_touched);
         }
-        let Some(verdict) = prove(&next) else { return proven };
-        let units = |set: &NewSet| set.files.iter().flat_map(|f| &f.statements).filter(|s| s.owner.is_some()).count();
-        let fewer = units(&proven.set).saturating_sub(units(&next));
-        proven.rungs.as_stated = proven.rungs.as_stated.saturating_sub(fewer);
-        (proven.set, proven.verdict) = (next, verdict);
-        proven.rounds += 1;
+        proven
     }
-    proven
 }
 
 /// Statements that touched no row of a fresh database are left out.
-fn leave_backfills(model: &Model, old: &Snapshot, history: &History, choices: &mut Choices) -> Vec<StatementId> {
+fn leave_backfills(model: &Model, touched: &Touched, history: &History, choices: &mut Choices) -> Vec<StatementId> {
     let mut idle = Vec::new();
     for id in model.schema.live().filter(|id| model.schema.objects[*id].kind == Kind::Rows) {
         let statement = model.schema.objects[id].source;
         let file = history.statements[statement].file;
         let place = statement - history.files[file].statements.start;
-        let touched = old.touched.get(file).and_then(|f| f.get(place)).copied().flatten();
+        let touched = touched.get(file).and_then(|f| f.get(place)).copied().flatten();
         // Inside a DO block one count stands for many statements.
         if touched == Some(0) && !model.schema.objects[id].edited {
             choices.left_out.insert(id);

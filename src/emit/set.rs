@@ -48,6 +48,12 @@ impl NewSet {
         self.files.iter().map(|f| f.statements.len()).sum()
     }
 
+    /// Whether another set has the same files, byte for byte.
+    pub fn is_as(&self, other: &NewSet) -> bool {
+        self.files.len() == other.files.len()
+            && self.files.iter().zip(&other.files).all(|(a, b)| a.name == b.name && a.text == b.text)
+    }
+
     /// The number of lines.
     pub fn lines(&self) -> usize {
         self.files.iter().map(|f| f.text.lines().count()).sum()

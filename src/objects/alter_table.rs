@@ -310,7 +310,8 @@ impl Replay<'_> {
     /// PostgreSQL's parse_utilcmd.c), but not if one is added later.
     fn would_merge(&self, table: ObjectId, id: ObjectId) -> bool {
         let key = |o: ObjectId| match &self.schema.objects[o].body {
-            Body::Constraint(c) if matches!(c.suffix, "pkey" | "key") => Some(c.columns.clone()),
+            Body::Constraint(c) if matches!(c.suffix, "pkey" | "key") => Some((true, c.columns.clone())),
+            Body::Constraint(c) if c.suffix == "excl" => Some((false, c.columns.clone())),
             _ => None,
         };
         let Some(columns) = key(id) else { return false };
