@@ -122,7 +122,7 @@ pub(super) fn with_reloaded<T>(
 fn with_own_authorization(dump: &str) -> String {
     let mut quotes = entries::Quotes::default();
     let mut out = String::with_capacity(dump.len());
-    for line in dump.lines() {
+    for line in entries::lines(dump) {
         if quotes.outside() && line == "RESET SESSION AUTHORIZATION;" {
             out.push_str(OWN_AUTHORIZATION);
             out.push(';');

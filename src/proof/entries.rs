@@ -22,11 +22,16 @@ struct Placement {
     access_method: String,
 }
 
+/// The lines of a text that PostgreSQL wrote: a carriage return before the end of one is the text's own.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.strip_suffix('\n').unwrap_or(text).split('\n')
+}
+
 /// Drops what differs from run to run and from build to build: the token lines and the version comments.
 pub(super) fn without_tokens(dump: &str) -> String {
     let mut quotes = Quotes::default();
     let mut out = String::with_capacity(dump.len());
-    for line in dump.lines() {
+    for line in lines(dump) {
         let outside = quotes.outside();
         quotes.read(line);
         let token = line.starts_with("\\restrict ") || line.starts_with("\\unrestrict ");
@@ -41,7 +46,7 @@ pub(super) fn without_tokens(dump: &str) -> String {
 
 /// Takes a dump apart.
 pub(super) fn split(dump: &str) -> Split {
-    let lines: Vec<&str> = dump.lines().collect();
+    let lines: Vec<&str> = lines(dump).collect();
     let mut split = Split::default();
     let mut quotes = Quotes::default();
     let mut placement = Placement::default();

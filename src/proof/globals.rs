@@ -32,7 +32,8 @@ const QUERIES: &[&str] = &[
             ' GRANTED BY ' || quote_ident(g.rolname))
     FROM pg_auth_members a JOIN pg_authid r ON r.oid = a.roleid JOIN pg_authid m ON m.oid = a.member
     LEFT JOIN pg_authid g ON g.oid = a.grantor
-    WHERE a.roleid >= 16384 OR a.member >= 16384 ORDER BY r.rolname, m.rolname, g.rolname",
+    WHERE a.roleid >= 16384 OR a.member >= 16384
+        OR age(a.xmin) < age((SELECT xmin FROM pg_database WHERE datname = 'template0')) ORDER BY r.rolname, m.rolname, g.rolname",
     "SELECT CASE WHEN s.setrole = 0 THEN 'DATABASE SETTING' ELSE 'ROLE SETTING' END, '-',
         concat_ws(' ', coalesce(r.rolname, 'every role'), CASE WHEN d.datname = current_database() THEN 'in the database'
             WHEN s.setdatabase <> 0 THEN 'in database ' || coalesce(d.datname, '?') END,
@@ -44,6 +45,10 @@ const QUERIES: &[&str] = &[
         'comment: ' || shobj_description(oid, 'pg_database'), 'connection limit: ' || datconnlimit,
         CASE WHEN datistemplate THEN 'a template' END, CASE WHEN NOT datallowconn THEN 'takes no connections' END)
     FROM pg_database WHERE datname = current_database()",
+    "SELECT 'OTHER DATABASE', '-', datname, concat_ws(E'\\n', 'owner: ' || pg_get_userbyid(datdba),
+        'privileges: ' || (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(datacl) a),
+        'comment: ' || shobj_description(oid, 'pg_database'), 'connection limit: ' || datconnlimit)
+    FROM pg_database WHERE datname <> current_database() AND oid < 16384 ORDER BY datname",
     "SELECT 'EXTENSION VERSION', '-', extname, extversion FROM pg_extension ORDER BY extname",
     "SELECT 'MATERIALIZED VIEW DATA', n.nspname, c.relname,
         CASE WHEN c.relispopulated THEN 'populated' ELSE 'not populated' END

@@ -7,8 +7,15 @@ use super::session::Session;
 use crate::Result;
 
 /// Kinds that say nothing new where an object is on one side only.
-pub(super) const NEEDS_BOTH: &[&str] =
-    &["COLUMN ORDER", "EXTENSION OWNER", "EXTENSION MEMBERS", "PROCEDURAL LANGUAGE", "SUBSCRIPTION STATE"];
+pub(super) const NEEDS_BOTH: &[&str] = &[
+    "COLUMN ORDER",
+    "EXTENSION OWNER",
+    "EXTENSION MEMBERS",
+    "EXTENSION FUNCTIONS",
+    "EXTENSION TYPES",
+    "PROCEDURAL LANGUAGE",
+    "SUBSCRIPTION STATE",
+];
 
 /// Each query gives kind, schema, name and text.
 pub(super) const QUERIES: &[&str] = &[
@@ -29,7 +36,12 @@ pub(super) const QUERIES: &[&str] = &[
         format('COMMENT ON CONSTRAINT %I ON %I.%I IS %L;', k.conname, n.nspname, c.relname, d.description)
     FROM pg_description d JOIN pg_constraint k ON k.oid = d.objoid JOIN pg_class c ON c.oid = k.conrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE d.classoid = 'pg_constraint'::regclass AND (NOT k.conislocal OR k.conparentid <> 0)
+    WHERE d.classoid = 'pg_constraint'::regclass AND (NOT k.conislocal OR k.conparentid <> 0 OR k.contype = 't')
+    UNION ALL SELECT 'COMMENT', n.nspname, format('RULE _RETURN ON %s', c.relname),
+        format('COMMENT ON RULE \"_RETURN\" ON %I.%I IS %L;', n.nspname, c.relname, d.description)
+    FROM pg_description d JOIN pg_rewrite r ON r.oid = d.objoid JOIN pg_class c ON c.oid = r.ev_class
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE d.classoid = 'pg_rewrite'::regclass AND r.rulename = '_RETURN' AND d.objoid >= 16384
     UNION ALL SELECT 'COMMENT', n.nspname, format('TRIGGER %s ON %s', t.tgname, c.relname),
         format('COMMENT ON TRIGGER %I ON %I.%I IS %L;', t.tgname, n.nspname, c.relname, d.description)
     FROM pg_description d JOIN pg_trigger t ON t.oid = d.objoid JOIN pg_class c ON c.oid = t.tgrelid
@@ -47,6 +59,34 @@ pub(super) const QUERIES: &[&str] = &[
         CASE WHEN l.lanpltrusted THEN ' TRUSTED' ELSE '' END, l.lanname, l.lanplcallfoid::regproc,
         ' INLINE ' || nullif(l.laninline, 0)::regproc, ' VALIDATOR ' || nullif(l.lanvalidator, 0)::regproc)
     FROM pg_language l WHERE l.lanplcallfoid <> 0 ORDER BY 3",
+    "SELECT 'LANGUAGE PRIVILEGES', '-', lanname, concat_ws(E'\\n', 'owner: ' || pg_get_userbyid(lanowner),
+        'privileges: ' || (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(lanacl) a))
+    FROM pg_language WHERE oid < 16384 AND (lanacl IS NOT NULL OR lanowner <> 10) ORDER BY 3",
+    "SELECT 'ROW TYPE PRIVILEGES', n.nspname, t.typname,
+        (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(t.typacl) a)
+    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace JOIN pg_class c ON c.oid = t.typrelid
+    WHERE t.typacl IS NOT NULL AND c.relkind <> 'c' ORDER BY 2, 3",
+    // PostgreSQL's own configurations can be altered, and a dump says nothing of it.
+    "SELECT 'TEXT SEARCH MAPPING', 'pg_catalog', c.cfgname, string_agg(format('%s %s %s', m.maptokentype, m.mapseqno, d.dictname),
+        E'\\n' ORDER BY m.maptokentype, m.mapseqno)
+    FROM pg_ts_config c JOIN pg_ts_config_map m ON m.mapcfg = c.oid JOIN pg_ts_dict d ON d.oid = m.mapdict
+    WHERE c.oid < 16384 GROUP BY c.cfgname ORDER BY 3",
+    "SELECT 'BUILT-IN FUNCTION', 'pg_catalog', p.oid::regprocedure::text, (to_jsonb(p) - 'proacl')::text
+    FROM pg_proc p WHERE p.oid < 16384 AND p.proacl IS NOT DISTINCT FROM (SELECT i.initprivs FROM pg_init_privs i
+        WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid)
+        AND age(p.xmin) < age((SELECT xmin FROM pg_database WHERE datname = 'template0')) ORDER BY 3",
+    // A function of an extension can be written anew, given settings or another owner.
+    "SELECT 'EXTENSION FUNCTIONS', '-', x.extname, string_agg(format('%s: %s', p.oid::regprocedure,
+        md5(concat_ws(' ', p.prosrc, p.probin, p.proconfig, p.procost, p.prorows, p.provolatile, p.proparallel, p.proisstrict,
+            p.prosecdef, p.proleakproof, pg_get_userbyid(p.proowner)))), E'\\n' ORDER BY p.oid::regprocedure::text COLLATE \"C\")
+    FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid JOIN pg_proc p ON p.oid = d.objid
+    WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_proc'::regclass
+    GROUP BY x.extname ORDER BY 3",
+    "SELECT 'EXTENSION TYPES', '-', x.extname, string_agg(format('%s: %s', t.oid::regtype, pg_get_userbyid(t.typowner)),
+        E'\\n' ORDER BY t.oid::regtype::text COLLATE \"C\")
+    FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid JOIN pg_type t ON t.oid = d.objid
+    WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_type'::regclass
+    GROUP BY x.extname ORDER BY 3",
     "SELECT 'EXTENSION OWNER', '-', extname, pg_get_userbyid(extowner) FROM pg_extension ORDER BY 3",
     "SELECT 'EXTENSION MEMBERS', '-', x.extname,
         string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), E'\\n' ORDER BY
@@ -66,7 +106,8 @@ pub(super) const QUERIES: &[&str] = &[
     "SELECT 'TABLESPACE', '-', t.spcname, concat_ws(E'\\n', 'owner: ' || pg_get_userbyid(t.spcowner),
         'privileges: ' || (SELECT string_agg(a::text, ', ' ORDER BY a::text) FROM unnest(t.spcacl) a),
         'options: ' || array_to_string(t.spcoptions, ', '), 'comment: ' || shobj_description(t.oid, 'pg_tablespace'))
-    FROM pg_tablespace t WHERE t.oid >= 16384 ORDER BY 3",
+    FROM pg_tablespace t
+    WHERE t.oid >= 16384 OR t.spcacl IS NOT NULL OR t.spcoptions IS NOT NULL OR t.spcowner <> 10 ORDER BY 3",
     "SELECT 'SECURITY LABEL', '-', upper(objtype) || ' ' || objname, provider || ': ' || label
     FROM pg_seclabels WHERE objtype IN ('role', 'database', 'tablespace') ORDER BY 3, 4",
     "SELECT 'SYSTEM SETTING', '-', name, setting FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf' ORDER BY 3",
@@ -81,7 +122,13 @@ pub(super) fn beyond(session: &mut Session) -> Result<Vec<String>> {
                 WHERE relnamespace IN (SELECT oid FROM mine) AND relkind IN ('r', 'v', 'm', 'S', 'f', 'p')
             UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type
                 WHERE typnamespace IN (SELECT oid FROM mine) AND typrelid = 0 AND typelem = 0
-            UNION ALL SELECT 'pg_operator'::regclass, oid FROM pg_operator WHERE oprnamespace IN (SELECT oid FROM mine))
+            UNION ALL SELECT 'pg_operator'::regclass, oid FROM pg_operator WHERE oprnamespace IN (SELECT oid FROM mine)
+            UNION ALL SELECT 'pg_collation'::regclass, oid FROM pg_collation WHERE collnamespace IN (SELECT oid FROM mine)
+            UNION ALL SELECT 'pg_conversion'::regclass, oid FROM pg_conversion WHERE connamespace IN (SELECT oid FROM mine)
+            UNION ALL SELECT 'pg_opclass'::regclass, oid FROM pg_opclass WHERE opcnamespace IN (SELECT oid FROM mine)
+            UNION ALL SELECT 'pg_opfamily'::regclass, oid FROM pg_opfamily WHERE opfnamespace IN (SELECT oid FROM mine)
+            UNION ALL SELECT 'pg_ts_config'::regclass, oid FROM pg_ts_config WHERE cfgnamespace IN (SELECT oid FROM mine)
+            UNION ALL SELECT 'pg_ts_dict'::regclass, oid FROM pg_ts_dict WHERE dictnamespace IN (SELECT oid FROM mine))
         SELECT pg_describe_object(class, oid, 0) || ', which was put among PostgreSQL''s own' FROM found f
         WHERE oid >= 16384
             AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = f.class AND e.objid = f.oid AND e.deptype = 'e')

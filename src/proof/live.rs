@@ -75,7 +75,10 @@ fn dump(dumper: &Path, url: &str, shared: &str) -> Result<String> {
 /// A URL without its password, and the password.
 pub fn without_password(url: &str) -> (String, Option<String>) {
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    // A password may hold a slash.
+    let query = rest.find('?').unwrap_or(rest.len());
+    let host = rest[..query].rfind('@').map_or(0, |at| at + 1);
+    let end = rest[host..].find(['/', '?']).map_or(rest.len(), |at| host + at);
     let (authority, path) = rest.split_at(end);
     let mut password = None;
     let authority = match authority.rsplit_once('@') {
@@ -135,5 +138,6 @@ mod tests {
         assert_eq!(of("postgres://h/d?password=x&host=/tmp"), ("postgres://h/d?host=/tmp".into(), Some("x".into())));
         assert_eq!(of("postgresql:///d"), ("postgresql:///d".into(), None));
         assert_eq!(masked("postgres://me:secret@h/d"), "postgres://me@h/d");
+        assert_eq!(of("postgres://me:se/cr@t@h:1/d"), ("postgres://me@h:1/d".into(), Some("se/cr@t".into())));
     }
 }

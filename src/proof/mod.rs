@@ -14,6 +14,7 @@ mod live;
 mod naming;
 mod replay;
 mod rows;
+mod same;
 mod session;
 mod sides;
 mod snapshot;
@@ -180,6 +181,8 @@ pub struct SequencePosition {
     pub is_called: bool,
     /// The table that owns it, as `(schema, name)`.
     pub owned_by: Option<(String, String)>,
+    /// All tables that draw from it: its owner's, those whose defaults name it, and the heirs and partitions of these.
+    pub drawn_by: Vec<(String, String)>,
 }
 
 /// A statement that PostgreSQL refused.

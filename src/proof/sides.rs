@@ -28,8 +28,15 @@ pub enum Source {
 const BEYOND_A_DUMP: &str = "roles, memberships, settings, versions of extensions: a dump doesn't hold them";
 const WITHOUT_ROWS: &str = "rows, and where sequences stand: the dump doesn't hold them";
 /// What belongs to a server more than to a database.
-const OF_THE_SERVER: &[&str] =
-    &["BOOTSTRAP ROLE", "DATABASE", "TABLESPACE", "REPLICATION SLOT", "REPLICATION ORIGIN", "SYSTEM SETTING"];
+const OF_THE_SERVER: &[&str] = &[
+    "BOOTSTRAP ROLE",
+    "DATABASE",
+    "OTHER DATABASE",
+    "TABLESPACE",
+    "REPLICATION SLOT",
+    "REPLICATION ORIGIN",
+    "SYSTEM SETTING",
+];
 
 /// Compares two sides. An error names the side.
 ///
@@ -195,6 +202,15 @@ impl More for Both<'_> {
                 self.again.get_or_init(|| replayed(files)).as_ref().map(Again::New).map_err(Clone::clone)
             }
             _ => Ok(Again::Neither),
+        }
+    }
+
+    fn new_again(&self) -> Result<Option<Snapshot>, ReplayError> {
+        match self.sides {
+            [Source::Set(_), Source::Set(files)] => {
+                replay::replay_rows("new again", files, self.settings, self.progress).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 

@@ -76,7 +76,16 @@ pub(super) fn one(session: &mut Session, sql: &str) -> Result<String> {
 /// Where all sequences stand that aren't an extension's.
 pub(super) fn sequences(session: &mut Session) -> Result<Vec<SequencePosition>> {
     let found = session.rows(
-        "SELECT n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), tn.nspname, t.relname
+        "WITH RECURSIVE draws(sequence, tab) AS (
+            (SELECT objid, refobjid FROM pg_depend WHERE classid = 'pg_class'::regclass
+                AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i') AND refobjsubid > 0
+            UNION SELECT d.refobjid, a.adrelid FROM pg_depend d JOIN pg_attrdef a ON a.oid = d.objid
+                WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass)
+            UNION SELECT draws.sequence, i.inhrelid FROM draws JOIN pg_inherits i ON i.inhparent = draws.tab)
+        SELECT n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), tn.nspname, t.relname,
+            (SELECT json_agg(json_build_array(dn.nspname, dc.relname) ORDER BY dn.nspname, dc.relname)
+                FROM draws JOIN pg_class dc ON dc.oid = draws.tab JOIN pg_namespace dn ON dn.oid = dc.relnamespace
+                WHERE draws.sequence = c.oid AND dc.relkind IN ('r', 'p'))
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
             AND d.refclassid = 'pg_class'::regclass
@@ -102,6 +111,8 @@ pub(super) fn sequences(session: &mut Session) -> Result<Vec<SequencePosition>> 
                 last_value: answer[1].as_deref().and_then(|value| value.parse().ok()),
                 is_called: answer[2].as_deref() == Some("t"),
                 owned_by: row[3].clone().zip(row[4].clone()),
+                // No table draws from it if there is nothing to read.
+                drawn_by: row[5].as_deref().and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default(),
             });
         }
     }

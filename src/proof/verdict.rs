@@ -90,7 +90,7 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// When a scratch database that the comparison needs can't do its part.
     pub fn verdict(&self, new: &[ReplayFile], snapshot: &Snapshot) -> Result<Verdict, ReplayError> {
-        let comparison = compare(&self.old, snapshot, self.settings, self)?;
+        let comparison = compare(&self.old, snapshot, self.settings, &With { judge: self, new })?;
         let mut stand_ins = self.old.stand_ins.clone();
         stand_ins.extend(snapshot.stand_ins.iter().cloned());
         stand_ins.sort();
@@ -112,16 +112,27 @@ impl<'a> Judge<'a> {
     }
 }
 
-impl More for Judge<'_> {
+/// A judge, and the new set that it judges.
+struct With<'a> {
+    judge: &'a Judge<'a>,
+    new: &'a [ReplayFile],
+}
+
+impl More for With<'_> {
     fn again(&self) -> Result<Again<'_>, ReplayError> {
-        self.again().map(Again::Old)
+        self.judge.again().map(Again::Old)
+    }
+
+    fn new_again(&self) -> Result<Option<Snapshot>, ReplayError> {
+        replay::replay_rows("new again", self.new, self.judge.settings, self.judge.progress).map(Some)
     }
 
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError> {
-        let of = |snapshot: &Snapshot| canonical::reloaded(snapshot, self.settings);
+        let judge = self.judge;
+        let of = |snapshot: &Snapshot| canonical::reloaded(snapshot, judge.settings);
         std::thread::scope(|scope| {
             let other = scope.spawn(|| of(new));
-            let one = self.reloaded.get_or_init(|| of(&self.old)).as_ref().map_err(Clone::clone);
+            let one = judge.reloaded.get_or_init(|| of(&judge.old)).as_ref().map_err(Clone::clone);
             let broken = || crate::Error::new("the reload of the new side's dump broke off").into();
             let other = other.join().unwrap_or_else(|_| Err(broken()));
             Ok((one?.as_slice(), other?))

@@ -1,8 +1,9 @@
 //! Compares rows, telling apart what the sets say and what differs from one run to the next of the same set: times,
 //! random identifiers.
 //!
-//! A value of a column is volatile if a second replay of the history doesn't give it again. For the comparison each volatile
-//! value is replaced by a mark, so neither the order of rows nor the match of one row with another depends on it.
+//! A value is volatile if a second replay of the same set doesn't give it again: in the same row, where rows have a key that
+//! both replays gave, else anywhere in the column. For the comparison each volatile value is replaced by a mark, so neither
+//! the order of rows nor the match of one row with another depends on it.
 //! The marks of long random values (identifiers, not times) are told apart by where the value stands: two rows that share
 //! one, such as a parent and its child, must share one on the other side too.
 
@@ -18,6 +19,21 @@ use super::session::TextRow;
 pub(super) struct Marked {
     /// Each table's rows, as `(schema, table)` → rows.
     pub tables: HashMap<(String, String), Vec<MarkedRow>>,
+}
+
+impl Marked {
+    /// Values that only this marking takes for volatile, and another one of the same rows doesn't, are values again.
+    pub fn fix(&mut self, own: &Marked) {
+        for (table, rows) in &mut self.tables {
+            for (row, other) in rows.iter_mut().zip(own.tables.get(table).into_iter().flatten()) {
+                for (cell, seen) in row.cells.iter_mut().zip(&other.cells) {
+                    if matches!(cell, Cell::Volatile(_)) && !matches!(seen, Cell::Volatile(_)) {
+                        *cell = seen.clone();
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// A row with marks, and what it really holds.
@@ -46,6 +62,8 @@ pub(super) struct Stable {
     columns: HashMap<(String, String, String), HashSet<String>>,
     /// The columns that hold anything volatile.
     volatile: HashSet<(String, String, String)>,
+    /// The tables whose keys both replays gave, and of each row the columns that differed, by its key.
+    keyed: HashMap<(String, String), HashMap<Vec<Option<String>>, HashSet<String>>>,
 }
 
 impl Stable {
@@ -56,6 +74,10 @@ impl Stable {
             again.iter().map(|table| ((table.schema.as_str(), table.table.as_str()), table)).collect();
         for table in once {
             let Some(other) = again.get(&(table.schema.as_str(), table.table.as_str())) else { continue };
+            if let Some(rows) = row_by_row(table, other) {
+                stable.keyed.insert((table.schema.clone(), table.table.clone()), rows);
+                continue;
+            }
             for (i, (name, _)) in table.columns.iter().enumerate() {
                 let key = (table.schema.clone(), table.table.clone(), name.clone());
                 let values = |rows: &[TextRow]| -> HashSet<String> {
@@ -71,8 +93,11 @@ impl Stable {
         stable
     }
 
-    /// Whether a replay of the history may give another value here the next time.
-    fn is_volatile(&self, column: &(String, String, String), value: &str) -> bool {
+    /// Whether a replay of the set may give another value here the next time.
+    fn is_volatile(&self, column: &(String, String, String), key: &[Option<String>], value: &str) -> bool {
+        if let Some(rows) = self.keyed.get(&(column.0.clone(), column.1.clone())) {
+            return rows.get(key).is_some_and(|columns| columns.contains(&column.2));
+        }
         self.volatile.contains(column) && self.columns.get(column).is_some_and(|values| !values.contains(value))
     }
 
@@ -89,12 +114,13 @@ impl Stable {
                 .collect();
             let mut rows = Vec::with_capacity(table.rows.len());
             for (index, row) in table.rows.iter().enumerate() {
+                let own: Vec<Option<String>> = table.key.iter().map(|&i| row[i].clone()).collect();
                 let mut cells = Vec::with_capacity(columns.len());
                 for (place, (&c, key)) in columns.iter().zip(&keys).enumerate() {
                     cells.push(match &row[c] {
                         None => Cell::Null,
-                        Some(value) if self.is_volatile(key, value) => {
-                            if identifies(value) {
+                        Some(value) if self.is_volatile(key, &own, value) => {
+                            if identifies(value, &table.columns[c].1) {
                                 places.entry(value).or_default().push((t, index, place));
                             }
                             Cell::Volatile(0)
@@ -114,12 +140,45 @@ impl Stable {
     }
 }
 
-/// Whether a value is long and random enough that two places hold it only by reference. Times aren't: statements of one
-/// transaction share them, and another set has other transactions.
-fn identifies(value: &str) -> bool {
-    let digits = value.bytes().take(4).filter(u8::is_ascii_digit).count();
-    let time = digits == 4 && value.as_bytes().get(4) == Some(&b'-') && value.as_bytes().get(7) == Some(&b'-');
-    value.len() >= 16 && !time
+/// The columns of each row that two replays gave otherwise, by the row's key; none if they didn't give the same keys.
+fn row_by_row(once: &TableRows, again: &TableRows) -> Option<HashMap<Vec<Option<String>>, HashSet<String>>> {
+    if once.key.is_empty() || once.key != again.key || once.columns != again.columns {
+        return None;
+    }
+    let of = |table: &TableRows| -> HashMap<Vec<Option<String>>, usize> {
+        let key = |row: &TextRow| table.key.iter().map(|&i| row[i].clone()).collect();
+        table.rows.iter().enumerate().map(|(at, row)| (key(row), at)).collect()
+    };
+    let (first, second) = (of(once), of(again));
+    if first.len() != second.len() {
+        return None;
+    }
+    let mut found: HashMap<Vec<Option<String>>, HashSet<String>> = HashMap::new();
+    let mut varied = vec![0; once.columns.len()];
+    for (key, at) in first {
+        let (one, other) = (&once.rows[at], &again.rows[*second.get(&key)?]);
+        let differ: Vec<usize> = (0..one.len()).filter(|&i| one[i] != other[i]).collect();
+        differ.iter().for_each(|&i| varied[i] += 1);
+        found.insert(key, differ.into_iter().map(|i| once.columns[i].0.clone()).collect());
+    }
+    // Where most rows differ, the others came out alike by chance.
+    let most = found.len() / 2;
+    for (i, _) in varied.iter().enumerate().filter(|(_, rows)| **rows > most) {
+        let column = &once.columns[i].0;
+        found.values_mut().for_each(|columns| columns.extend([column.clone()]));
+    }
+    Some(found)
+}
+
+/// Whether a value is long and random enough that two places hold it only by reference. Numbers and times aren't:
+/// statements of one transaction share those, and another set has other transactions.
+fn identifies(value: &str, of_type: &str) -> bool {
+    let texts = ["uuid", "text", "bytea", "citext", "character", "name", "char", "varchar", "bpchar"];
+    let is_text =
+        texts.iter().any(|t| of_type == *t || of_type.strip_prefix(t).is_some_and(|r| r.starts_with([' ', '('])));
+    let bytes = value.as_bytes();
+    let clock = bytes.windows(5).any(|w| w[2] == b':' && [0, 1, 3, 4].iter().all(|i| w[*i].is_ascii_digit()));
+    value.len() >= 16 && is_text && !clock && value.parse::<f64>().is_err()
 }
 
 /// How often marks are told apart anew at most: a chain of references is followed this far.

@@ -188,7 +188,7 @@ fn check(url: &Url) -> Result<()> {
 pub fn redacted(text: &str) -> String {
     static SECRET: LazyLock<[Option<Regex>; 2]> = LazyLock::new(|| {
         [
-            Regex::new(r"(?i)(postgres(?:ql)?:/{0,2}[^:/@\s]*):[^\s/]*@").ok(),
+            Regex::new(r"(?i)(postgres(?:ql)?:/{0,2}[^:/@\s]*):[^\s]*@").ok(),
             Regex::new(r"(?i)([?&]password=)[^&\s'\x22]*").ok(),
         ]
     });
@@ -238,6 +238,7 @@ mod tests {
             let error = Address::read(url).unwrap_err();
             assert!(!error.to_string().contains("s3cret"), "{error}");
         }
+        assert_eq!(redacted("postgres://me:s3/cret@h:1/d: no"), "postgres://me:***@h:1/d: no");
         let said = redacted("a postgres://me:s3c@ret@h/x?password=s3cret&a=b 'postgresql://me:s3cret@h' http://a:b@c");
         assert_eq!(said, "a postgres://me:***@h/x?password=***&a=b 'postgresql://me:***@h' http://a:b@c");
     }
