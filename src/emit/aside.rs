@@ -4,8 +4,8 @@ use super::lay_out::Laid;
 use super::swap::{self, Fresh};
 use super::write::{Origin, changed_or_strange, copy_others, fail, fill_set, manifest_text, parent_of};
 use crate::error::{Error, Result};
-use crate::history::History;
 use crate::history::contents::Contents;
+use crate::history::{History, MANIFEST};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -108,8 +108,9 @@ fn refuse_losses(folder: &Path, aside: &Path) -> Result<()> {
     let mut lost = changed_or_strange(folder)?;
     let known = super::write::manifest(folder);
     let differs = |p: &&str| !known.contains_key(*p) && fs::read(folder.join(p)).ok() != fs::read(aside.join(p)).ok();
-    let contents = Contents::read(folder)?;
-    lost.extend(contents.paths().filter(differs).map(String::from));
+    let mut all = Vec::new();
+    all_below(folder, "", &mut all)?;
+    lost.extend(all.iter().map(String::as_str).filter(differs).map(String::from));
     lost.sort();
     lost.dedup();
     if lost.is_empty() {
@@ -118,4 +119,19 @@ fn refuse_losses(folder: &Path, aside: &Path) -> Result<()> {
     let shown = lost.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
     Err(Error::new(format!("{} holds what would be lost: {shown}", folder.display()))
         .hint("migrations that came after the set belong to it, not to the history; keep them, or say --force"))
+}
+
+/// All files of a folder, hidden ones and links to nowhere too, but for our own manifest.
+fn all_below(folder: &Path, prefix: &str, files: &mut Vec<String>) -> Result<()> {
+    let unread = |e: std::io::Error| fail("read the folder", e);
+    for entry in fs::read_dir(folder).map_err(unread)? {
+        let entry = entry.map_err(unread)?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type().map_err(unread)?.is_dir() {
+            all_below(&entry.path(), &format!("{name}/"), files)?;
+        } else if name != MANIFEST {
+            files.push(name);
+        }
+    }
+    Ok(())
 }

@@ -63,7 +63,11 @@ fn belongs(history: &History, file: usize, path: &str) -> bool {
         let base = own.rsplit('/').next().unwrap_or_default();
         let of_path = trunk(path);
         of_path == own
-            || of_path.rsplit('/').next().is_some_and(|b| b.strip_prefix('U') == base.strip_prefix('V') && b != base)
+            || of_path
+                .rsplit('/')
+                .next()
+                .and_then(|b| b.strip_prefix('U'))
+                .is_some_and(|undone| base.strip_prefix('V') == Some(undone))
     };
     in_folder || beside || undoes
 }
@@ -174,16 +178,15 @@ fn files_below(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 /// # Errors
 /// When a folder can't be read.
 pub fn untouched(history: &History, cut: Cut, folder: &Path) -> Result<std::result::Result<usize, String>> {
-    let kept: Vec<&str> =
-        history.files.iter().enumerate().filter(|(i, _)| cut.keeps(*i)).map(|(_, f)| f.name.as_str()).collect();
-    for name in &kept {
-        let old = fs::read(history.folder.join(name))
-            .map_err(|e| Error::new(format!("can't read {}: {e}", history.folder.join(name).display())))?;
-        if fs::read(folder.join(name)).ok().as_ref() != Some(&old) {
-            return Ok(Err((*name).to_string()));
+    let consolidated: Vec<usize> = (0..history.files.len()).filter(|file| !cut.keeps(*file)).collect();
+    // What lies beside the migrations stays too, but for a journal, which lists the new ones.
+    for (path, old) in files_below(&history.folder)? {
+        let goes = path.ends_with("_journal.json") || consolidated.iter().any(|file| belongs(history, *file, &path));
+        if !goes && fs::read(folder.join(&path)).ok().as_ref() != Some(&old) {
+            return Ok(Err(path));
         }
     }
-    Ok(Ok(kept.len()))
+    Ok(Ok(history.files.len() - consolidated.len()))
 }
 
 /// All files of the history's folder, as they are.

@@ -52,7 +52,11 @@ pub fn drift(
         let own_schema = ["drizzle", "supabase_migrations"].contains(&schema);
         let (first, rest) = name.split_once('.').unwrap_or((name, ""));
         let bare = rest.trim_start_matches('"');
-        (own_schema && first == schema) || bare.starts_with(table)
+        let rest = bare.strip_prefix(table);
+        let parts = ["", "_pkey", "_id_seq", "\""];
+        let is_part = rest.is_some_and(|r| parts.contains(&r) || r.starts_with(['.', ' ']) || r.starts_with("\"."));
+        let in_schema = schema.is_empty() || first == schema;
+        (own_schema && first == schema) || (is_part && in_schema)
     };
     proof::drift(history, url, &is_tools, settings, progress)
 }

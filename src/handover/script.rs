@@ -67,12 +67,17 @@ fn mark(new: &[Migration]) -> String {
 }
 
 fn wrap(tool: &Tool, table: &str, body: &str, old: usize, new: usize) -> String {
+    // The texts of the set may hold any quote.
+    let mut quote = "$consolidate$".to_string();
+    while body.contains(&quote) {
+        quote.insert(quote.len() - 1, '_');
+    }
     format!(
         "-- Hand-over of a database that {tool} keeps: it ran the {old} old migrations, and counts as having run the {new} new ones.\n\
          -- Only {table} changes. Behind, ahead, dirty or failed, the database is refused and nothing changes; run twice, nothing\n\
          -- changes either. psql -v ON_ERROR_STOP=1 -f THIS_FILE URL\n\
          BEGIN;\n\
-         DO $consolidate$\n{body}$consolidate$;\n\
+         DO {quote}\n{body}{quote};\n\
          COMMIT;\n",
         tool = tool.name,
     )

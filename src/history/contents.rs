@@ -15,6 +15,8 @@ pub const HINT: &str = "name the folder of your migrations with --old, or in con
 pub struct Contents {
     root: PathBuf,
     files: Vec<Found>,
+    /// SQL that isn't looked at: its ending is in capitals, or its folder is another program's or too deep.
+    skipped: Vec<String>,
 }
 
 struct Found {
@@ -29,10 +31,17 @@ impl Contents {
     /// When it, or one below it, can't be read, or a name isn't UTF-8.
     pub fn read(root: &Path) -> Result<Contents> {
         let mut files = Vec::new();
-        collect(root, "", 1, &mut files)?;
+        let mut skipped = Vec::new();
+        collect(root, "", 1, &mut files, &mut skipped)?;
         files.sort();
+        skipped.sort();
         let files = files.into_iter().map(|path| Found { path, bytes: OnceCell::new() }).collect();
-        Ok(Contents { root: root.to_path_buf(), files })
+        Ok(Contents { root: root.to_path_buf(), files, skipped })
+    }
+
+    /// SQL that isn't looked at, one path for each folder.
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
     }
 
     /// Files that are still in memory, as paths and texts.
@@ -43,7 +52,7 @@ impl Contents {
         };
         let mut files: Vec<Found> = files.map(found).collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        Contents { root: root.to_path_buf(), files }
+        Contents { root: root.to_path_buf(), files, skipped: Vec::new() }
     }
 
     /// Files that are still in memory.
@@ -120,7 +129,13 @@ impl Contents {
     }
 }
 
-fn collect(folder: &Path, prefix: &str, depth: usize, files: &mut Vec<String>) -> Result<()> {
+fn collect(
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    files: &mut Vec<String>,
+    skipped: &mut Vec<String>,
+) -> Result<()> {
     let fail = |error: std::io::Error| Error::new(format!("can't read the folder {}: {error}", folder.display()));
     for entry in std::fs::read_dir(folder).map_err(|e| fail(e).hint(HINT))? {
         let entry = entry.map_err(|e| fail(e).hint(HINT))?;
@@ -128,15 +143,27 @@ fn collect(folder: &Path, prefix: &str, depth: usize, files: &mut Vec<String>) -
             let message = format!("a file name in {} isn't UTF-8", folder.display());
             return Err(Error::new(message).hint("rename it, or move it out of the folder"));
         };
-        if name.starts_with('.') || matches!(name.as_str(), "node_modules" | "target" | "__pycache__") {
+        if name.starts_with('.') {
             continue;
         }
         let path = entry.path();
+        let of_others = matches!(name.as_str(), "node_modules" | "target" | "__pycache__");
         if path.is_file() {
+            if name.to_lowercase().ends_with(".sql") && !name.ends_with(".sql") {
+                skipped.push(format!("{prefix}{name}"));
+            }
             files.push(format!("{prefix}{name}"));
-        } else if path.is_dir() && depth < DEPTH {
-            collect(&path, &format!("{prefix}{name}/"), depth + 1, files)?;
+        } else if path.is_dir() && !of_others && depth < DEPTH {
+            collect(&path, &format!("{prefix}{name}/"), depth + 1, files, skipped)?;
+        } else if let Some(sql) = first_sql(&path) {
+            skipped.push(format!("{prefix}{name}/{sql}"));
         }
     }
     Ok(())
+}
+
+/// The first SQL file of a folder that isn't looked into.
+fn first_sql(folder: &Path) -> Option<String> {
+    let names = std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter(|name| name.to_lowercase().ends_with(".sql")).min()
 }

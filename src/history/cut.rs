@@ -69,9 +69,11 @@ impl Wish {
 fn position(history: &History, version: &str) -> Result<(usize, usize)> {
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty();
     let number = |text: &str| digits(text).then(|| text.trim_start_matches('0').to_string());
+    // A stem may be numbered anew: it counts only where nothing has a version.
+    let versioned = history.files.iter().any(|f| f.version.is_some());
     let fits = |file: &File| {
         let own = file.version.as_deref().unwrap_or_default();
-        let of_stem = file.stem.split('_').next().unwrap_or_default();
+        let of_stem = if versioned { own } else { file.stem.split('_').next().unwrap_or_default() };
         file.name == version
             || file.stem == version
             || file.name.ends_with(&format!("/{version}"))

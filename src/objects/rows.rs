@@ -36,6 +36,8 @@ impl Replay<'_> {
             NodeEnum::DeleteStmt(s) if s.where_clause.is_none() && s.using_clause.is_empty() => {
                 return self.empty(&[table], "deletes all rows");
             }
+            // It inserts what it doesn't find.
+            NodeEnum::MergeStmt(_) => {}
             _ if !self.has_rows(table) => {
                 let why = format!("{} has no rows in a fresh database", self.schema.display(table));
                 return self.mark(Mark::Backfill(why));
@@ -128,21 +130,18 @@ impl Replay<'_> {
         let Some(NodeEnum::SelectStmt(select)) = statement.select_stmt.as_ref().and_then(|s| s.node.as_ref()) else {
             return None;
         };
+        // The databases that run a part of a history hold rows.
+        if self.schema.cut.is_some() {
+            return None;
+        }
         if !select.values_lists.is_empty() || select.from_clause.is_empty() {
             return None;
         }
         let path = self.path();
         let from = references(&select.from_clause);
-        let plain = select.from_clause.iter().all(|n| match &n.node {
-            Some(NodeEnum::RangeVar(_)) => true,
-            // An outer join keeps rows of one side; only inner joins are empty as soon as one side is.
-            Some(NodeEnum::JoinExpr(join)) => join.jointype <= 1,
-            _ => false,
-        });
-        let aggregates = references(&select.target_list).functions.iter().any(|f| {
-            matches!(f.name.as_str(), "count" | "sum" | "max" | "min" | "avg" | "array_agg" | "jsonb_agg" | "json_agg")
-        });
-        // Without GROUP BY an aggregate gives a row for no rows at all.
+        let plain = select.from_clause.iter().all(is_inner);
+        // Any function may be an aggregate, and without GROUP BY one gives a row for no rows at all.
+        let aggregates = !references(&select.target_list).functions.is_empty();
         if !plain || (aggregates && select.group_clause.is_empty()) {
             return None;
         }
@@ -156,9 +155,9 @@ impl Replay<'_> {
 
     /// Whether the table may have rows at this point of the history.
     pub(crate) fn has_rows(&self, table: ObjectId) -> bool {
+        // The databases that run a part of a history hold what users wrote, and it may have come anywhere.
         self.opaque_writes
-            // The databases that run a part of a history hold what users wrote.
-            || self.schema.is_given(table)
+            || self.schema.cut.is_some()
             || self.filled.contains(&table)
             || self.schema.objects[table].kind != Kind::Table
             || self.schema.dependents(table).iter().any(|(id, _)| {
@@ -205,6 +204,10 @@ impl Replay<'_> {
 
     /// All rows of some tables go. Where anything else may have written, the statement stays.
     fn empty(&mut self, tables: &[ObjectId], how: &str) {
+        if self.schema.cut.is_some() {
+            // Something else may have read what goes.
+            return self.add_rows(tables.to_vec(), Vec::new());
+        }
         if !tables.iter().any(|t| self.has_rows(*t)) {
             return self.mark(Mark::Backfill("the tables have no rows in a fresh database".into()));
         }
@@ -245,5 +248,16 @@ impl Replay<'_> {
             }
             _ => self.keep_effects("copies from outside"),
         }
+    }
+}
+
+/// Whether a FROM is empty as soon as one of its tables is: an outer join keeps the rows of a side, at any depth.
+fn is_inner(node: &pg_query::Node) -> bool {
+    match &node.node {
+        Some(NodeEnum::RangeVar(_)) => true,
+        Some(NodeEnum::JoinExpr(join)) => {
+            join.jointype <= 1 && [&join.larg, &join.rarg].into_iter().flatten().all(|side| is_inner(side))
+        }
+        _ => false,
     }
 }

@@ -202,7 +202,8 @@ impl Replay<'_> {
             // A default is taken away for a type to change, and set again for the new one.
             self.seal(default);
         }
-        if key == "identity" || key == "expression" {
+        // Each change of a type may change the values.
+        if matches!(key, "identity" | "expression" | "type") {
             let number = format!("{key} {}", self.current);
             self.keep_change(Some(column), &number, alone);
         } else {
@@ -234,7 +235,8 @@ impl Replay<'_> {
             T::AtDropNotNull => true,
             T::AtAlterColumnType => {
                 let tokens = lex_code(text);
-                edit::find_word(text, &tokens, 0, "using").is_none() && pending.is_none()
+                // Rows that are there get the default as the first type has it.
+                edit::find_word(text, &tokens, 0, "using").is_none() && pending.is_none() && !says(PieceKind::Default)
             }
             T::AtAddIdentity | T::AtDropIdentity => true,
             _ => false,

@@ -83,7 +83,8 @@ fn group(findings: &[&Finding], rule: Rule, labels: &Labels) -> String {
     }
     let places = findings.iter().flat_map(|f| [Some(&f.born), f.died.as_ref()]).flatten();
     let place = places.map(|p| labels.place(p).chars().count()).max().unwrap_or(0) as u16 + 2;
-    let place = place.clamp(8, 30);
+    // The widest heading, and a blank on both sides.
+    let place = place.clamp(10, 30);
     let left = COLUMNS - place * (1 + u16::from(has_died));
     let note = if has_note { (left / 2).min(40) } else { 0 };
     let mut widths = vec![left - note, place];

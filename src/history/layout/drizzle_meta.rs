@@ -41,7 +41,7 @@ pub fn companions(set: &[Outgoing], old: &dyn Fn(&str) -> Option<String>) -> Res
     let mut found = Companions { files: vec![(JOURNAL.into(), pretty(&journal))], ..Companions::default() };
     let snapshot = entries.last().and_then(last_snapshot(old));
     match (snapshot, set.last()) {
-        (Some(mut snapshot), Some(last)) => {
+        (Some(mut snapshot), Some(last)) if snapshot.is_object() => {
             snapshot["prevId"] = NO_SNAPSHOT.into();
             found.files.push((format!("meta/{}_snapshot.json", last.version), pretty(&snapshot)));
         }

@@ -131,6 +131,10 @@ fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(A
             || listing.set_aside.iter().any(|p| p == path)
             || listing.passed_over.iter().any(|(p, _)| p == path)
     };
+    for path in contents.skipped() {
+        let why = "its ending is in capitals, or its folder isn't looked into: not read".to_string();
+        warnings.push((At::new(path, 1), why));
+    }
     let has_sql = |folder: &str| listing.entries.iter().any(|e| names::folder(&e.path) == folder);
     for path in contents.paths().filter(|p| is_step(p, &has_sql)) {
         let why = "a step that isn't SQL: what it does is not in what is planned and proven".to_string();

@@ -46,10 +46,11 @@ impl Layout for Prisma {
         let mut mask = Mask::default();
         let start = text.len() - text.trim_start_matches(['\u{feff}', ' ', '\n', '\r']).len();
         let head = &text[start..];
-        if let (true, Some(end)) = (head.starts_with("/*"), head.find("*/"))
-            && head[2..end].trim_start().starts_with("Warnings:")
+        if let Some(rest) = head.strip_prefix("/*")
+            && let Some(end) = rest.find("*/")
+            && rest[..end].trim_start().starts_with("Warnings:")
         {
-            mask.blanks.push(start..start + end + 2);
+            mask.blanks.push(start..start + end + 4);
         }
         Ok(mask)
     }
