@@ -18,8 +18,10 @@ fn set(word: &str, files: usize) -> NewSet {
         name: format!("{i}_{word}.sql"),
         text: format!("CREATE TABLE {word}_{i} (id int);\n"),
         statements: Vec::new(),
+        down: None,
+        bare: false,
     };
-    NewSet { files: (1..=files).map(file).collect() }
+    NewSet { files: (1..=files).map(file).collect(), before: Vec::new() }
 }
 
 /// Which set a folder holds; a panic if that isn't just one of them, whole, with what else lay in the folder.

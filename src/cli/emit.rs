@@ -7,11 +7,15 @@ use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, Replaying, print
 use crate::config::{Config, Numbers};
 use crate::emit::whole::WholeFile;
 use crate::emit::write::{Changes, Origin};
-use crate::emit::{Laid, Proven, Unproven, aside, file_cycles, lay_out, prove, prove_part, replay_files, whole, write};
+use crate::emit::{
+    Laid, Proven, Unproven, add_downs, aside, file_cycles, lay_out, prove, prove_part, replay_files, wants_downs,
+    whole, write,
+};
 use crate::error::Error;
-use crate::history::History;
+use crate::history::contents::Contents;
 use crate::history::cut::Cut;
 use crate::history::layout::Layout;
+use crate::history::{self, History};
 use crate::plan::{plan, plan_part};
 use crate::proof::{ReplayError, Settings, VerdictKind, verify};
 use crate::replay::{replay, replay_from};
@@ -160,7 +164,7 @@ pub fn run(args: &EmitArgs) -> Outcome {
         Some(Cut::Through(files)) => history.first(files),
         _ => history.clone(),
     };
-    let work = |settings: &Settings| work(&history, &consolidated, cut, &project.config, settings);
+    let work = |settings: &Settings| work(&history, &consolidated, cut, layout, &project.config, settings);
     let result = project.on_scratch(&args.replaying, &[&replay_files(&history)], work, not_replayed)?;
     let proven = match result {
         Ok(proven) => proven,
@@ -183,7 +187,6 @@ pub fn run(args: &EmitArgs) -> Outcome {
         Some(files) => Files::Whole(files),
         None => Files::Set(laid(&project, &proven, &history, layout).map_err(|e| vec![e])?),
     };
-    let written = write_all(args, &project, &history, aside.as_ref(), &files).map_err(|e| vec![e])?;
     let about = About::of(&consolidated, cut, &proven);
     if let Some(path) = &args.summary {
         let cut_at = cut.and_then(|cut| cut.first_statement(&consolidated));
@@ -195,6 +198,7 @@ pub fn run(args: &EmitArgs) -> Outcome {
         let text = summary::markdown(&proven, &consolidated, &about, &plan.map_err(|e| vec![e])?);
         std::fs::write(path, text).map_err(|e| vec![Error::new(format!("can't write {}: {e}", path.display()))])?;
     }
+    let written = write_all(args, &project, &history, aside.as_ref(), &files).map_err(|e| vec![e])?;
     match args.common.format {
         Format::Text => {
             let folder = project.new.display().to_string();
@@ -215,18 +219,46 @@ fn laid(project: &Project, proven: &Proven, history: &History, layout: &'static 
     Ok(laid)
 }
 
+/// Proves a set once more as another tool than the history's will run it: its sessions and transactions are its own.
+fn as_read(
+    history: &History,
+    proven: &Proven,
+    layout: &'static dyn Layout,
+    settings: &Settings,
+) -> Result<(), Unproven> {
+    let unable = |e: Error| Unproven::History(ReplayError::Unable(e));
+    let laid = lay_out(&proven.set, history, &history.folder, layout, false).map_err(unable)?;
+    let texts = laid.files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    let contents = Contents::in_memory(std::path::Path::new(""), texts);
+    let Ok(read) = history::read_contents(contents, Some(layout)) else { return Ok(()) };
+    match verify(&replay_files(history), &replay_files(&read), settings, &Bars::new()) {
+        Ok(verdict) if verdict.kind == VerdictKind::Identical => Ok(()),
+        Ok(verdict) => Err(Unproven::Different(Box::new(verdict), Vec::new())),
+        Err((_, error)) => Err(Unproven::Candidate(error, Vec::new())),
+    }
+}
+
 /// Proves a set; where a part of the history stays as it is, the whole new folder too, as it will be read.
 fn work(
     history: &History,
     consolidated: &History,
     cut: Option<Cut>,
+    layout: &'static dyn Layout,
     config: &Config,
     settings: &Settings,
 ) -> Result<(Proven, Option<Vec<WholeFile>>), Unproven> {
     let unable = |e: Error| Unproven::History(ReplayError::Unable(e));
     let proven = match cut {
         None => {
-            let proven = prove(history, &replay(history), config, settings, &Bars::new())?;
+            let mut proven = prove(history, &replay(history), config, settings, &Bars::new())?;
+            if wants_downs(history, layout)
+                && let Err(why) = add_downs(&mut proven.set, history, settings, &Bars::new())
+            {
+                super::tell(&format!("no way back is proven: {why}"));
+            }
+            if layout.name() != history.layout {
+                as_read(history, &proven, layout, settings)?;
+            }
             return Ok((proven, None));
         }
         Some(Cut::From(start)) => prove_part(history, start, config, settings, &Bars::new())?,

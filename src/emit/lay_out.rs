@@ -80,14 +80,14 @@ fn outgoing(
         wanted.form = Form::Any;
     }
     let versions = wanted.of(&planned, last.filter(|_| keeps_versions && !is_converted));
+    let wants = wants_downs(history, layout);
     let has_down = !history.set_aside.is_empty() || !history.down_sections.is_empty();
-    let refuses = match layout.wants_down() {
-        Down::Never => false,
-        Down::AsHistory => has_down || is_converted,
-        Down::Always => true,
-    };
-    if refuses {
+    if wants && set.files.iter().any(|f| f.down.is_none()) {
         notes.push("what undoes a migration refuses to: the new set's files have no proven way back".to_string());
+    } else if wants {
+        notes.push(
+            "the files undo what they make, proven by a way there and back; rows go with their tables".to_string(),
+        );
     } else if has_down {
         notes.push("the history's down parts are not in the new set".to_string());
     }
@@ -100,14 +100,24 @@ fn outgoing(
             words: split_stem(stem).1.to_string(),
             stem: stem.to_string(),
             text: file.text.clone(),
-            down: refuses.then(|| REFUSES.to_string()),
-            bare: file.statements.iter().any(|s| stands_alone(&s.text)),
+            down: wants.then(|| file.down.clone().unwrap_or_else(|| REFUSES.to_string())),
+            bare: file.bare || file.statements.iter().any(|s| stands_alone(&s.text)),
             old_prefix: if is_converted { None } else { old_prefix(history, &version) },
             version,
             is_reversible,
             is_converted,
         })
         .collect()
+}
+
+/// Whether the files of a set have parts that undo them.
+pub fn wants_downs(history: &History, layout: &dyn Layout) -> bool {
+    let has_down = !history.set_aside.is_empty() || !history.down_sections.is_empty();
+    match layout.wants_down() {
+        Down::Never => false,
+        Down::AsHistory => has_down || layout.name() != history.layout,
+        Down::Always => true,
+    }
 }
 
 /// Version and words of a flat name; a name without a version is all words.

@@ -6,6 +6,7 @@ mod changes;
 mod commands;
 mod comments;
 mod cycles;
+mod down;
 mod group;
 mod happened;
 mod lay_out;
@@ -27,8 +28,9 @@ pub mod write;
 
 pub use comments::comments_of_what_lives;
 pub use cycles::{FileCycle, file_cycles};
+pub use down::add_downs;
 pub use group::{FileName, Grouping, first_version};
-pub use lay_out::{Laid, lay_out};
+pub use lay_out::{Laid, lay_out, wants_downs};
 pub use lower::{How, Lowered};
 pub use part::prove_part;
 pub use prove::{Proven, RowRungs, Rungs, Unproven, prove, replay_files, set_files};

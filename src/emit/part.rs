@@ -3,8 +3,8 @@
 //! The candidates, from the best to the part itself: its net change; its own statements without the dead ones; both in one
 //! file, then in the files of the part, since PostgreSQL wants some statements in transactions of their own.
 
-use super::prove::{Touched, kept_opaque, rungs};
-use super::set::{NewFile, NewStatement, as_happened};
+use super::prove::{Touched, kept_opaque, mark_bare, rungs};
+use super::set::{NewFile, NewStatement, as_happened, before_each};
 use super::{
     Choices, Grouping, How, Lowered, NewSet, Owner, Proven, RowRungs, Rungs, Unproven, render, replay_files, set_files,
 };
@@ -131,7 +131,7 @@ pub(super) fn retell(
     let backfills = part.leave_backfills(&judge.old, &mut choices);
     for (round, form) in [Form::HappenedByFile, Form::Untouched].into_iter().enumerate() {
         let untouched = form == Form::Untouched;
-        let set = part.candidate(form, &choices).ok()?;
+        let mut set = part.candidate(form, &choices).ok()?;
         if !untouched && set.statements() >= history.statements.len() {
             continue;
         }
@@ -142,6 +142,7 @@ pub(super) fn retell(
             continue;
         }
         let (rungs, rows) = part.rungs(form, &choices, &set);
+        mark_bare(&mut set, &seen.notes);
         let why = why.to_string();
         let lowered = vec![Lowered { object: told(form).into(), how: How::Happened, why }];
         let backfills = if untouched { Vec::new() } else { backfills };
@@ -156,6 +157,12 @@ pub(super) fn retell(
 /// What the judge says of a file that runs only outside of a transaction: the tool would refuse it.
 fn bare(seen: &Snapshot) -> Option<&String> {
     seen.notes.iter().find(|note| note.contains("can't run inside a transaction"))
+}
+
+/// A file's text without what was masked in it, the marks of a tool: carriage returns stand there.
+fn unmasked(text: &str) -> String {
+    let lines = text.split('\n').filter(|line| line.len() < 2 || !line.bytes().all(|b| b == b'\r'));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A form in words.
@@ -225,9 +232,9 @@ impl<'a> Part<'a> {
             let file = &self.history.files[number];
             let name = format!("{}.sql", own.name(number, number).stem);
             let statements = file.statements.clone().map(|id| statement(id, file)).collect();
-            NewFile { name, text: file.text.clone(), statements }
+            NewFile { name, text: unmasked(&file.text), statements, down: None, bare: false }
         });
-        NewSet { files: files.collect() }
+        NewSet { files: files.collect(), before: before_each(self.history) }
     }
 
     fn is_kept(&self, id: StatementId, choices: &Choices) -> bool {

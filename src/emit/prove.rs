@@ -115,7 +115,7 @@ pub fn set_files(set: &NewSet) -> Vec<ReplayFile> {
         .iter()
         .map(|file| ReplayFile {
             name: file.name.clone(),
-            before: Vec::new(),
+            before: set.before.clone(),
             in_transaction: true,
             statements: file
                 .statements
@@ -205,6 +205,7 @@ impl Work<'_> {
                 let (rungs, rows) = rungs(history, model, &choices, &set);
                 let kept_opaque = kept_opaque(model, &choices);
                 let (lowered, untouched) = (lowering.told(), false);
+                mark_bare(&mut set, &seen.notes);
                 let proven =
                     Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds: round, untouched };
                 return Ok((proven, seen.touched));
@@ -238,6 +239,7 @@ impl Work<'_> {
                 proven.set.files.iter().map(|f| (f.name.clone(), f.text.clone())).collect();
             let Ok(mut history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { break };
             history.prelude = self.history.prelude.to_vec();
+            history.between = self.history.between;
             let model = crate::replay::replay(&history);
             let Ok(grouping) = Grouping::new(self.config, &history, &model) else { break };
             let set = render(&history, &model, &grouping, &Choices::default());
@@ -281,6 +283,14 @@ fn leave_backfills(model: &Model, touched: &Touched, history: &History, choices:
         }
     }
     idle
+}
+
+/// Marks the files that the judge had to run outside of a transaction.
+pub(super) fn mark_bare(set: &mut NewSet, notes: &[String]) {
+    for file in &mut set.files {
+        let own = |note: &&String| note.strip_prefix(&file.name).is_some_and(|rest| rest.starts_with(':'));
+        file.bare = notes.iter().filter(own).any(|note| note.contains("can't run inside a transaction"));
+    }
 }
 
 /// Whose statement PostgreSQL refused. A failed COMMIT is the last statement's.

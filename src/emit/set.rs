@@ -16,6 +16,8 @@ use crate::sql::names::quote;
 pub struct NewSet {
     /// Its files, in order.
     pub files: Vec<NewFile>,
+    /// What the migration tool says to its session before each file.
+    pub before: Vec<String>,
 }
 
 /// A file of a new set.
@@ -27,6 +29,10 @@ pub struct NewFile {
     pub text: String,
     /// Its statements, in order.
     pub statements: Vec<NewStatement>,
+    /// What undoes it, where that is wanted and proven.
+    pub down: Option<String>,
+    /// Whether the proof showed that it can't run inside a transaction.
+    pub bare: bool,
 }
 
 /// A statement of a new set.
@@ -88,9 +94,9 @@ pub fn as_happened(
             writer.step(Owner::Step(0, statement), statement);
         }
         let (text, statements) = writer.finish(i + 1 == count);
-        NewFile { name: format!("{}.sql", name.stem), text, statements }
+        NewFile { name: format!("{}.sql", name.stem), text, statements, down: None, bare: false }
     });
-    NewSet { files: files.collect() }
+    NewSet { files: files.collect(), before: before_each(history) }
 }
 
 /// Renders the new set as the choices stand.
@@ -111,12 +117,39 @@ pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &C
             rest = &rest[writer.units(rest)..];
         }
         let (text, statements) = writer.finish(Some(number) == last);
-        files.push(NewFile { name: format!("{}.sql", name.stem), text, statements });
+        files.push(NewFile { name: format!("{}.sql", name.stem), text, statements, down: None, bare: false });
     }
     if has_crlf(history) {
         files.iter_mut().for_each(with_crlf);
     }
-    NewSet { files }
+    NewSet { files, before: before_each(history) }
+}
+
+/// What the tool says before each file of a history, and of a set in its place.
+pub(super) fn before_each(history: &History) -> Vec<String> {
+    history.between.sql().iter().map(ToString::to_string).collect()
+}
+
+/// How many block comments are open at the end of a line outside of statements.
+fn comment_depth(line: &str, mut depth: usize) -> usize {
+    let mut rest = line;
+    while let Some(at) = rest.find(['/', '*', '-']) {
+        rest = &rest[at..];
+        let taken = match rest {
+            _ if rest.starts_with("/*") => {
+                depth += 1;
+                2
+            }
+            _ if depth > 0 && rest.starts_with("*/") => {
+                depth -= 1;
+                2
+            }
+            _ if depth == 0 && rest.starts_with("--") => break,
+            _ => 1,
+        };
+        rest = &rest[taken..];
+    }
+    depth
 }
 
 /// Whether all lines of the history end as on Windows.
@@ -329,9 +362,13 @@ impl<'a> Writer<'a> {
         let lead = without(&file.text[source.piece.lead.clone()].replace('\r', ""));
         let mut blocks: Vec<String> = Vec::new();
         let mut open = false;
+        let mut depth = 0;
         for line in lead.lines() {
             let line = line.trim_end();
-            if line.trim().is_empty() {
+            // A blank line inside a block comment parts nothing.
+            let inside = depth > 0;
+            depth = comment_depth(line, depth);
+            if line.trim().is_empty() && !inside {
                 open = false;
             } else if let Some(block) = blocks.last_mut().filter(|_| open) {
                 block.push_str(line);
