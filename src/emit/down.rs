@@ -74,7 +74,7 @@ impl Undo<'_> {
         let mut out = String::new();
         for statement in file.statements.clone().rev() {
             let mut made: Vec<ObjectId> =
-                schema.live().filter(|id| schema.is_unit(*id) && schema.objects[*id].born == statement).collect();
+                schema.live().filter(|id| schema.objects[*id].born == statement && self.is_said(*id)).collect();
             made.sort_unstable();
             for id in made.into_iter().rev() {
                 match self.way(id) {
@@ -92,6 +92,15 @@ impl Undo<'_> {
         Ok(out)
     }
 
+    /// Whether a statement of the set says it: those that the model folds into a table may be said later.
+    fn is_said(&self, id: ObjectId) -> bool {
+        let schema = &self.model.schema;
+        let object = &schema.objects[id];
+        let later = matches!(object.kind, Kind::Constraint | Kind::Column)
+            && object.parent.is_some_and(|parent| schema.objects[schema.root(parent)].born != object.born);
+        schema.is_unit(id) || later
+    }
+
     fn file_of(&self, id: ObjectId) -> usize {
         self.own.statements[self.model.schema.objects[id].born].file
     }
@@ -102,7 +111,8 @@ impl Undo<'_> {
         let name = schema.display(id);
         let on = object.parent.map(|parent| schema.display(parent));
         let way = match object.kind {
-            Kind::Comment
+            Kind::Column
+            | Kind::Comment
             | Kind::Constraint
             | Kind::Index
             | Kind::Policy
@@ -116,6 +126,9 @@ impl Undo<'_> {
             Kind::Policy | Kind::Rule | Kind::Trigger => {
                 Way::Says(format!("DROP {} {} ON {}", object.kind.toc(), quote(&object.name), on?))
             }
+            // It goes with the column that owns it.
+            Kind::Sequence if schema.child(id, Kind::Setting, "owned by").is_some() => Way::Goes,
+            Kind::Column => Way::Says(format!("ALTER TABLE {} DROP COLUMN {}", on?, quote(&object.name))),
             Kind::Constraint => Way::Says(format!("ALTER TABLE {} DROP CONSTRAINT {}", on?, quote(&object.name))),
             Kind::Comment | Kind::Grant | Kind::DefaultPrivileges if self.is_of_one_file(id) => Way::Goes,
             Kind::Comment | Kind::Grant | Kind::DefaultPrivileges => Way::Says(turned_round(self.node(object.source))?),
