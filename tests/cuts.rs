@@ -46,6 +46,53 @@ fn untouched(project: &Project, stays: impl Fn(&str) -> bool) -> usize {
     kept.len()
 }
 
+/// The databases that run a part hold rows that no scratch database has.
+#[test]
+fn a_part_keeps_what_moves_rows() {
+    let base = "CREATE TABLE a (id int PRIMARY KEY, name text);\nCREATE TABLE c (id int);\nCREATE TABLE t (id int);\n\
+                CREATE TABLE legacy (email text);\nCREATE TABLE users (email text);\nALTER TABLE a ADD COLUMN s text;\n";
+    let moves = [
+        "CREATE TABLE b (id int, name text, flag boolean)",
+        "MERGE INTO b USING a ON a.id = b.id WHEN NOT MATCHED THEN INSERT VALUES (a.id, a.name, false)",
+        "UPDATE b SET flag = true",
+        "INSERT INTO t SELECT a.id FROM a LEFT JOIN b ON b.id = a.id JOIN c ON c.id = a.id",
+        "UPDATE legacy SET email = lower(email)",
+        "INSERT INTO users SELECT email FROM legacy",
+        "TRUNCATE legacy",
+        "ALTER TABLE a ALTER s TYPE varchar USING upper(s)",
+        "ALTER TABLE a ALTER s TYPE varchar(100)",
+    ];
+    let rest = "ALTER TABLE users ADD COLUMN x int;\nALTER TABLE users DROP COLUMN x;\n";
+    let part = format!("{};\n{rest}", moves.join(";\n"));
+    let project = Project::history(&[("0001_base.sql", base), ("0002_moves.sql", &part)]);
+    project.fine("emit --from 0002");
+    let new = project.read("migrations/0002_moves.sql").split_whitespace().collect::<Vec<_>>().join(" ");
+    for statement in moves {
+        // What follows in the same command of one table may be joined to it.
+        let words = statement.rsplit(" ALTER s ").next().unwrap_or(statement);
+        assert!(new.contains(words), "{statement} is gone: {new}");
+    }
+    assert!(!new.contains("COLUMN x"), "{new}");
+}
+
+#[test]
+fn the_files_that_undo_what_stays_stay() {
+    let project = Project::empty();
+    for number in 1..=4 {
+        project.write(&format!("migrations.old/00000{number}_t.up.sql"), format!("CREATE TABLE t{number} (a int);\n"));
+        project.write(&format!("migrations.old/00000{number}_t.down.sql"), format!("DROP TABLE t{number};\n"));
+    }
+    project.fine("emit --from 000003");
+    for number in 1..=2 {
+        let down = project.read(&format!("migrations/00000{number}_t.down.sql"));
+        assert_eq!(down, format!("DROP TABLE t{number};\n"));
+    }
+    project.fine("verify --from 000003");
+    std::fs::remove_file(project.path("migrations/000001_t.down.sql")).expect("it is there");
+    let said = project.run("verify --from 000003");
+    assert_ne!(said.code, 0, "a file that should have stayed is gone: {}", said.out);
+}
+
 #[test]
 fn a_branch_becomes_its_net_change() {
     let mut wrong = Vec::new();

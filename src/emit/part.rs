@@ -3,7 +3,7 @@
 //! The candidates, from the best to the part itself: its net change; its own statements without the dead ones; both in one
 //! file, then in the files of the part, since PostgreSQL wants some statements in transactions of their own.
 
-use super::prove::{Touched, kept_opaque, mark_bare, rungs};
+use super::prove::{Touched, kept_opaque, leave_backfills, mark_bare, rungs};
 use super::set::{NewFile, NewStatement, as_happened, before_each};
 use super::{
     Choices, Grouping, How, Lowered, NewSet, Owner, Proven, RowRungs, Rungs, Unproven, render, replay_files, set_files,
@@ -15,7 +15,7 @@ use crate::proof::{
     Judge, Progress, ReplayError, ReplayFile, Settings, Snapshot, Verdict, VerdictKind, replay_and_survey, survey,
 };
 use crate::replay::{Model, replay_from};
-use crate::schema::{Body, Kind, ObjectId};
+use crate::schema::{Kind, ObjectId};
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -243,27 +243,13 @@ impl<'a> Part<'a> {
         self.moving.contains(&id) || (!left_out && self.living.contains(&id))
     }
 
-    /// Statements that touched no row are left out, if nothing of them is about what was there before: the databases that
-    /// will run the part hold more rows than an empty one.
+    /// Statements that touched no row of a fresh database are left out of a whole history. The databases that run a part of
+    /// one hold more rows, and they may have come anywhere.
     fn leave_backfills(&self, old: &Snapshot, choices: &mut Choices) -> Vec<StatementId> {
-        let schema = &self.model.schema;
-        let mut idle = Vec::new();
-        for id in schema.live().filter(|id| schema.is_unit(*id)) {
-            let object = &schema.objects[id];
-            let Body::Rows { targets, .. } = &object.body else { continue };
-            let file = self.history.statements[object.source].file;
-            let place = object.source - self.history.files[file].statements.start;
-            let touched = old.touched.get(file).and_then(|f| f.get(place)).copied().flatten();
-            let given =
-                targets.iter().copied().chain(object.needs.iter().map(|n| n.on)).any(|o| {
-                    schema.is_given(o) && matches!(schema.objects[schema.root(o)].kind, Kind::Table | Kind::View)
-                });
-            if touched == Some(0) && !object.edited && !given {
-                choices.left_out.insert(id);
-                idle.push(object.source);
-            }
+        match self.first_file {
+            0 => leave_backfills(&self.model, &old.touched, self.history, choices),
+            _ => Vec::new(),
         }
-        idle
     }
 
     fn moving_told(&self) -> Vec<Lowered> {

@@ -269,7 +269,12 @@ impl Work<'_> {
 }
 
 /// Statements that touched no row of a fresh database are left out.
-fn leave_backfills(model: &Model, touched: &Touched, history: &History, choices: &mut Choices) -> Vec<StatementId> {
+pub(super) fn leave_backfills(
+    model: &Model,
+    touched: &Touched,
+    history: &History,
+    choices: &mut Choices,
+) -> Vec<StatementId> {
     let mut idle = Vec::new();
     for id in model.schema.live().filter(|id| model.schema.objects[*id].kind == Kind::Rows) {
         let statement = model.schema.objects[id].source;

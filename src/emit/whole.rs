@@ -6,6 +6,7 @@ use super::set::NewFile;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::history::cut::Cut;
+use crate::history::layout::write::REFUSES;
 use std::fs;
 use std::path::Path;
 
@@ -40,10 +41,54 @@ pub fn whole(history: &History, cut: Cut, set: &NewSet) -> Result<Vec<WholeFile>
             return Err(Error::new(format!("the consolidated part would be written to {path}, which stays as it is"))
                 .hint("choose another first_version or name under [emit]"));
         }
-        files.push(WholeFile { path, bytes: dress(history.layout, file).into_bytes(), is_new: true });
+        if let Some(down) = down_beside(history, &path) {
+            files.push(WholeFile { path: down, bytes: REFUSES.into(), is_new: true });
+        }
+        let text = dress(history.layout, file) + &down_inside(history);
+        files.push(WholeFile { path, bytes: text.into_bytes(), is_new: true });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
+    match history.layout {
+        "tern" => without_gap(&files).map(|()| files),
+        _ => Ok(files),
+    }
+}
+
+/// Where the file lies that undoes a consolidated one, for tools that want one, or whose history has some: without it they
+/// would undo the migration without a word.
+fn down_beside(history: &History, path: &str) -> Option<String> {
+    let has_some = !history.set_aside.is_empty();
+    match history.layout {
+        "diesel" => path.strip_suffix("up.sql").map(|folder| format!("{folder}down.sql")),
+        "hasura" if has_some => path.strip_suffix("up.sql").map(|folder| format!("{folder}down.sql")),
+        "golang-migrate" | "sqlx" if has_some => path.strip_suffix(".up.sql").map(|stem| format!("{stem}.down.sql")),
+        _ => None,
+    }
+}
+
+/// The section that refuses to undo a consolidated file.
+fn down_inside(history: &History) -> String {
+    let has_some = !history.down_sections.is_empty();
+    match history.layout {
+        "dbmate" => format!("\n-- migrate:down\n{REFUSES}"),
+        "goose" if has_some => format!("\n-- +goose Down\n-- +goose StatementBegin\n{REFUSES}-- +goose StatementEnd\n"),
+        "sql-migrate" if has_some => {
+            format!("\n-- +migrate Down\n-- +migrate StatementBegin\n{REFUSES}-- +migrate StatementEnd\n")
+        }
+        _ => String::new(),
+    }
+}
+
+/// tern counts its migrations from 1 and refuses a gap.
+fn without_gap(files: &[WholeFile]) -> Result<()> {
+    let number = |file: &WholeFile| file.path.split('_').next()?.parse::<usize>().ok();
+    let mut numbers: Vec<usize> = files.iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    match numbers.iter().enumerate().find(|(i, number)| i + 1 != **number) {
+        Some((i, _)) => Err(Error::new(format!("tern would miss a migration with the number {}", i + 1))
+            .hint("consolidate the whole history: tern's migrations are counted without a gap")),
+        None => Ok(()),
+    }
 }
 
 /// Whether a file of the folder goes with a migration: it is the migration, lies in its folder, or undoes it.

@@ -204,8 +204,8 @@ impl Replay<'_> {
 
     /// All rows of some tables go. Where anything else may have written, the statement stays.
     fn empty(&mut self, tables: &[ObjectId], how: &str) {
-        if self.schema.cut.is_some() {
-            // Something else may have read what goes.
+        if self.schema.cut.is_some() || self.is_read(tables) {
+            // Something else may hold what goes.
             return self.add_rows(tables.to_vec(), Vec::new());
         }
         if !tables.iter().any(|t| self.has_rows(*t)) {
@@ -228,6 +228,28 @@ impl Replay<'_> {
         } else {
             self.add_rows(tables.to_vec(), Vec::new());
         }
+    }
+
+    /// Whether anything that holds rows of its own took them from these tables: a materialized view, a table made by a
+    /// query, rows of another table.
+    fn is_read(&self, tables: &[ObjectId]) -> bool {
+        let mut open: Vec<ObjectId> = tables.to_vec();
+        let mut seen: Vec<ObjectId> = Vec::new();
+        while let Some(at) = open.pop() {
+            for (id, _) in self.schema.dependents(at) {
+                let object = &self.schema.objects[id];
+                match &object.body {
+                    _ if object.kind == Kind::MaterializedView || self.filled.contains(&id) => return true,
+                    Body::Rows { targets, .. } if !targets.iter().all(|t| tables.contains(t)) => return true,
+                    _ if object.kind == Kind::View && !seen.contains(&id) => {
+                        seen.push(id);
+                        open.push(id);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        false
     }
 
     /// COPY ... FROM stdin with its data in the file.

@@ -56,6 +56,9 @@ pub(super) enum Cell {
     Volatile(u64),
 }
 
+/// The columns of each row that two replays gave otherwise, by the row's key.
+type Varied = HashMap<Vec<Option<String>>, HashSet<String>>;
+
 /// The values of each column that both replays of the history gave.
 #[derive(Debug, Default)]
 pub(super) struct Stable {
@@ -63,7 +66,7 @@ pub(super) struct Stable {
     /// The columns that hold anything volatile.
     volatile: HashSet<(String, String, String)>,
     /// The tables whose keys both replays gave, and of each row the columns that differed, by its key.
-    keyed: HashMap<(String, String), HashMap<Vec<Option<String>>, HashSet<String>>>,
+    keyed: HashMap<(String, String), Varied>,
 }
 
 impl Stable {
@@ -141,7 +144,7 @@ impl Stable {
 }
 
 /// The columns of each row that two replays gave otherwise, by the row's key; none if they didn't give the same keys.
-fn row_by_row(once: &TableRows, again: &TableRows) -> Option<HashMap<Vec<Option<String>>, HashSet<String>>> {
+fn row_by_row(once: &TableRows, again: &TableRows) -> Option<Varied> {
     if once.key.is_empty() || once.key != again.key || once.columns != again.columns {
         return None;
     }
@@ -153,7 +156,7 @@ fn row_by_row(once: &TableRows, again: &TableRows) -> Option<HashMap<Vec<Option<
     if first.len() != second.len() {
         return None;
     }
-    let mut found: HashMap<Vec<Option<String>>, HashSet<String>> = HashMap::new();
+    let mut found = Varied::new();
     let mut varied = vec![0; once.columns.len()];
     for (key, at) in first {
         let (one, other) = (&once.rows[at], &again.rows[*second.get(&key)?]);
