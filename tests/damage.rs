@@ -54,7 +54,8 @@ fn traps() -> Vec<PathBuf> {
 
 /// All damages of a history's set; false if there is none on this PostgreSQL.
 fn damaged(name: &str, folder: &Path, config: &Config, settings: &Settings, tally: &Mutex<Tally>) -> bool {
-    let history = history::read(folder).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    let mut history = history::read(folder).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+    history.prelude = settings.prelude_texts();
     let Ok(proven) = prove(&history, &replay(&history), config, settings, &Silent) else {
         return false;
     };
@@ -117,18 +118,29 @@ fn look(what: &str, text: &str, judge: &Judge, set: &[ReplayFile], settings: &Se
     tally.missed.extend(missed);
 }
 
-/// Whether a statement holds a name that an object's name holds; the words for kinds of objects are no names.
+/// Whether a statement holds a name that an object's name holds. In that, the words for kinds of objects stand in capitals.
 fn speaks_of(text: &str, object: &str) -> bool {
-    let kinds: Vec<&str> = Kind::ALL.iter().flat_map(|kind| kind.word().split(' ')).collect();
+    let kinds: Vec<String> =
+        Kind::ALL.iter().flat_map(|kind| kind.word().split(' ')).map(str::to_uppercase).chain(["ON".into()]).collect();
     let words = |text: &str| -> Vec<String> {
         let split = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-        split.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+        split.filter(|word| !word.is_empty()).map(String::from).collect()
     };
-    let text = words(text);
-    words(object)
-        .into_iter()
-        .filter(|w| w != "public" && w != "on" && w != "in" && !kinds.contains(&w.as_str()))
-        .any(|word| text.contains(&word))
+    // What makes statements of texts names nothing, and neither does an operator.
+    if text.to_uppercase().starts_with("DO ") || words(object.trim_start_matches("public.")).is_empty() {
+        return true;
+    }
+    let said: Vec<String> = words(text).iter().map(|w| w.to_lowercase()).collect();
+    let named: Vec<String> =
+        words(object).into_iter().filter(|w| !kinds.contains(w)).map(|w| w.to_lowercase()).collect();
+    // "public" is a name where nothing else is named. A sequence is named after its table; long names are cut.
+    let named: Vec<&String> = named.iter().filter(|w| *w != "public" || named.len() == 1).collect();
+    let fits = |name: &str, word: &str| {
+        word == name
+            || (word.len() > 2 && name.starts_with(&format!("{word}_")))
+            || (name.len() > 50 && word.starts_with(name))
+    };
+    named.iter().any(|name| said.iter().any(|word| fits(name, word)))
 }
 
 fn bare(text: &str) -> String {
@@ -146,7 +158,16 @@ fn settings(trap: &Path, database: &Database) -> Settings {
     Settings { platforms, one_session: true, database: database.clone(), ..Settings::default() }
 }
 
-fn told(tally: Tally) {
+/// Damages that change nothing: what the statement says is said again, or is so anyway. One to a line, with a reason above.
+const VOID: &str = include_str!("../fixtures/void_damages.txt");
+
+fn told(mut tally: Tally) {
+    let void: Vec<&str> = VOID.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).collect();
+    let before = tally.missed.len();
+    tally.missed.retain(|missed| !void.iter().any(|v| missed == v));
+    let none = before - tally.missed.len();
+    tally.tried -= none;
+    println!("{none} damages change nothing, as fixtures/void_damages.txt says");
     let caught = tally.tried - tally.missed.len();
     println!("damage: {caught} of {} caught ({:.1} %)", tally.tried, 100.0 * caught as f64 / tally.tried as f64);
     assert!(tally.tried > 0 && tally.missed.is_empty(), "{}", tally.missed.join("\n"));

@@ -131,6 +131,8 @@ fn template(old: &str, layout: &str, first: &str, tables: &[String], prelude: &s
 # The folder of the history, and that of the consolidated set.
 old = {old}
 new = "migrations"
+# Whether files that only undo an earlier one are left out.
+# without_rollbacks = true
 
 # The layout of the history: which files run, in which order. It is found by itself; say it if that goes wrong.
 {layout}
@@ -155,6 +157,12 @@ new = "migrations"
 [emit]
 # The version of the first file, when there are [[file]] rules; the others count up with as many digits.
 # first_version = {first}
+#
+# files = "birth"           # what decides on an object's file: birth, rules, schema, one
+# numbers = "originals"     # the versions of the files: sequential, timestamps, originals
+# name = "schema"           # the name of the file, where there is only one
+# layout = "sqlx"           # how the set is laid out, if not as the history is
+# annotate = true           # a comment above each object says where it comes from
 
 # The files of the new set, in order. The first rule that fits takes an object: by kinds, by names (patterns with * and ?),
 # or both. What belongs to a table (indexes, comments, grants, triggers, policies) follows it, unless a rule names its kind.

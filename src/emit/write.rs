@@ -283,12 +283,22 @@ pub(super) fn parent_of(folder: &Path) -> PathBuf {
 /// and what its manifest names.
 fn set_files(folder: &Path) -> Result<Vec<String>> {
     let contents = Contents::read(folder)?;
-    let is_migration = |p: &&str| !p.contains('/') || IN_FOLDERS.contains(&p.rsplit('/').next().unwrap_or(p));
+    let is_migration = |p: &&str| {
+        let name = p.rsplit('/').next().unwrap_or(p);
+        !p.contains('/') || IN_FOLDERS.contains(&name) || is_read_anywhere(name)
+    };
     let mut names: Vec<String> = contents.sql().filter(is_migration).map(String::from).collect();
     names.extend(manifest(folder).into_keys().filter(|name| folder.join(name).is_file()));
     names.sort();
     names.dedup();
     Ok(names)
+}
+
+/// Whether a tool that looks into folders takes a file of this name for a migration: flyway, golang-migrate.
+fn is_read_anywhere(name: &str) -> bool {
+    let of_flyway = name.starts_with(['V', 'R', 'U']) && name.contains("__");
+    let numbered = name.starts_with(|c: char| c.is_ascii_digit());
+    of_flyway || (numbered && (name.ends_with(".up.sql") || name.ends_with(".down.sql")))
 }
 
 pub(super) fn manifest_text(folder: &Path) -> String {

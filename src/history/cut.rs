@@ -98,7 +98,8 @@ fn position(history: &History, version: &str) -> Result<(usize, usize)> {
 /// The first file that a revision doesn't have.
 fn after_revision(history: &History, revision: &str, folders: &[&Path]) -> Result<usize> {
     let mut known = Vec::new();
-    for folder in folders.iter().filter(|f| f.is_dir()) {
+    // The files' names begin in the history's own folder, which may lie below the one that was named.
+    for folder in folders.iter().copied().chain([history.folder.as_path()]).filter(|f| f.is_dir()) {
         known.extend(files_at(folder, revision)?);
     }
     let has = |file: &File| known.contains(&file.name);
