@@ -116,7 +116,7 @@ pub fn set_files(set: &NewSet) -> Vec<ReplayFile> {
         .map(|file| ReplayFile {
             name: file.name.clone(),
             before: set.before.clone(),
-            in_transaction: true,
+            in_transaction: !file.bare,
             statements: file
                 .statements
                 .iter()

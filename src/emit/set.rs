@@ -78,23 +78,27 @@ pub fn as_happened(
     let (choices, split) = (Choices::default(), Default::default());
     let texts = Texts { history, schema: &model.schema, split: &split };
     let own = Grouping::by_birth(history);
-    let mut parts: Vec<(super::group::FileName, Vec<StatementId>)> = Vec::new();
+    let mut parts: Vec<(super::group::FileName, Vec<StatementId>, bool)> = Vec::new();
     for number in first_file..history.files.len() {
         let kept: Vec<StatementId> = history.files[number].statements.clone().filter(|s| keep(*s)).collect();
         match (parts.first_mut(), one) {
             _ if kept.is_empty() => {}
-            (Some((_, all)), Some(_)) => all.extend(kept),
-            (_, name) => parts.push((name.cloned().unwrap_or_else(|| own.name(number, number)), kept)),
+            (Some((_, all, _)), Some(_)) => all.extend(kept),
+            (_, name) => {
+                let bare =
+                    one.is_none() && !history.files[number].in_transaction && super::whole::says_bare(history.layout);
+                parts.push((name.cloned().unwrap_or_else(|| own.name(number, number)), kept, bare));
+            }
         }
     }
     let count = parts.len();
-    let files = parts.into_iter().enumerate().map(|(i, (name, statements))| {
+    let files = parts.into_iter().enumerate().map(|(i, (name, statements, bare))| {
         let mut writer = Writer::new(history, model, &choices, &texts, &name.title);
         for statement in statements {
             writer.step(Owner::Step(0, statement), statement);
         }
         let (text, statements) = writer.finish(i + 1 == count);
-        NewFile { name: format!("{}.sql", name.stem), text, statements, down: None, bare: false }
+        NewFile { name: format!("{}.sql", name.stem), text, statements, down: None, bare }
     });
     NewSet { files: files.collect(), before: before_each(history) }
 }

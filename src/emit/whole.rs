@@ -44,6 +44,10 @@ pub fn whole(history: &History, cut: Cut, set: &NewSet) -> Result<Vec<WholeFile>
         if let Some(down) = down_beside(history, &path) {
             files.push(WholeFile { path: down, bytes: REFUSES.into(), is_new: true });
         }
+        if let ("diesel", true, Some(folder)) = (history.layout, file.bare, path.strip_suffix("up.sql")) {
+            let bytes = b"run_in_transaction = false\n".to_vec();
+            files.push(WholeFile { path: format!("{folder}metadata.toml"), bytes, is_new: true });
+        }
         let text = dress(history.layout, file) + &down_inside(history);
         files.push(WholeFile { path, bytes: text.into_bytes(), is_new: true });
     }
@@ -143,12 +147,25 @@ fn in_folders(layout: &str) -> bool {
     matches!(layout, "prisma" | "diesel" | "hasura" | "drizzle")
 }
 
+/// The marks around a statement that the tool would cut at a semicolon.
+const GOOSE: [&str; 2] = ["-- +goose StatementBegin", "-- +goose StatementEnd"];
+const SQL_MIGRATE: [&str; 2] = ["-- +migrate StatementBegin", "-- +migrate StatementEnd"];
+
+/// Whether a file of the layout can say that it can't run in a transaction, or runs outside of one anyway.
+pub(super) fn says_bare(layout: &str) -> bool {
+    matches!(layout, "goose" | "sql-migrate" | "dbmate" | "sqlx" | "diesel" | "prisma" | "golang-migrate")
+}
+
 /// The text of a file with the marks that the migration tool wants.
 fn dress(layout: &str, file: &NewFile) -> String {
     let (mark, open, close) = match layout {
-        "goose" => ("-- +goose Up", "-- +goose StatementBegin", "-- +goose StatementEnd"),
-        "sql-migrate" => ("-- +migrate Up", "-- +migrate StatementBegin", "-- +migrate StatementEnd"),
+        "goose" if file.bare => ("-- +goose NO TRANSACTION\n-- +goose Up", GOOSE[0], GOOSE[1]),
+        "goose" => ("-- +goose Up", GOOSE[0], GOOSE[1]),
+        "sql-migrate" if file.bare => ("-- +migrate Up notransaction", SQL_MIGRATE[0], SQL_MIGRATE[1]),
+        "sql-migrate" => ("-- +migrate Up", SQL_MIGRATE[0], SQL_MIGRATE[1]),
+        "dbmate" if file.bare => return format!("-- migrate:up transaction:false\n{}", file.text),
         "dbmate" => return format!("-- migrate:up\n{}", file.text),
+        "sqlx" if file.bare => return format!("-- no-transaction\n{}", file.text),
         "node-pg-migrate" => return format!("-- Up Migration\n{}", file.text),
         _ => return file.text.clone(),
     };

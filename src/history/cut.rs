@@ -77,6 +77,8 @@ fn position(history: &History, version: &str) -> Result<(usize, usize)> {
         file.name == version
             || file.stem == version
             || file.name.ends_with(&format!("/{version}"))
+            // The folder of a migration that has one for itself.
+            || file.name.strip_prefix(version).is_some_and(|rest| rest.starts_with('/') && rest.matches('/').count() == 1)
             || own == version
             || of_stem == version
             || (number(version).is_some() && (number(own) == number(version) || number(of_stem) == number(version)))
