@@ -20,9 +20,10 @@ impl Replay<'_> {
         }
         let (table, texts) =
             cut(&self.text).unwrap_or_else(|| (Table { head: self.text.to_string(), ..Table::default() }, Vec::new()));
-        let mut outer = statement.clone();
-        outer.table_elts.clear();
-        let needs = self.needs(&NodeEnum::CreateStmt(outer), None);
+        // All but the elements, which say their own needs.
+        let bounds = (&statement.partbound, &statement.partspec);
+        let outer = (&statement.relation, &statement.inh_relations, &statement.of_typename, &statement.options, bounds);
+        let needs = self.needs(&outer, None);
         let id = self.create(New { needs, ..New::in_schema(Kind::Table, place, Body::Table(Box::new(table))) });
         self.inherit(id, statement);
         let base = self.offset;
@@ -87,9 +88,7 @@ impl Replay<'_> {
     /// A column of CREATE TABLE or ADD COLUMN. `start` is where `text` begins in the statement.
     pub(crate) fn create_column(&mut self, table: ObjectId, column: &ColumnDef, start: usize, text: &str) -> ObjectId {
         let schema = self.schema.objects[table].schema.clone();
-        let mut type_only = column.clone();
-        type_only.constraints.clear();
-        let needs = self.needs(&type_only, None);
+        let needs = self.needs(&(&column.type_name, &column.coll_clause), None);
         let place = (schema, names::truncate(&column.colname));
         let id = self.create(New { needs, ..New::of(table, Kind::Column, place, Body::Column(Column::default())) });
         let offset = |location: i32| (location.max(0) as usize).saturating_sub(start).min(text.len());

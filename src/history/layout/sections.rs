@@ -108,5 +108,8 @@ pub fn read(path: &str, text: &str, marks: &Marks) -> Result<Mask> {
 
 /// Whether any line of a text is a mark that begins an up part.
 pub fn has_up(text: &str, read: &dyn Fn(&str) -> Option<Mark>) -> bool {
-    lines(text).any(|(_, line)| matches!(read(line), Some(Mark::Up(_))))
+    // Marks are comments; most lines are none.
+    lines(text)
+        .filter(|(_, line)| line.trim_start().starts_with("--"))
+        .any(|(_, line)| matches!(read(line), Some(Mark::Up(_))))
 }
