@@ -40,3 +40,19 @@ fn a_set_that_would_be_longer_gives_way_to_the_history() {
     let said: Vec<_> = proven.lowered.iter().map(|l| (l.object.as_str(), l.how, l.why.as_str())).collect();
     assert_eq!(said, [("all statements", How::Happened, "any other set has more statements")]);
 }
+
+/// What the history's files say of transactions is said of the set's too.
+#[test]
+fn files_outside_of_transactions_stay_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    let first = "GRANT CREATE ON SCHEMA public TO PUBLIC;\nCREATE ROLE web;\nSET ROLE web;\nCREATE TABLE event_log (at date);\n";
+    write("0001_log.sql", first);
+    write("0002_index.sql", "-- no-transaction\nCREATE INDEX CONCURRENTLY log_at ON event_log (at);\n");
+    write("0003_one.sql", "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1';\n");
+    let history = history::read(folder.path()).expect("a history");
+    let settings = Settings { one_session: true, ..Settings::default() };
+    let proven = prove(&history, &replay(&history), &Config::default(), &settings, &Silent).expect("a set");
+    assert!(proven.untouched);
+    assert_eq!(proven.set.files.iter().map(|f| f.bare).collect::<Vec<_>>(), [false, true, false]);
+}

@@ -232,7 +232,8 @@ impl<'a> Part<'a> {
             let file = &self.history.files[number];
             let name = format!("{}.sql", own.name(number, number).stem);
             let statements = file.statements.clone().map(|id| statement(id, file)).collect();
-            NewFile { name, text: unmasked(&file.text), statements, down: None, bare: false }
+            let bare = !file.in_transaction && super::whole::says_bare(self.history.layout);
+            NewFile { name, text: unmasked(&file.text), statements, down: None, bare }
         });
         NewSet { files: files.collect(), before: before_each(self.history) }
     }

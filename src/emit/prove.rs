@@ -294,7 +294,7 @@ pub(super) fn leave_backfills(
 pub(super) fn mark_bare(set: &mut NewSet, notes: &[String]) {
     for file in &mut set.files {
         let own = |note: &&String| note.strip_prefix(&file.name).is_some_and(|rest| rest.starts_with(':'));
-        file.bare = notes.iter().filter(own).any(|note| note.contains("can't run inside a transaction"));
+        file.bare |= notes.iter().filter(own).any(|note| note.contains("can't run inside a transaction"));
     }
 }
 
