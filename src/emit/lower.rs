@@ -3,7 +3,7 @@
 use super::lower_rows::RowPlace;
 use super::stated::{Key, key_of, keys, owners};
 use super::{Choices, Owner};
-use crate::history::History;
+use crate::history::{History, StatementId};
 use crate::proof::{Change, Difference, Judge, ReplayFailure, Snapshot};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
@@ -39,6 +39,8 @@ pub struct Lowered {
     pub how: How,
     /// What made it step down.
     pub why: String,
+    /// The statement that it is about, where it is one.
+    pub statement: Option<StatementId>,
 }
 
 /// Steps objects down by what the replayed history shows.
@@ -94,14 +96,14 @@ impl<'a> Lowering<'a> {
     }
 
     pub(super) fn note(&mut self, id: ObjectId, how: How, why: &str) {
-        let name = self.name(id);
-        self.lower(Subject::Object(id), name, how, why);
+        let (name, statement) = (self.name(id), self.model.schema.objects[id].source);
+        self.lower(Subject::Object(id), Lowered { object: name, how, why: why.into(), statement: Some(statement) });
     }
 
     /// One line for each object: the last step down is the one that holds.
-    pub(super) fn lower(&mut self, subject: Subject, object: String, how: How, why: &str) {
+    pub(super) fn lower(&mut self, subject: Subject, lowered: Lowered) {
         self.forget(&subject);
-        self.lowered.push((subject, Lowered { object, how, why: why.to_string() }));
+        self.lowered.push((subject, lowered));
     }
 
     /// What was said of it doesn't hold any more.

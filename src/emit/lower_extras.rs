@@ -1,6 +1,6 @@
 //! One step down for what only the replayed history shows, and for privileges, which are stated object by object.
 
-use super::lower::{How, Lowering, Subject};
+use super::lower::{How, Lowered, Lowering, Subject};
 use super::stated::{Key, key_of, statements};
 use super::{Choices, Extra};
 use crate::proof::{Change, Difference, Entry};
@@ -49,7 +49,8 @@ impl Lowering<'_> {
             "TABLE DATA" => (format!("rows of {place}.{name}"), "they are written as the replayed history left them"),
             _ => (format!("{kind} {place}.{name}"), "only the replayed history shows it"),
         };
-        self.lower(Subject::Extra(object.clone()), object, How::Stated, why);
+        let subject = Subject::Extra(object.clone());
+        self.lower(subject, Lowered { object, how: How::Stated, why: why.into(), statement: None });
         choices.extras.push(extra);
         true
     }

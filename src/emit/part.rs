@@ -92,7 +92,7 @@ pub fn prove_part(
         };
         let bare = seen.as_ref().ok().and_then(bare).filter(|_| bare(&judge.old).is_none());
         if let Some(note) = bare.filter(|_| form != Form::Untouched) {
-            lowered.push(Lowered { object: told(form).into(), how: How::Happened, why: note.clone() });
+            lowered.push(Lowered { object: told(form).into(), how: How::Happened, why: note.clone(), statement: None });
             continue;
         }
         if verdict.kind != VerdictKind::Identical {
@@ -144,7 +144,7 @@ pub(super) fn retell(
         let (rungs, rows) = part.rungs(form, &choices, &set);
         mark_bare(&mut set, &seen.notes);
         let why = why.to_string();
-        let lowered = vec![Lowered { object: told(form).into(), how: How::Happened, why }];
+        let lowered = vec![Lowered { object: told(form).into(), how: How::Happened, why, statement: None }];
         let backfills = if untouched { Vec::new() } else { backfills };
         let kept_opaque = kept_opaque(&part.model, &Choices::default());
         let rounds = round + 1;
@@ -181,7 +181,7 @@ fn why_not(form: Form, seen: &Snapshot, verdict: &Verdict) -> Option<Lowered> {
     let refused = seen.refused.first().map(|f| format!("{}:{}: {}", f.file, f.line, f.message));
     let differs = || verdict.comparison.differences.first().map(|d| format!("{} came out different", d.object));
     let why = refused.or_else(differs).unwrap_or_else(|| "not proven".into());
-    (form != Form::Untouched).then(|| Lowered { object: told(form).into(), how: How::Happened, why })
+    (form != Form::Untouched).then(|| Lowered { object: told(form).into(), how: How::Happened, why, statement: None })
 }
 
 impl<'a> Part<'a> {
@@ -256,7 +256,7 @@ impl<'a> Part<'a> {
     fn moving_told(&self) -> Vec<Lowered> {
         let Some(first) = self.moving.iter().min() else { return Vec::new() };
         let why = "rows move through what the part makes and drops; its statements stay as they were".to_string();
-        vec![Lowered { object: self.history.at(*first).to_string(), how: How::Happened, why }]
+        vec![Lowered { object: self.history.at(*first).to_string(), how: How::Happened, why, statement: Some(*first) }]
     }
 
     fn rungs(&self, form: Form, choices: &Choices, set: &NewSet) -> (Rungs, RowRungs) {

@@ -190,13 +190,10 @@ impl Work<'_> {
         let backfills = leave_backfills(model, self.touched, history, &mut choices);
         let render = |choices: &Choices| render(history, model, &self.grouping, choices);
         let look = |set: &NewSet| survey("new", &set_files(set), self.settings, self.progress);
-        let mut candidate = match first.filter(|_| backfills.is_empty()) {
-            Some(first) => first,
-            None => {
-                set = render(&choices);
-                look(&set)
-            }
-        };
+        if !backfills.is_empty() {
+            set = render(&choices);
+        }
+        let mut candidate = first.filter(|_| backfills.is_empty()).unwrap_or_else(|| look(&set));
         let mut last_resort = false;
         for round in 1.. {
             let seen = candidate.map_err(|error| Unproven::Candidate(error, lowering.blocked.clone()))?;
@@ -256,15 +253,24 @@ impl Work<'_> {
             let fewer = units(&proven.set).saturating_sub(units(&next.set));
             proven.rungs.as_stated = proven.rungs.as_stated.saturating_sub(fewer);
             proven.rounds += next.rounds;
-            let idle = next.backfills.iter().map(|id| Lowered {
-                object: crate::replay::first_words(history.text(*id), 8),
-                how: How::LeftOut,
-                why: "it touches no row of the new set".into(),
-            });
-            proven.lowered.extend(idle);
+            let idle = "it touches no row of the new set".to_string();
+            let idle = next.backfills.iter().map(|id| (*id, idle.clone()));
+            let gone = next.lowered.iter().filter(|l| l.how == How::LeftOut);
+            let gone = gone.filter_map(|l| Some((l.statement?, l.why.clone())));
+            for (statement, why) in idle.chain(gone) {
+                proven.lowered.push(self.gone(history.text(statement), why));
+            }
             (proven.set, proven.verdict, touched) = (next.set, next.verdict, next_touched);
         }
         proven
+    }
+
+    /// A statement of the set that goes as it settles, by its place in the history if it has one.
+    fn gone(&self, text: &str, why: String) -> Lowered {
+        let statement = (0..self.history.statements.len()).find(|id| self.history.text(*id) == text);
+        let place = statement.map(|id| format!(" ({})", self.history.at(id))).unwrap_or_default();
+        let object = format!("{}{place}", crate::replay::first_words(text, 8));
+        Lowered { object, how: How::LeftOut, why, statement }
     }
 }
 
