@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::history::{History, StatementId};
 use crate::ledger::What;
 use crate::proof::{
-    Judge, Progress, ReplayError, ReplayFile, Settings, Snapshot, Verdict, VerdictKind, replay_and_survey, survey,
+    Judge, Progress, ReplayError, ReplayFile, Settings, Snapshot, Verdict, VerdictKind, replay_and_survey,
 };
 use crate::replay::{Model, replay_from};
 use crate::schema::{Kind, ObjectId};
@@ -84,7 +84,7 @@ pub fn prove_part(
         }
         rounds += 1;
         let files = part.on_top(&set);
-        let seen = first.take().unwrap_or_else(|| survey("new", &files, settings, progress));
+        let seen = first.take().unwrap_or_else(|| judge.survey(&files, None));
         let verdict = match &seen {
             Ok(seen) => judge.verdict(&files, seen).map_err(Unproven::History)?,
             Err(error) if form == Form::Untouched => return Err(Unproven::Candidate(error.clone(), Vec::new())),
@@ -108,7 +108,7 @@ pub fn prove_part(
         let proven = Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds, untouched };
         let prove = |set: &NewSet| {
             let files = part.on_top(set);
-            let seen = survey("new", &files, settings, progress).ok()?;
+            let seen = judge.survey(&files, None).ok()?;
             let verdict = judge.verdict(&files, &seen).ok()?;
             (verdict.kind == VerdictKind::Identical).then_some(verdict)
         };
@@ -118,14 +118,7 @@ pub fn prove_part(
 }
 
 /// A whole history by its own statements, where nothing better could be proven: without the dead ones, else as it is.
-pub(super) fn retell(
-    history: &History,
-    config: &Config,
-    judge: &Judge<'_>,
-    settings: &Settings,
-    progress: &dyn Progress,
-    why: &str,
-) -> Option<(Proven, Touched)> {
+pub(super) fn retell(history: &History, config: &Config, judge: &Judge<'_>, why: &str) -> Option<(Proven, Touched)> {
     let part = Part::new(history, 0, config, Vec::new());
     let mut choices = Choices::default();
     let backfills = part.leave_backfills(&judge.old, &mut choices);
@@ -136,7 +129,7 @@ pub(super) fn retell(
             continue;
         }
         let files = set_files(&set);
-        let Ok(seen) = survey("new", &files, settings, progress) else { continue };
+        let Ok(seen) = judge.survey(&files, None) else { continue };
         let verdict = judge.verdict(&files, &seen).ok()?;
         if verdict.kind != VerdictKind::Identical {
             continue;

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::history::{History, StatementId};
 use crate::proof::{
     Judge, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Verdict, VerdictKind,
-    replay_and_survey, survey,
+    replay_and_survey,
 };
 use crate::replay::Model;
 use crate::schema::Kind;
@@ -144,7 +144,7 @@ pub fn prove(
     let (old, first) = replay_and_survey(&old_files, &set_files(&set), settings, progress);
     let judge = Judge::new(&old_files, old.map_err(Unproven::History)?, settings, progress, begun);
     let touched = &judge.old.touched;
-    let work = Work { history, model, config, grouping, settings, progress, judge: &judge, touched };
+    let work = Work { history, model, config, grouping, settings, judge: &judge, touched };
     let stepped = work.step_down(set, Some(first)).map(|(proven, touched)| work.settle(proven, touched));
     let why = match &stepped {
         Ok(proven) if proven.set.statements() <= history.statements.len() => return stepped,
@@ -152,7 +152,7 @@ pub fn prove(
         Err(Unproven::History(_)) => return stepped,
         Err(why) => why.in_short(),
     };
-    match retell(history, config, &judge, settings, progress, &why) {
+    match retell(history, config, &judge, &why) {
         // Consolidated once more it would be looked at as the history was.
         Some((proven, _)) if proven.untouched => Ok(proven),
         Some((proven, touched)) => Ok(work.settle(proven, touched)),
@@ -170,7 +170,6 @@ struct Work<'a> {
     config: &'a Config,
     grouping: Grouping,
     settings: &'a Settings,
-    progress: &'a dyn Progress,
     judge: &'a Judge<'a>,
     /// What the history's statements did in a replay.
     touched: &'a Touched,
@@ -189,11 +188,14 @@ impl Work<'_> {
         let mut lowering = Lowering::new(history, model, self.judge);
         let backfills = leave_backfills(model, self.touched, history, &mut choices);
         let render = |choices: &Choices| render(history, model, &self.grouping, choices);
-        let look = |set: &NewSet| survey("new", &set_files(set), self.settings, self.progress);
+        let look = |set: &NewSet, tried: Option<&Snapshot>| self.judge.survey(&set_files(set), tried);
         if !backfills.is_empty() {
             set = render(&choices);
         }
-        let mut candidate = first.filter(|_| backfills.is_empty()).unwrap_or_else(|| look(&set));
+        let mut candidate = match first {
+            Some(first) if backfills.is_empty() => first,
+            first => look(&set, first.and_then(Result::ok).as_ref()),
+        };
         let mut last_resort = false;
         for round in 1.. {
             let seen = candidate.map_err(|error| Unproven::Candidate(error, lowering.blocked.clone()))?;
@@ -219,11 +221,11 @@ impl Work<'_> {
                     });
                 }
                 last_resort = true;
-                let before = (!self.settings.prelude_texts().is_empty()).then(|| look(&NewSet::default()).ok());
+                let before = (!self.settings.prelude_texts().is_empty()).then(|| look(&NewSet::default(), None).ok());
                 lowering.state_everything(&mut choices, before.flatten().as_ref());
             }
             set = render(&choices);
-            candidate = look(&set);
+            candidate = look(&set, Some(&seen));
         }
         unreachable!("the loop returns")
     }

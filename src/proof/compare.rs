@@ -137,7 +137,7 @@ pub(super) trait More {
     /// The old side replayed once more, for its rows; or the new one, if only that can be.
     fn again(&self) -> Result<Again<'_>, ReplayError>;
     /// The new side replayed once more, for its rows, if it can be and `again` doesn't tell of it.
-    fn new_again(&self) -> Result<Option<Snapshot>, ReplayError>;
+    fn new_again(&self) -> Result<Option<Vec<TableRows>>, ReplayError>;
     /// The entries of both sides' dumps after a reload.
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError>;
 }
@@ -332,7 +332,7 @@ fn rows(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Comparison)
         .iter()
         .filter_map(|table| Some((table, *others.get(&(table.schema.as_str(), table.table.as_str()))?)))
         .collect();
-    if pairs.iter().all(|(one, other)| names(one) == names(other) && one.rows == other.rows) {
+    if pairs.iter().all(|(one, other)| names(one) == names(other) && one.rows == other.rows || are_empty(one, other)) {
         return Ok(());
     }
     let stable = match more.again()? {
@@ -357,9 +357,9 @@ fn rows(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Comparison)
         && differences.is_empty()
         && found.differences.is_empty()
         && new.refused.is_empty()
-        && let Some(again) = more.new_again()?
+        && let Some(again) = new.again.clone().map_or_else(|| more.new_again(), |rows| Ok(Some(rows)))?
     {
-        other.fix(&Stable::learn(&new.rows, &again.rows).mark(&new.rows, &matched));
+        other.fix(&Stable::learn(&new.rows, &again).mark(&new.rows, &matched));
         differences = rows_of_all(&pairs, &one, &other);
     }
     found.volatile_cells += volatile;
@@ -376,6 +376,10 @@ fn rows_of_all(pairs: &[(&TableRows, &TableRows)], one: &Marked, other: &Marked)
         differences.extend(rows_of(table, counterpart, mine, theirs));
     }
     differences
+}
+
+fn are_empty(one: &TableRows, other: &TableRows) -> bool {
+    one.rows.is_empty() && other.rows.is_empty()
 }
 
 fn names(table: &TableRows) -> Vec<&str> {

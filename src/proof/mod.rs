@@ -120,6 +120,9 @@ pub struct Snapshot {
     pub globals: Vec<Entry>,
     /// All rows of all tables that aren't the system's or an extension's, empty ones too.
     pub rows: Vec<TableRows>,
+    /// The rows once more, where the same set was replayed a second time beside this replay.
+    #[serde(skip)]
+    pub again: Option<Vec<TableRows>>,
     /// Where the sequences stand.
     pub sequences: Vec<SequencePosition>,
     /// How many rows each statement of each file touched; `None` where that isn't known or isn't its purpose.

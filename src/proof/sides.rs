@@ -10,7 +10,9 @@ use std::time::Instant;
 
 use super::compare::{Again, More, compare};
 use super::verdict::{kind, peak_mb};
-use super::{Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, Verdict, canonical, entries, live, replay};
+use super::{
+    Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, TableRows, Verdict, canonical, entries, live, replay,
+};
 use crate::Error;
 
 /// Where a side comes from.
@@ -205,10 +207,11 @@ impl More for Both<'_> {
         }
     }
 
-    fn new_again(&self) -> Result<Option<Snapshot>, ReplayError> {
+    fn new_again(&self) -> Result<Option<Vec<TableRows>>, ReplayError> {
         match self.sides {
             [Source::Set(_), Source::Set(files)] => {
-                replay::replay_rows("new again", files, self.settings, self.progress).map(Some)
+                let again = replay::replay_rows("new again", files, self.settings, self.progress)?;
+                Ok(Some(again.rows))
             }
             _ => Ok(None),
         }

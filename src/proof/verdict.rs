@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::compare::{Again, More, compare};
 use super::{
-    Comparison, Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, canonical, replay,
-    replay_both,
+    Comparison, Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, canonical,
+    replay, replay_both,
 };
 
 /// How the two sets compare.
@@ -85,6 +85,40 @@ impl<'a> Judge<'a> {
         self.again.get_or_init(replay).as_ref().map_err(Clone::clone)
     }
 
+    /// Surveys a new set for a verdict on it. What that will ask for besides is replayed at the same time: the old set once
+    /// more, if a new set that was `tried` before came out with other rows; or the new one once more, if rows of the old
+    /// one are known to differ from run to run.
+    ///
+    /// # Errors
+    /// When the scratch database can't do its part.
+    pub fn survey(&self, files: &[ReplayFile], tried: Option<&Snapshot>) -> Result<Snapshot, ReplayError> {
+        let survey = || replay::survey("new", files, self.settings, self.progress);
+        let varies = self.again.get().map(|again| again.as_ref().is_ok_and(|again| again.rows != self.old.rows));
+        match varies {
+            Some(true) => std::thread::scope(|scope| {
+                let again = scope.spawn(|| self.once_more(files));
+                let seen = survey();
+                // One that broke off is made again by whoever needs it.
+                let again = again.join().ok().flatten();
+                seen.map(|seen| Snapshot { again, ..seen })
+            }),
+            None if tried.is_some_and(|tried| self.has_other_rows(tried)) => std::thread::scope(|scope| {
+                scope.spawn(|| self.again().map(drop));
+                survey()
+            }),
+            _ => survey(),
+        }
+    }
+
+    /// The rows of a second replay of a new set. Without them whoever needs them asks for himself, and hears of the trouble.
+    fn once_more(&self, files: &[ReplayFile]) -> Option<Vec<TableRows>> {
+        replay::replay_rows("new again", files, self.settings, self.progress).ok().map(|again| again.rows)
+    }
+
+    fn has_other_rows(&self, new: &Snapshot) -> bool {
+        filled(new).ne(filled(&self.old))
+    }
+
     /// The verdict on a new set that was replayed already.
     ///
     /// # Errors
@@ -112,6 +146,11 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// The tables that hold rows.
+fn filled(snapshot: &Snapshot) -> impl Iterator<Item = &TableRows> {
+    snapshot.rows.iter().filter(|table| !table.rows.is_empty())
+}
+
 /// A judge, and the new set that it judges.
 struct With<'a> {
     judge: &'a Judge<'a>,
@@ -123,8 +162,9 @@ impl More for With<'_> {
         self.judge.again().map(Again::Old)
     }
 
-    fn new_again(&self) -> Result<Option<Snapshot>, ReplayError> {
-        replay::replay_rows("new again", self.new, self.judge.settings, self.judge.progress).map(Some)
+    fn new_again(&self) -> Result<Option<Vec<TableRows>>, ReplayError> {
+        let again = replay::replay_rows("new again", self.new, self.judge.settings, self.judge.progress)?;
+        Ok(Some(again.rows))
     }
 
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError> {
@@ -160,8 +200,16 @@ pub fn verify(
     let begun = Instant::now();
     let (one, other) = replay_both(old, new, settings, progress);
     let one = one.map_err(|error| ("old", error))?;
-    let other = other.map_err(|error| ("new", error))?;
-    Judge::new(old, one, settings, progress, begun).verdict(new, &other).map_err(|error| ("old", error))
+    let mut other = other.map_err(|error| ("new", error))?;
+    let judge = Judge::new(old, one, settings, progress, begun);
+    if judge.has_other_rows(&other) {
+        // Both will be asked for.
+        std::thread::scope(|scope| {
+            scope.spawn(|| judge.again().map(drop));
+            other.again = judge.once_more(new);
+        });
+    }
+    judge.verdict(new, &other).map_err(|error| ("old", error))
 }
 
 /// The most memory that this program has used so far, in megabytes.

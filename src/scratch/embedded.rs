@@ -9,6 +9,7 @@ use pglite_oxide::{PgDumpOptions, Pglite, PgliteServer};
 use tempfile::TempDir;
 
 use super::extensions::{self, StandIn};
+use super::seat::Seat;
 use super::{Needs, Scratch, stand_ins};
 use crate::{Error, Result};
 
@@ -30,6 +31,8 @@ pub struct Embedded {
     // The order matters: the server stops before its folder goes.
     server: Option<PgliteServer>,
     folder: Option<TempDir>,
+    /// Where the threads of the server sit, and the one that started it.
+    _seat: Option<Seat>,
 }
 
 impl Embedded {
@@ -65,6 +68,7 @@ impl Embedded {
             let archive = archive(stand_in).map_err(text)?;
             pglite_oxide::install_extension_bytes(&outcome.paths, &archive).map_err(chain)?;
         }
+        let seat = Seat::take();
         let server = PgliteServer::builder()
             .path(folder.path())
             // The crate sets `public` alone; this is PostgreSQL's own default.
@@ -76,7 +80,7 @@ impl Embedded {
             .relaxed_durability(true)
             .start()
             .map_err(chain)?;
-        Ok(Embedded { server: Some(server), folder: Some(folder) })
+        Ok(Embedded { server: Some(server), folder: Some(folder), _seat: seat })
     }
 
     fn close(&mut self) -> Result<()> {

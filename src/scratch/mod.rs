@@ -10,6 +10,7 @@ pub mod local;
 pub mod local;
 pub mod preludes;
 pub mod programs;
+mod seat;
 pub mod server;
 pub mod stand_ins;
 
