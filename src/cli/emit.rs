@@ -4,7 +4,7 @@ use super::progress::Bars;
 use super::project::Project;
 use super::verify::could_not_replay;
 use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, Replaying, print, print_json, style};
-use crate::config::{Config, Numbers};
+use crate::config::Numbers;
 use crate::emit::whole::WholeFile;
 use crate::emit::write::{Changes, Origin};
 use crate::emit::{
@@ -17,7 +17,7 @@ use crate::history::cut::Cut;
 use crate::history::layout::Layout;
 use crate::history::{self, History};
 use crate::plan::{plan, plan_part};
-use crate::proof::{ReplayError, Settings, VerdictKind, verify};
+use crate::proof::{ReplayError, Settings, Verdict, VerdictKind, verify};
 use crate::replay::{replay, replay_from};
 use crate::report::emit::{About, Written, json, text};
 use crate::report::summary;
@@ -164,10 +164,11 @@ pub fn run(args: &EmitArgs) -> Outcome {
         Some(Cut::Through(files)) => history.first(files),
         _ => history.clone(),
     };
-    let work = |settings: &Settings| work(&history, &consolidated, cut, layout, &project.config, settings);
+    let work = |settings: &Settings| work(&project, &history, &consolidated, cut, layout, settings);
     let result = project.on_scratch(&args.replaying, &[&replay_files(&history)], work, not_replayed)?;
     let proven = match result {
         Ok(proven) => proven,
+        Err(Unproven::Unwritable(error)) => return Err(vec![error]),
         Err(Unproven::History(error)) => return Err(vec![could_not_replay(&history.folder, false, error)]),
         Err(Unproven::Candidate(error, blocked)) => {
             let error = could_not_replay(std::path::Path::new(""), false, error);
@@ -183,10 +184,9 @@ pub fn run(args: &EmitArgs) -> Outcome {
         cycles.iter().for_each(|cycle| super::tell(&format!("{}: {}", history.at(cycle.at), cycle.message)));
     }
     let (proven, files) = proven;
-    let files = match files {
-        Some(files) => Files::Whole(files),
-        None => Files::Set(laid(&project, &proven, &history, layout).map_err(|e| vec![e])?),
-    };
+    if let Files::Set(laid) = &files {
+        laid.notes.iter().for_each(|note| super::tell(note));
+    }
     let about = About::of(&consolidated, cut, &proven);
     if let Some(path) = &args.summary {
         let cut_at = cut.and_then(|cut| cut.first_statement(&consolidated));
@@ -214,40 +214,42 @@ pub fn run(args: &EmitArgs) -> Outcome {
 fn laid(project: &Project, proven: &Proven, history: &History, layout: &'static dyn Layout) -> Result<Laid, Error> {
     let emit = &project.config.emit;
     let keeps_versions = emit.first_version.is_none() && matches!(emit.numbers, None | Some(Numbers::Originals));
-    let laid = lay_out(&proven.set, history, &project.old, layout, keeps_versions)?;
-    laid.notes.iter().for_each(|note| super::tell(note));
-    Ok(laid)
+    lay_out(&proven.set, history, &project.old, layout, keeps_versions)
 }
 
 /// Proves a set once more as another tool than the history's will run it: its sessions and transactions are its own.
-fn as_read(
-    history: &History,
-    proven: &Proven,
-    layout: &'static dyn Layout,
-    settings: &Settings,
-) -> Result<(), Unproven> {
-    let unable = |e: Error| Unproven::History(ReplayError::Unable(e));
-    let laid = lay_out(&proven.set, history, &history.folder, layout, false).map_err(unable)?;
+fn as_read(history: &History, laid: &Laid, layout: &'static dyn Layout, settings: &Settings) -> Result<(), Unproven> {
+    if laid.files.is_empty() {
+        return Ok(());
+    }
     let texts = laid.files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
     let contents = Contents::in_memory(std::path::Path::new(""), texts);
-    let Ok(read) = history::read_contents(contents, Some(layout)) else { return Ok(()) };
-    match verify(&replay_files(history), &replay_files(&read), settings, &Bars::new()) {
-        Ok(verdict) if verdict.kind == VerdictKind::Identical => Ok(()),
+    let read = history::read_contents(contents, Some(layout)).map_err(|mut errors| {
+        let first = if errors.is_empty() { Error::new("it can't be read") } else { errors.remove(0) };
+        Unproven::Unwritable(Error::new(format!("the set can't be read as {}: {first}", layout.name())))
+    })?;
+    judged(verify(&replay_files(history), &replay_files(&read), settings, &Bars::new())).map(drop)
+}
+
+/// A verdict that proves something.
+fn judged(verdict: Result<Verdict, (&'static str, ReplayError)>) -> Result<Verdict, Unproven> {
+    match verdict {
+        Ok(verdict) if verdict.kind == VerdictKind::Identical => Ok(verdict),
         Ok(verdict) => Err(Unproven::Different(Box::new(verdict), Vec::new())),
         Err((_, error)) => Err(Unproven::Candidate(error, Vec::new())),
     }
 }
 
-/// Proves a set; where a part of the history stays as it is, the whole new folder too, as it will be read.
+/// Proves a set, and lays it out; where a part of the history stays as it is, the whole new folder too, as it will be read.
 fn work(
+    project: &Project,
     history: &History,
     consolidated: &History,
     cut: Option<Cut>,
     layout: &'static dyn Layout,
-    config: &Config,
     settings: &Settings,
-) -> Result<(Proven, Option<Vec<WholeFile>>), Unproven> {
-    let unable = |e: Error| Unproven::History(ReplayError::Unable(e));
+) -> Result<(Proven, Files), Unproven> {
+    let config = &project.config;
     let proven = match cut {
         None => {
             let mut proven = prove(history, &replay(history), config, settings, &Bars::new())?;
@@ -256,10 +258,11 @@ fn work(
             {
                 super::tell(&format!("no way back is proven: {why}"));
             }
+            let laid = laid(project, &proven, history, layout).map_err(Unproven::Unwritable)?;
             if layout.name() != history.layout {
-                as_read(history, &proven, layout, settings)?;
+                as_read(history, &laid, layout, settings)?;
             }
-            return Ok((proven, None));
+            return Ok((proven, Files::Set(laid)));
         }
         Some(Cut::From(start)) => prove_part(history, start, config, settings, &Bars::new())?,
         Some(Cut::Through(_)) => {
@@ -269,16 +272,12 @@ fn work(
         }
     };
     let Some(cut) = cut.filter(|_| !proven.untouched) else {
-        let files = whole::files_of(history).map_err(unable)?;
-        return Ok((proven, Some(files)));
+        let files = whole::files_of(history).map_err(Unproven::Unwritable)?;
+        return Ok((proven, Files::Whole(files)));
     };
-    let files = whole::whole(history, cut, &proven.set).map_err(unable)?;
-    let read = whole::read_back(history, &files).map_err(unable)?;
-    whole::in_order(history, cut, &read).map_err(unable)?;
-    let verdict = verify(&replay_files(history), &replay_files(&read), settings, &Bars::new());
-    match verdict {
-        Ok(verdict) if verdict.kind == VerdictKind::Identical => Ok((Proven { verdict, ..proven }, Some(files))),
-        Ok(verdict) => Err(Unproven::Different(Box::new(verdict), Vec::new())),
-        Err((_, error)) => Err(Unproven::Candidate(error, Vec::new())),
-    }
+    let files = whole::whole(history, cut, &proven.set).map_err(Unproven::Unwritable)?;
+    let read = whole::read_back(history, &files).map_err(Unproven::Unwritable)?;
+    whole::in_order(history, cut, &read).map_err(Unproven::Unwritable)?;
+    let verdict = judged(verify(&replay_files(history), &replay_files(&read), settings, &Bars::new()))?;
+    Ok((Proven { verdict, ..proven }, Files::Whole(files)))
 }

@@ -5,6 +5,7 @@ use super::part::retell;
 use super::text::Texts;
 use super::{Choices, Grouping, NewSet, Owner, render};
 use crate::config::Config;
+use crate::error::Error;
 use crate::history::{History, StatementId};
 use crate::proof::{
     Judge, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Verdict, VerdictKind,
@@ -72,6 +73,8 @@ pub enum Unproven {
     Candidate(ReplayError, Vec<String>),
     /// The sets still differ, and what stands in the way.
     Different(Box<Verdict>, Vec<String>),
+    /// It was proven, but the migration tool would run something else from its files.
+    Unwritable(Error),
 }
 
 impl Unproven {
@@ -79,6 +82,7 @@ impl Unproven {
     fn in_short(&self) -> String {
         match self {
             Unproven::History(error) | Unproven::Candidate(error, _) => error.to_string(),
+            Unproven::Unwritable(error) => error.to_string(),
             Unproven::Different(verdict, _) => {
                 let first = verdict.comparison.differences.first();
                 first.map_or("not proven".into(), |d| format!("{} came out different otherwise", d.object))

@@ -156,6 +156,7 @@ fn refusal(why: &Unproven) -> Trouble {
             Trouble { class: Class::Invalid, words: format!("history: {failure}") }
         }
         Unproven::History(error) => Trouble { class: Class::Wrong, words: format!("history: {error}") },
+        Unproven::Unwritable(error) => Trouble { class: Class::Wrong, words: format!("files: {error}") },
         Unproven::Candidate(error, blocked) => {
             let class = if blocked.is_empty() { Class::Wrong } else { Class::Refused };
             Trouble { class, words: format!("refused: candidate fails\n{error}\n{}", blocked.join("\n")) }
