@@ -3,6 +3,7 @@
 
 use super::{NewSet, replay_files, set_files};
 use crate::history::{self, History, StatementId};
+use crate::objects::kind::Namespace;
 use crate::proof::{Progress, ReplayFile, Settings, VerdictKind, verify};
 use crate::replay::{Model, replay};
 use crate::schema::{Body, Kind, ObjectId};
@@ -79,7 +80,8 @@ impl Undo<'_> {
             for id in made.into_iter().rev() {
                 match self.way(id) {
                     Some(Way::Says(text)) => out.push_str(&format!("{text};\n")),
-                    Some(Way::Stays(why)) => out.push_str(&format!("-- {why}\n")),
+                    // A name may hold a line break, and what follows it must stay in the comment.
+                    Some(Way::Stays(why)) => out.push_str(&format!("-- {}\n", why.replace(['\n', '\r'], " "))),
                     Some(Way::Goes) => {}
                     None => {
                         let object = &schema.objects[id];
@@ -149,25 +151,13 @@ impl Undo<'_> {
                     None => Way::Goes,
                 }
             }
-            Kind::Schema | Kind::Extension | Kind::Role | Kind::Type | Kind::Domain | Kind::Sequence | Kind::Table => {
-                Way::Says(format!("DROP {} {name}", object.kind.toc()))
-            }
-            Kind::ForeignTable | Kind::Index | Kind::Function | Kind::Procedure | Kind::Aggregate | Kind::View => {
-                Way::Says(format!("DROP {} {name}", object.kind.toc()))
-            }
-            Kind::MaterializedView | Kind::EventTrigger | Kind::Statistics | Kind::Collation | Kind::Conversion => {
-                Way::Says(format!("DROP {} {name}", object.kind.toc()))
-            }
-            Kind::TextSearchConfiguration
-            | Kind::TextSearchDictionary
-            | Kind::TextSearchParser
-            | Kind::TextSearchTemplate
-            | Kind::Language
-            | Kind::AccessMethod
-            | Kind::ForeignDataWrapper
-            | Kind::Server
-            | Kind::Publication => Way::Says(format!("DROP {} {name}", object.kind.toc())),
-            _ => return None,
+            // Their names say more than a DROP takes.
+            Kind::Operator | Kind::OperatorClass | Kind::OperatorFamily => return None,
+            Kind::Cast | Kind::Transform | Kind::UserMapping | Kind::Subscription => return None,
+            kind => match kind.namespace() {
+                Namespace::Parent | Namespace::None => return None,
+                _ => Way::Says(format!("DROP {} {name}", kind.toc())),
+            },
         };
         Some(way)
     }
