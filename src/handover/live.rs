@@ -43,20 +43,45 @@ pub fn drift(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Vec<String>, ReplayError> {
-    let (schema, table) = match script.table.split_once('.') {
-        Some((schema, table)) => (schema, table),
-        None => ("", script.table.as_str()),
-    };
-    // The schema that a tool makes for its table, the table, its columns, key, index and sequence.
-    let is_tools = |name: &str| {
-        let own_schema = ["drizzle", "supabase_migrations"].contains(&schema);
-        let (first, rest) = name.split_once('.').unwrap_or((name, ""));
-        let bare = rest.trim_start_matches('"');
-        let rest = bare.strip_prefix(table);
-        let parts = ["", "_pkey", "_id_seq", "\""];
-        let is_part = rest.is_some_and(|r| parts.contains(&r) || r.starts_with(['.', ' ']) || r.starts_with("\"."));
-        let in_schema = schema.is_empty() || first == schema;
-        (own_schema && first == schema) || (is_part && in_schema)
-    };
-    proof::drift(history, url, &is_tools, settings, progress)
+    proof::drift(history, url, &|name| is_of_tool(&script.table, name), settings, progress)
+}
+
+/// Whether something is the tool's own: the schema that it makes for its table, the table, its columns, keys, indexes and
+/// sequence.
+fn is_of_tool(tools: &str, name: &str) -> bool {
+    let (schema, table) = tools.split_once('.').unwrap_or(("", tools));
+    let own_schema = ["drizzle", "supabase_migrations"].contains(&schema);
+    let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+    let bare = rest.trim_start_matches('"');
+    let rest = bare.strip_prefix(table);
+    // PostgreSQL's own names, then flyway's (`_pk`, `_s_idx`) and alembic's (`_pkc`).
+    let parts = ["", "_pkey", "_id_seq", "_pk", "_s_idx", "_pkc", "\""];
+    let is_part = rest.is_some_and(|r| parts.contains(&r) || r.starts_with(['.', ' ']) || r.starts_with("\"."));
+    let in_schema = schema.is_empty() || first == schema;
+    (own_schema && first == schema) || (is_part && in_schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_tools_own_things_are_left_out_of_drift() {
+        for (table, own) in [
+            ("flyway_schema_history", "public.flyway_schema_history_s_idx"),
+            ("flyway_schema_history", "public.flyway_schema_history.flyway_schema_history_pk"),
+            ("alembic_version", "public.alembic_version_pkc"),
+            ("_sqlx_migrations", "public._sqlx_migrations.version"),
+            ("drizzle.__drizzle_migrations", "drizzle.anything"),
+        ] {
+            assert!(is_of_tool(table, own), "{own} of {table}");
+        }
+        for (table, other) in [
+            ("flyway_schema_history", "public.flyway_schema_history_archive"),
+            ("public.schema_migrations", "other.schema_migrations"),
+            ("_sqlx_migrations", "public.users"),
+        ] {
+            assert!(!is_of_tool(table, other), "{other} beside {table}");
+        }
+    }
 }
