@@ -3,6 +3,8 @@
 //!
 //! The suite looks at a few traps; `make damage` looks at the example and at all of them, and prints the share that was caught.
 
+mod trap_support;
+
 use consolidate::config::Config;
 use consolidate::emit::{prove, replay_files, set_files};
 use consolidate::history;
@@ -10,10 +12,10 @@ use consolidate::proof::{self, Database, Judge, ReplayError, ReplayFile, Setting
 use consolidate::replay::replay;
 use consolidate::schema::Kind;
 use consolidate::scratch::preludes;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+use trap_support::{of_each, traps};
 
 /// What is changed in a statement: the first place where a text stands, in any case.
 const CHANGES: &[(&str, &str)] = &[
@@ -42,14 +44,6 @@ struct Tally {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn traps() -> Vec<PathBuf> {
-    let mut traps: Vec<PathBuf> =
-        std::fs::read_dir(root().join("fixtures/traps")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    traps.retain(|path| path.join("migrations").is_dir() && !path.join("refused.txt").exists());
-    traps.sort();
-    traps
 }
 
 /// All damages of a history's set; false if there is none on this PostgreSQL.
@@ -190,23 +184,16 @@ fn damage_to_every_set_is_seen() {
     // Where this machine has a PostgreSQL of its own, a replay takes a fraction of the time.
     let local = Database::local(None).ok();
     let tally = Mutex::default();
-    let traps = traps();
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(trap) = traps.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let name = trap.file_name().unwrap().to_string_lossy().into_owned();
-                    let platform = trap.join("prelude.txt").exists();
-                    let database = local.clone().filter(|_| !platform).unwrap_or_default();
-                    let look = |database: &Database| {
-                        let settings = settings(trap, database);
-                        damaged(&name, &trap.join("migrations"), &Config::default(), &settings, &tally)
-                    };
-                    assert!(look(&database) || look(&Database::Embedded), "{name}: proven on neither PostgreSQL");
-                }
-            });
-        }
+    let mut traps = traps();
+    traps.retain(|trap| !trap.join("refused.txt").exists());
+    of_each(&traps, |name, trap| {
+        let platform = trap.join("prelude.txt").exists();
+        let database = local.clone().filter(|_| !platform).unwrap_or_default();
+        let look = |database: &Database| {
+            let settings = settings(trap, database);
+            damaged(name, &trap.join("migrations"), &Config::default(), &settings, &tally)
+        };
+        assert!(look(&database) || look(&Database::Embedded), "{name}: proven on neither PostgreSQL");
     });
     if let Ok(config) = Config::read(&root().join("consolidate.toml")) {
         let database = Database::Embedded;

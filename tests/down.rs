@@ -1,13 +1,14 @@
 //! What undoes a new set: for every trap, the set, all of it backwards, and a database as empty as before; or a reason.
 
+mod trap_support;
+
 use consolidate::config::Config;
 use consolidate::emit::{add_downs, prove};
 use consolidate::history;
 use consolidate::proof::{Settings, Silent};
 use consolidate::replay::replay;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
+use trap_support::{of_each, traps};
 
 /// Why a trap's set can't be undone, if it can't.
 fn way_back(trap: &Path) -> Option<String> {
@@ -24,30 +25,12 @@ fn way_back(trap: &Path) -> Option<String> {
 
 #[test]
 fn the_set_of_every_trap_is_undone_or_a_reason_is_given() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/traps");
-    let mut traps: Vec<PathBuf> =
-        std::fs::read_dir(folder).expect("traps").map(|e| e.expect("an entry").path()).collect();
-    traps.retain(|p| {
-        p.join("migrations").is_dir() && !p.join("prelude.txt").exists() && !p.join("refused.txt").exists()
-    });
-    traps.sort();
-    let next = AtomicUsize::new(0);
-    let reasons: Mutex<Vec<String>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(trap) = traps.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Some(why) = way_back(trap) {
-                        let name = trap.file_name().expect("a name").to_string_lossy().into_owned();
-                        let first = why.lines().next().unwrap_or_default().to_string();
-                        reasons.lock().expect("no panic").push(format!("{name}: {first}"));
-                    }
-                }
-            });
-        }
-    });
-    let mut reasons = reasons.into_inner().expect("no panic");
-    reasons.sort();
+    let mut traps = traps();
+    traps.retain(|p| !p.join("prelude.txt").exists() && !p.join("refused.txt").exists());
+    let looked = of_each(&traps, |_, trap| way_back(trap));
+    let first = |why: String| why.lines().next().unwrap_or_default().to_string();
+    let reason = |(name, why): (String, Option<String>)| Some(format!("{name}: {}", first(why?)));
+    let reasons: Vec<String> = looked.into_iter().filter_map(reason).collect();
     let expected = include_str!("../fixtures/no_way_back.txt");
     assert_eq!(reasons.join("\n"), expected.trim_end(), "of {} traps", traps.len());
 }

@@ -7,6 +7,8 @@
 //! `local: ` only by that PostgreSQL, which lacks something.
 //! A folder with `prelude.txt` replays on the prelude of that name.
 
+mod trap_support;
+
 use consolidate::config::Config;
 use consolidate::emit::{NewSet, Unproven, prove, replay_files, set_files};
 use consolidate::history::{self, History};
@@ -14,9 +16,8 @@ use consolidate::plan::{Finding, Rule, plan};
 use consolidate::proof::{Database, Settings, Silent, VerdictKind, verify};
 use consolidate::replay::replay;
 use consolidate::scratch::preludes;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
+use trap_support::{of_each, traps};
 
 #[test]
 fn every_trap_is_planned_consolidated_and_proven() {
@@ -33,28 +34,11 @@ fn every_trap_is_so_on_the_postgresql_of_this_machine() {
 
 fn all(database: Database) {
     let settings = Settings { one_session: true, database, ..Settings::default() };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/traps");
-    let mut traps: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
-    traps.retain(|p| p.join("migrations").is_dir());
-    traps.sort();
+    let traps = traps();
     assert!(traps.len() >= 90, "only {} traps", traps.len());
-    let next = AtomicUsize::new(0);
-    let failures: Mutex<Vec<String>> = Mutex::default();
-    // Two at a time: each holds two databases already.
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(trap) = traps.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let name = trap.file_name().unwrap().to_string_lossy().into_owned();
-                    if let Err(why) = check(trap, &settings) {
-                        failures.lock().unwrap().push(format!("{name}: {why}"));
-                    }
-                }
-            });
-        }
-    });
-    let mut failures = failures.into_inner().unwrap();
-    failures.sort();
+    let looked = of_each(&traps, |_, trap| check(trap, &settings));
+    let failed = |(name, outcome): (String, Result<(), String>)| Some(format!("{name}: {}", outcome.err()?));
+    let failures: Vec<String> = looked.into_iter().filter_map(failed).collect();
     assert!(failures.is_empty(), "{} of {} traps:\n{}", failures.len(), traps.len(), failures.join("\n"));
 }
 
@@ -113,6 +97,7 @@ fn read(folder: &Path) -> Result<History, String> {
 fn describe(why: &Unproven) -> String {
     match why {
         Unproven::History(error) => format!("history: {error}"),
+        Unproven::Unwritable(error) => format!("files: {error}"),
         Unproven::Candidate(error, blocked) => format!("candidate: {error} {}", blocked.join("; ")),
         Unproven::Different(verdict, blocked) => {
             let differences: Vec<_> = verdict.comparison.differences.iter().map(|d| d.object.clone()).collect();
