@@ -73,6 +73,11 @@ pub fn replay(history: &History) -> Model {
 /// Replays a history of which only the part from a statement on is consolidated: what was made before is given, and what
 /// changes it is kept as a change.
 pub fn replay_from(history: &History, cut: Option<StatementId>) -> Model {
+    replay_around(history, cut, &HashSet::new())
+}
+
+/// The same, with statements that stay as they are, whatever they say: their effects are taken for unknown.
+pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSet<StatementId>) -> Model {
     let mut replay = Replay {
         history,
         schema: Schema::default(),
@@ -102,6 +107,10 @@ pub fn replay_from(history: &History, cut: Option<StatementId>) -> Model {
             contexts.push(replay.context.clone());
             if Some(id) == cut {
                 replay.schema.cut = cut;
+            }
+            if fixed.contains(&id) {
+                replay.keep_effects("it stays as it is");
+                continue;
             }
             let before = replay.ledger.events.len();
             replay.apply(&history.statements[id].node);

@@ -76,6 +76,38 @@ fn a_part_keeps_what_moves_rows() {
 }
 
 #[test]
+fn a_part_keeps_what_fires_while_rows_move() {
+    let base = "CREATE TABLE users (id int, name text, seen int);\n";
+    let fires = "CREATE FUNCTION upper_name() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := upper(NEW.name); \
+                 RETURN NEW; END $$;\nCREATE TRIGGER up BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION upper_name();\n\
+                 UPDATE users SET seen = 0;\nDROP TRIGGER up ON users;\nDROP FUNCTION upper_name();\n";
+    let rest = "CREATE TABLE t (a int);\nALTER TABLE t ADD COLUMN b int;\nCREATE TRIGGER quiet BEFORE UPDATE ON users \
+                FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();\n";
+    let project = Project::history(&[("0001_base.sql", base), ("0002_names.sql", &format!("{fires}{rest}"))]);
+    project.fine("emit --from 0002");
+    let new = project.read("migrations/0002_names.sql");
+    let places: Vec<Option<usize>> =
+        ["CREATE TRIGGER up", "UPDATE users", "DROP TRIGGER up", "DROP FUNCTION", "CREATE TRIGGER quiet"]
+            .map(|words| new.find(words))
+            .to_vec();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{new}");
+    assert!(!new.contains("ALTER TABLE t"), "what no row moves through is netted: {new}");
+}
+
+#[test]
+fn a_part_that_renames_afterwards_stays() {
+    let base = "CREATE TABLE users (id int, word text);\n";
+    let part = "CREATE TABLE words (word text, better text);\nINSERT INTO words VALUES ('root', 'admin');\n\
+                UPDATE users SET word = better FROM words WHERE words.word = users.word;\nDROP TABLE words;\n\
+                ALTER TABLE users RENAME TO people;\nCREATE TABLE users (id int, word text);\n\
+                ALTER TABLE users ADD COLUMN x int;\n";
+    let project = Project::history(&[("0001_base.sql", base), ("0002_words.sql", part)]);
+    project.fine("emit --from 0002");
+    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(squeezed(&project.read("migrations/0002_words.sql")), format!("-- Words {}", squeezed(part)));
+}
+
+#[test]
 fn the_files_that_undo_what_stays_stay() {
     let project = Project::empty();
     for number in 1..=4 {

@@ -85,9 +85,12 @@ fn chain(
 ) {
     let schema = &model.schema;
     let on_given = |id: ObjectId| schema.objects[id].parent.is_none_or(|_| schema.is_given(schema.root(id)));
+    // Nobody knows which rows an opaque statement moves, so nobody knows what fires.
+    let any_opaque = owners.iter().any(|id| schema.objects[*id].kind == Kind::Opaque);
     let is_link = |id: &ObjectId| {
         let object = &schema.objects[*id];
         match object.kind {
+            Kind::Trigger | Kind::Rule => any_opaque,
             Kind::Rows | Kind::Opaque => true,
             Kind::Setting => on_given(*id) && !renames.values().flatten().any(|r| r == id),
             Kind::Column => true,

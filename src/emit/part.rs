@@ -10,12 +10,12 @@ use super::{
 };
 use crate::config::Config;
 use crate::history::{History, StatementId};
-use crate::ledger::What;
+use crate::ledger::{Event, What};
 use crate::proof::{
     Judge, Progress, ReplayError, ReplayFile, Settings, Snapshot, Verdict, VerdictKind, replay_and_survey,
 };
-use crate::replay::{Model, replay_from};
-use crate::schema::{Kind, ObjectId};
+use crate::replay::{Model, replay_around, replay_from};
+use crate::schema::{Body, Kind, ObjectId, Schema};
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -47,6 +47,10 @@ struct Part<'a> {
     moving: HashSet<StatementId>,
     /// Statements of which something lives.
     living: HashSet<StatementId>,
+    /// Whether the rest can be netted around those that are moving.
+    is_netted: bool,
+    /// Whether the model takes the effects of those for unknown.
+    is_around: bool,
 }
 
 /// Finds the best set for the files from `first_file` on that is proven, on top of the files before, to give the same.
@@ -66,7 +70,7 @@ pub fn prove_part(
     let unable = |e| Unproven::History(ReplayError::Unable(e));
     let begun = Instant::now();
     let mut forms: Vec<Form> = FORMS.to_vec();
-    if !part.moving.is_empty() {
+    if !part.is_netted {
         forms.retain(|f| !matches!(f, Form::Net | Form::NetByFile));
     }
     let mut set = part.candidate(forms[0], &choices).map_err(unable)?;
@@ -92,7 +96,7 @@ pub fn prove_part(
         };
         let bare = seen.as_ref().ok().and_then(bare).filter(|_| bare(&judge.old).is_none());
         if let Some(note) = bare.filter(|_| form != Form::Untouched) {
-            lowered.push(Lowered { object: told(form).into(), how: How::Happened, why: note.clone(), statement: None });
+            lowered.push(gave_way(form, note.clone()));
             continue;
         }
         if verdict.kind != VerdictKind::Identical {
@@ -102,10 +106,7 @@ pub fn prove_part(
             }
             continue;
         }
-        let (rungs, rows) = part.rungs(form, &choices, &set);
-        let kept_opaque = kept_opaque(&part.model, &choices);
-        let untouched = form == Form::Untouched;
-        let proven = Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds, untouched };
+        let proven = Proven { lowered, backfills, rounds, ..part.proven(form, &choices, set, verdict) };
         let prove = |set: &NewSet| {
             let files = part.on_top(set);
             let seen = judge.survey(&files, None).ok()?;
@@ -134,15 +135,11 @@ pub(super) fn retell(history: &History, config: &Config, judge: &Judge<'_>, why:
         if verdict.kind != VerdictKind::Identical {
             continue;
         }
-        let (rungs, rows) = part.rungs(form, &choices, &set);
         mark_bare(&mut set, &seen.notes);
-        let why = why.to_string();
-        let lowered = vec![Lowered { object: told(form).into(), how: How::Happened, why, statement: None }];
+        let lowered = vec![gave_way(form, why.to_string())];
         let backfills = if untouched { Vec::new() } else { backfills };
-        let kept_opaque = kept_opaque(&part.model, &Choices::default());
-        let rounds = round + 1;
-        let proven = Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds, untouched };
-        return Some((proven, seen.touched));
+        let proven = part.proven(form, &Choices::default(), set, verdict);
+        return Some((Proven { lowered, backfills, rounds: round + 1, ..proven }, seen.touched));
     }
     None
 }
@@ -174,7 +171,11 @@ fn why_not(form: Form, seen: &Snapshot, verdict: &Verdict) -> Option<Lowered> {
     let refused = seen.refused.first().map(|f| format!("{}:{}: {}", f.file, f.line, f.message));
     let differs = || verdict.comparison.differences.first().map(|d| format!("{} came out different", d.object));
     let why = refused.or_else(differs).unwrap_or_else(|| "not proven".into());
-    (form != Form::Untouched).then(|| Lowered { object: told(form).into(), how: How::Happened, why, statement: None })
+    (form != Form::Untouched).then(|| gave_way(form, why))
+}
+
+fn gave_way(form: Form, why: String) -> Lowered {
+    Lowered { object: told(form).into(), how: How::Happened, why, statement: None }
 }
 
 impl<'a> Part<'a> {
@@ -183,7 +184,11 @@ impl<'a> Part<'a> {
         let model = replay_from(history, cut);
         let moving = moving(&model, cut.unwrap_or(0));
         let living = living(&model);
-        Part { history, model, config, first_file, before, moving, living }
+        let is_netted = nets_around(&model, &moving);
+        // A whole history's own statements are told by the model of all of them.
+        let is_around = first_file > 0 && is_netted && !moving.is_empty();
+        let model = if is_around { replay_around(history, cut, &moving) } else { model };
+        Part { history, model, config, first_file, before, moving, living, is_netted, is_around }
     }
 
     /// The files before the part, and a set after them.
@@ -248,8 +253,23 @@ impl<'a> Part<'a> {
 
     fn moving_told(&self) -> Vec<Lowered> {
         let Some(first) = self.moving.iter().min() else { return Vec::new() };
-        let why = "rows move through what the part makes and drops; its statements stay as they were".to_string();
-        vec![Lowered { object: self.history.at(*first).to_string(), how: How::Happened, why, statement: Some(*first) }]
+        let why = "rows move through what the part makes and drops; these statements stay as they were".to_string();
+        let more = match self.moving.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let object = format!("{}{more}", self.history.at(*first));
+        vec![Lowered { object, how: How::Happened, why, statement: Some(*first) }]
+    }
+
+    fn proven(&self, form: Form, choices: &Choices, set: NewSet, verdict: Verdict) -> Proven {
+        let (rungs, rows) = self.rungs(form, choices, &set);
+        // Those that rows move through are understood, and stay all the same.
+        let moving = if self.is_around { self.moving.len() } else { 0 };
+        let kept_opaque = kept_opaque(&self.model, choices).saturating_sub(moving);
+        let untouched = form == Form::Untouched;
+        let (lowered, backfills) = (Vec::new(), Vec::new());
+        Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds: 0, untouched }
     }
 
     fn rungs(&self, form: Form, choices: &Choices, set: &NewSet) -> (Rungs, RowRungs) {
@@ -271,7 +291,7 @@ impl<'a> Part<'a> {
             let part = Part::new(&history, self.first_file, self.config, Vec::new());
             let form = if proven.set.files.len() > 1 { Form::NetByFile } else { Form::Net };
             let Ok(next) = part.candidate(form, &Choices::default()) else { return proven };
-            if next.is_as(&proven.set) || !part.moving.is_empty() {
+            if next.is_as(&proven.set) || !part.is_netted {
                 return proven;
             }
             let Some(verdict) = prove(&next) else { return proven };
@@ -299,28 +319,69 @@ fn living(model: &Model) -> HashSet<StatementId> {
     living
 }
 
-/// The statements of the part about objects that it makes and drops, and through which rows moved that are still there.
+/// The statements of the part about objects that it makes and drops, and through which rows moved that are still there; and
+/// those about what they fill, read or make in the part itself.
 fn moving(model: &Model, cut: StatementId) -> HashSet<StatementId> {
     let schema = &model.schema;
-    let is_passing = |id: ObjectId| {
-        let object = &schema.objects[id];
-        object.died.is_some() && object.born >= cut && matches!(object.kind, Kind::Table | Kind::Column | Kind::View)
-    };
+    let is_own = |id: ObjectId| schema.objects[id].born >= cut;
     let mut passing: HashSet<ObjectId> = HashSet::new();
     for id in schema.live().filter(|id| !schema.is_fixed(*id)) {
         let object = &schema.objects[id];
         if matches!(object.kind, Kind::Rows | Kind::Opaque) || object.name == "type" {
-            passing.extend(object.needs.iter().map(|n| n.on).filter(|on| is_passing(*on)));
+            let on = object.needs.iter().map(|n| n.on).chain(fired(schema, id));
+            passing.extend(on.filter(|on| is_own(*on) && schema.objects[*on].died.is_some()));
         }
     }
-    if passing.is_empty() {
-        return HashSet::new();
+    let mut found = HashSet::new();
+    while !passing.is_empty() {
+        let touches = |id: ObjectId| {
+            let object = &schema.objects[id];
+            passing.contains(&id)
+                || passing.contains(&schema.root(id))
+                || object.needs.iter().any(|n| passing.contains(&n.on))
+        };
+        let before = found.len();
+        let events = || model.ledger.events.iter().filter(|e| e.statement >= cut);
+        found.extend(events().filter(|e| touches(e.object)).map(|e| e.statement));
+        if found.len() == before {
+            break;
+        }
+        for event in events().filter(|e| found.contains(&e.statement)) {
+            let object = &schema.objects[event.object];
+            // Rows depend on what all of it was at the time; the rest only has to be there.
+            let by_rows = matches!(object.kind, Kind::Rows | Kind::Opaque) || object.name == "type";
+            let is_wanted = |on: &ObjectId| is_own(*on) && (by_rows || schema.objects[*on].died.is_some());
+            passing.extend(object.needs.iter().map(|n| n.on).filter(is_wanted));
+            if !by_rows && found.contains(&object.born) {
+                passing.insert(event.object);
+            }
+        }
     }
-    let touches = |id: ObjectId| {
-        let object = &schema.objects[id];
-        passing.contains(&id)
-            || passing.contains(&schema.root(id))
-            || object.needs.iter().any(|n| passing.contains(&n.on))
+    found
+}
+
+/// The triggers and rules that were there when a statement moved rows, and went later.
+fn fired(schema: &Schema, rows: ObjectId) -> impl Iterator<Item = ObjectId> + '_ {
+    let at = schema.objects[rows].source;
+    let targets = match &schema.objects[rows].body {
+        Body::Rows { targets, .. } => targets.as_slice(),
+        _ => &[],
     };
-    model.ledger.events.iter().filter(|e| e.statement >= cut && touches(e.object)).map(|e| e.statement).collect()
+    (0..schema.objects.len()).filter(move |id| {
+        let object = &schema.objects[*id];
+        matches!(object.kind, Kind::Trigger | Kind::Rule)
+            && object.parent.is_some_and(|table| targets.contains(&table))
+            && object.born < at
+            && object.died.is_some_and(|died| died > at)
+    })
+}
+
+/// Whether the rest of a part can be netted around statements that stay as they are: they speak of things by the names of
+/// their time.
+fn nets_around(model: &Model, moving: &HashSet<StatementId>) -> bool {
+    let Some(first) = moving.iter().min() else { return true };
+    let renames =
+        |what: &What| matches!(what, What::Folded(note) if note.contains("rename") || note.contains("schema"));
+    let later = |e: &&Event| e.statement > *first && !moving.contains(&e.statement);
+    !model.ledger.events.iter().filter(later).any(|e| renames(&e.what))
 }
