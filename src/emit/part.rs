@@ -184,7 +184,7 @@ impl<'a> Part<'a> {
         let model = replay_from(history, cut);
         let moving = moving(&model, cut.unwrap_or(0));
         let living = living(&model);
-        let is_netted = nets_around(&model, &moving);
+        let is_netted = nets_around(history, &model, &moving);
         // A whole history's own statements are told by the model of all of them.
         let is_around = first_file > 0 && is_netted && !moving.is_empty();
         let model = if is_around { replay_around(history, cut, &moving) } else { model };
@@ -377,11 +377,31 @@ fn fired(schema: &Schema, rows: ObjectId) -> impl Iterator<Item = ObjectId> + '_
 }
 
 /// Whether the rest of a part can be netted around statements that stay as they are: they speak of things by the names of
-/// their time.
-fn nets_around(model: &Model, moving: &HashSet<StatementId>) -> bool {
+/// their time, so nothing later may give or take a name that they say.
+fn nets_around(history: &History, model: &Model, moving: &HashSet<StatementId>) -> bool {
     let Some(first) = moving.iter().min() else { return true };
-    let renames =
-        |what: &What| matches!(what, What::Folded(note) if note.contains("rename") || note.contains("schema"));
+    let mut said: HashSet<String> = moving.iter().flat_map(|id| words(history.text(*id))).collect();
+    // Whatever fires or is called says names, too.
+    let code = model.schema.objects.iter().filter(|o| matches!(o.kind, Kind::Function | Kind::Procedure));
+    for object in code {
+        if let Body::Text(text) = &object.body {
+            said.extend(words(text));
+        }
+    }
+    let is_said = |name: &str| words(name).is_subset(&said);
+    let mixes_up = |event: &Event| {
+        let What::Folded(note) = &event.what else { return false };
+        match note.strip_prefix("renamed from ") {
+            Some(from) => is_said(from.trim_matches('"')) || is_said(&model.schema.objects[event.object].name),
+            None => note.contains("rename") || note.contains("schema"),
+        }
+    };
     let later = |e: &&Event| e.statement > *first && !moving.contains(&e.statement);
-    !model.ledger.events.iter().filter(later).any(|e| renames(&e.what))
+    !model.ledger.events.iter().filter(later).any(mixes_up)
+}
+
+/// The names in a text, in small letters; those inside of strings too.
+fn words(text: &str) -> HashSet<String> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    text.split(|c| !is_part(c)).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }

@@ -131,6 +131,10 @@ impl Replay<'_> {
             true => self.text.to_string(),
             false => only_these(&self.text, kind, &doomed.iter().map(Option::is_some).collect::<Vec<_>>()),
         };
+        if kind == Kind::Index && lex_code(&text).get(2).is_some_and(|t| t.is(&text, "concurrently")) {
+            // As for CREATE INDEX: with other statements in its file it can't run.
+            text = crate::objects::without_word(&text, "concurrently");
+        }
         for one in doomed.iter().flatten() {
             if let Some(was) = &one.was {
                 text = edit::rename_object(&text, &one.name, was);
