@@ -96,8 +96,13 @@ pub fn on_chosen<T, E>(
     };
     let note = instead(&in_one_line(failed), &database);
     let second = on(database);
+    let again = second.as_ref().err().and_then(&failure);
     // If it is the history's own fault, where that was found makes no difference.
-    let same = second.as_ref().err().and_then(&failure).is_some_and(|again| alike(failed, again));
+    let same = again.is_some_and(|again| alike(failed, again));
+    // Where the embedded one came further, what stopped the other one is for the other one to say.
+    if again.is_some_and(|again| came_further(failed, again)) {
+        return Ok(Ran { outcome, notes: Vec::new() });
+    }
     Ok(Ran { outcome: second, notes: if same { Vec::new() } else { vec![note] } })
 }
 
@@ -116,6 +121,15 @@ fn in_one_line(error: &ReplayError) -> String {
         ReplayError::Failed(failure) => format!("{}:{}: {}", failure.file, failure.line, failure.message),
         ReplayError::Unable(error) => Error { hint: None, ..error.clone() }.to_string().replace('\n', " "),
     }
+}
+
+/// Whether one replay failed at a later statement than another.
+fn came_further(one: &ReplayError, other: &ReplayError) -> bool {
+    let place = |error: &ReplayError| match error {
+        ReplayError::Failed(failure) => Some((!failure.in_prelude, failure.file_index, failure.statement_index)),
+        ReplayError::Unable(_) => None,
+    };
+    place(one).zip(place(other)).is_some_and(|(one, other)| one > other)
 }
 
 /// Whether two replays failed at the same statement for the same reason.
@@ -178,5 +192,10 @@ mod tests {
         assert!(alike(&failed("42P01"), &failed("42P01")));
         assert!(!alike(&failed("42P01"), &failed("0A000")));
         assert!(!alike(&failed("42P01"), &ReplayError::Unable(Error::new("a"))));
+        let at = |statement_index: usize| {
+            let failure = crate::proof::ReplayFailure { statement_index, ..Default::default() };
+            ReplayError::Failed(Box::new(failure))
+        };
+        assert!(came_further(&at(3), &at(2)) && !came_further(&at(2), &at(2)) && !came_further(&at(1), &at(2)));
     }
 }
