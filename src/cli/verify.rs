@@ -109,10 +109,24 @@ pub fn could_not_replay(folder: &std::path::Path, is_set: bool, error: ReplayErr
             if let Some(detail) = &failure.detail {
                 message.push_str(&format!(" ({detail})"));
             }
-            let hint = failure.hint.clone().unwrap_or_else(|| hint_for(&failure.sqlstate, is_set).to_string());
+            let own = tools_own(&failure.message).filter(|_| failure.sqlstate == "42P01");
+            let hint = failure.hint.clone().or(own);
+            let hint = hint.unwrap_or_else(|| hint_for(&failure.sqlstate, is_set).to_string());
             Error::new(message).at(At::new(file, failure.line)).hint(hint)
         }
     }
+}
+
+/// What helps where a history speaks of the table in which its migration tool keeps its versions.
+fn tools_own(message: &str) -> Option<String> {
+    let missing = message.strip_prefix("relation \"")?.strip_suffix("\" does not exist")?;
+    let is_it = |table: &str| table == missing || table.rsplit('.').next() == missing.rsplit('.').next();
+    crate::handover::TOOLS.iter().find(|tool| is_it(tool.table)).map(|_| {
+        format!(
+            "{missing} is where a migration tool keeps its versions, and there is no such tool on a scratch database; \
+             make it in a prelude as the tool does: [scratch] prelude, or --prelude FILE"
+        )
+    })
 }
 
 /// What to do next, by PostgreSQL's SQLSTATE.
