@@ -56,3 +56,23 @@ fn files_outside_of_transactions_stay_so() {
     assert!(proven.untouched);
     assert_eq!(proven.set.files.iter().map(|f| f.bare).collect::<Vec<_>>(), [false, true, false]);
 }
+
+/// An index of a partitioned table makes one on each partition, also on one that only the replayed history shows. And what
+/// was made of today's date is said to be so.
+#[test]
+fn what_comes_along_with_something_else_is_not_stated() {
+    let proven = proven(&[(
+        "0001_events.sql",
+        "CREATE TABLE old_events (at date);\nCREATE TABLE events (at date PRIMARY KEY) PARTITION BY RANGE (at);\n\
+         CREATE INDEX events_at ON events (at);\nDO $$ DECLARE m date; BEGIN\n  SELECT coalesce(min(at), '2026-11-21') \
+         INTO m FROM old_events WHERE at < now();\n  EXECUTE format('CREATE TABLE events_first PARTITION OF events FOR \
+         VALUES FROM (%L) TO (%L)', m, m + 9);\nEND $$;\nDROP TABLE old_events;\nCREATE TABLE x (id int);\n\
+         ALTER TABLE x ADD a int;\nALTER TABLE x ADD b int;\nALTER TABLE x ADD c int;\nALTER TABLE x ADD d int;\n",
+    )]);
+    assert_eq!(proven.verdict.kind, VerdictKind::Identical);
+    let said: Vec<_> = proven.lowered.iter().map(|l| (l.object.as_str(), l.how)).collect();
+    assert_eq!(proven.rungs.as_written + proven.rungs.folded, 3, "{said:?}");
+    assert!(proven.set.files[0].text.contains("CREATE TABLE x (id int, a int, b int, c int, d int)"));
+    let of_today: Vec<_> = proven.lowered.iter().filter(|l| l.why.ends_with("what it made today")).collect();
+    assert_eq!(of_today.len(), 1, "{:?}", proven.lowered);
+}

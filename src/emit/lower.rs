@@ -43,6 +43,13 @@ pub struct Lowered {
     pub statement: Option<StatementId>,
 }
 
+/// What PostgreSQL says of something that is there already: a table of that name, an object, a function, a schema, a column,
+/// a second primary key.
+const THERE_ALREADY: [&str; 6] = ["42P07", "42710", "42723", "42P06", "42701", "42P16"];
+
+/// What is said of a statement that makes other things tomorrow.
+const OF_TODAY: &str = "; it asks for the time, so the set holds what it made today";
+
 /// Steps objects down by what the replayed history shows.
 pub struct Lowering<'a> {
     pub(super) history: &'a History,
@@ -148,7 +155,7 @@ impl<'a> Lowering<'a> {
             let not_rows = |o: &Owner| !self.is_of_rows(choices, *o);
             let causes = if by_itself { failed.iter().copied().filter(not_rows).collect() } else { failed.clone() };
             if done.insert(*owner) && !self.follows(*owner, &causes) {
-                progress |= self.refused(choices, *owner, &failure.message);
+                progress |= self.refused(choices, *owner, failure);
             }
         }
         let has_rows = |d: &Difference| d.kind == "ROWS" && !self.is_materialized_view(&d.schema, &d.name);
@@ -172,7 +179,7 @@ impl<'a> Lowering<'a> {
         if !progress {
             // Each waits for another: then all are taken as they are.
             for (owner, failure) in refused {
-                progress |= self.refused(choices, *owner, &failure.message);
+                progress |= self.refused(choices, *owner, failure);
             }
             for difference in differences {
                 progress |= self.differs(choices, difference);
@@ -182,11 +189,14 @@ impl<'a> Lowering<'a> {
     }
 
     /// PostgreSQL refused a statement of the new set. False if nothing more can be done for its owner.
-    fn refused(&mut self, choices: &mut Choices, owner: Owner, message: &str) -> bool {
+    fn refused(&mut self, choices: &mut Choices, owner: Owner, failure: &ReplayFailure) -> bool {
         let number = match owner {
-            Owner::Object(id) | Owner::Step(id, _) => return self.step_down(choices, id, message),
+            Owner::Object(id) | Owner::Step(id, _) => return self.step_down(choices, id, &failure.message),
             Owner::Extra(number) => number,
         };
+        if THERE_ALREADY.contains(&failure.sqlstate.as_str()) {
+            return self.take_back_extra(choices, number);
+        }
         let Some(extra) = choices.extras.get(number).filter(|e| e.kind == "TABLE DATA").cloned() else { return false };
         // Rows that it points at come by statements that now stand in another order.
         let Some(table) = self.table(&extra.schema, &extra.name) else { return false };
@@ -338,6 +348,22 @@ impl<'a> Lowering<'a> {
         true
     }
 
+    /// Whether what an opaque statement does, itself or by a function, may hang on when it runs.
+    fn asks_for_the_time(&self, id: ObjectId) -> bool {
+        let schema = &self.model.schema;
+        let called = schema.objects[id].needs.iter().map(|n| n.on);
+        let code = called.filter(|on| matches!(schema.objects[*on].kind, Kind::Function | Kind::Procedure));
+        code.chain([id]).any(|id| match &schema.objects[id].body {
+            Body::Text(text) => {
+                let text = text.to_lowercase();
+                ["now()", "clock_timestamp", "statement_timestamp", "current_date", "current_time", "localtime"]
+                    .iter()
+                    .any(|word| text.contains(word))
+            }
+            _ => false,
+        })
+    }
+
     pub(super) fn step_down(&mut self, choices: &mut Choices, id: ObjectId, why: &str) -> bool {
         let schema = &self.model.schema;
         let object = &schema.objects[id];
@@ -346,7 +372,13 @@ impl<'a> Lowering<'a> {
             return false;
         }
         match object.kind {
-            Kind::Opaque | Kind::DefaultPrivileges => {
+            Kind::Opaque => {
+                choices.left_out.insert(id);
+                let of_today = if self.asks_for_the_time(id) { OF_TODAY } else { "" };
+                self.note(id, How::LeftOut, &format!("{why}{of_today}"));
+                return true;
+            }
+            Kind::DefaultPrivileges => {
                 choices.left_out.insert(id);
             }
             Kind::Rows => {

@@ -55,6 +55,23 @@ impl Lowering<'_> {
         true
     }
 
+    /// What is there without it, made along with something else, isn't stated.
+    pub(super) fn take_back_extra(&mut self, choices: &mut Choices, number: usize) -> bool {
+        let Some(extra) = choices.extras.get(number).filter(|e| !e.text.is_empty()).cloned() else { return false };
+        // An index that is made along with another one is attached to it, too.
+        let index = extra.name.rsplit(' ').next().unwrap_or_default();
+        let is_part = |e: &Extra| e.kind == "INDEX ATTACH" && e.schema == extra.schema && e.name == index;
+        for (at, other) in choices.extras.iter_mut().enumerate() {
+            if at == number || is_part(other) {
+                // The others keep their numbers.
+                other.text.clear();
+                let object = format!("{} {}.{}", other.kind.to_lowercase(), other.schema, other.name);
+                self.forget(&Subject::Extra(object));
+            }
+        }
+        true
+    }
+
     /// Privileges are stated object by object: all grants that reach this one give way, and what they gave elsewhere is
     /// stated too.
     pub(super) fn state_acl(&mut self, choices: &mut Choices, difference: &Difference) -> bool {

@@ -226,7 +226,7 @@ fn add_extras(model: &Model, choices: &Choices, units: &mut Vec<Unit>) {
         })
         .collect();
     let first_extra = units.len();
-    for (number, extra) in choices.extras.iter().enumerate() {
+    for (number, extra) in choices.extras.iter().enumerate().filter(|(_, extra)| !extra.text.is_empty()) {
         let words: HashSet<String> =
             crate::sql::lex::lex_code(&extra.text).iter().filter_map(|t| t.name(&extra.text)).collect();
         let needs = named.iter().filter(|(name, _)| words.contains(name)).map(|(_, i)| *i);
