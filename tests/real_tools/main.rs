@@ -1,0 +1,224 @@
+//! The migration tools themselves confirm hand-overs, and what HANDOVER.md says of new folders without one: `make real-tools`.
+//! Each tool runs the old set on one database, which is then handed over; it must have nothing to run there, and then run a
+//! further migration. The new set is run on another database. Both databases must be the same to `pg_dump`. A database that
+//! is behind is refused.
+//!
+//! It needs PostgreSQL's programs, and cargo, npm, pip or apt-get with a registry to take the tools from; what isn't there
+//! is skipped with a line. Nothing that is fetched stays, unless `REAL_TOOLS` names a folder to keep it in. `ONLY=diesel`
+//! looks at that tool alone.
+
+#[path = "../cli_support/mod.rs"]
+mod cli_support;
+mod tools;
+
+use cli_support::{Project, ran};
+use consolidate::history::layout::{self, write::Outgoing, write::REFUSES};
+use consolidate::scratch::{Database, Needs, Scratch};
+use sqlx::{Connection, Executor, PgConnection};
+use std::path::PathBuf;
+use std::process::Command;
+use tools::{Tool, Unaided, skip};
+
+/// Runs SQL on a database of the cluster.
+fn sql(url: &str, sql: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(url).await.unwrap_or_else(|e| panic!("{url}: {e}"));
+        connection.execute(sqlx::raw_sql(sql)).await.unwrap_or_else(|e| panic!("{e}: {sql}"));
+    });
+}
+
+fn dump(url: &str, arguments: &[&str]) -> String {
+    let (database, socket) = database_and_socket(url);
+    let mut command = Command::new("pg_dump");
+    command.args(["-U", "postgres", "-p", "5432", "-h", &socket, "-d", &database]).args(arguments);
+    let said = ran(&mut command);
+    assert_eq!(said.code, 0, "{said:?}");
+    // psql's own guard is another in each dump; where the sequence of a tool's table stands is the table's own affair.
+    let is_noise = |l: &&str| l.starts_with('\\') || (l.contains("setval(") && l.contains("migrations_id_seq'"));
+    said.out.lines().filter(|l| !is_noise(l)).map(|l| format!("{l}\n")).collect()
+}
+
+const OLD: &[(&str, &str)] = &[
+    ("shop", "CREATE TABLE shop (id int PRIMARY KEY);\n\nCREATE TABLE draft (id int);\n"),
+    ("say", "CREATE FUNCTION say() RETURNS text LANGUAGE sql AS $$\n    SELECT 'a;';\n$$;\n"),
+    ("no_draft", "DROP TABLE draft;\n\nALTER TABLE shop ADD name text;\n"),
+];
+
+/// A migration as the tool lays it out, numbered by its place.
+fn migration(name: &str, number: usize, words: &str, text: &str) -> (Outgoing, Vec<(String, String)>) {
+    let version = match name {
+        "refinery" => number.to_string(),
+        "drizzle" => format!("{:04}", number - 1),
+        "node-pg-migrate" => (1_700_000_000_000 + number as u64).to_string(),
+        _ => (20_240_101_000_000 + number as u64).to_string(),
+    };
+    let layout = layout::by_name(name).expect("a layout");
+    let down = (layout.wants_down() == layout::Down::Always).then(|| REFUSES.to_string());
+    let m =
+        Outgoing { version, words: words.into(), stem: words.into(), text: text.into(), down, ..Outgoing::default() };
+    let files = layout.write(&m);
+    (m, files)
+}
+
+/// Puts a further migration behind a set, with its entry in drizzle's journal.
+fn add_further(project: &Project, layout: &str) {
+    let count = project.tree("migrations").keys().filter(|p| p.extension().is_some_and(|e| e == "sql")).count();
+    let number = if layout == "drizzle" { count + 1 } else { 9 };
+    let (m, files) = migration(layout, number, "further", "CREATE TABLE further (id int);\n");
+    files.iter().for_each(|(path, text)| project.write(&format!("migrations/{path}"), text));
+    if layout == "drizzle" {
+        let journal = "migrations/meta/_journal.json";
+        let mut value: serde_json::Value = serde_json::from_str(&project.read(journal)).expect("a journal");
+        let entries = value["entries"].as_array_mut().expect("entries");
+        let tag = format!("{}_{}", m.version, m.words);
+        let step = serde_json::json!({ "idx": count, "version": "7", "when": 1_800_000_000_000_u64, "tag": tag, "breakpoints": true });
+        entries.push(step);
+        project.write(journal, value.to_string());
+    }
+}
+
+/// The name of the database in a URL, and the folder of its socket.
+fn database_and_socket(url: &str) -> (String, String) {
+    let (address, settings) = url.split_once('?').expect("settings");
+    let socket = settings.split('&').find_map(|s| s.strip_prefix("host=")).expect("a socket");
+    let database = address.rsplit('/').next().expect("a database");
+    (database.to_string(), socket.replace("%2F", "/"))
+}
+
+/// A tool, and a project whose old set was consolidated.
+struct Case<'a> {
+    tool: &'a Tool,
+    project: Project,
+    /// The database in which databases are made.
+    url: &'a str,
+}
+
+impl Case<'_> {
+    /// Writes the first so many migrations of the old set.
+    fn write_old(&self, folder: &str, count: usize) {
+        let layout = layout::by_name(self.tool.layout).expect("a layout");
+        let mut set = Vec::new();
+        for (number, (words, text)) in OLD[..count].iter().enumerate() {
+            let (m, files) = migration(self.tool.layout, number + 1, words, text);
+            files.iter().for_each(|(path, text)| self.project.write(&format!("{folder}/{path}"), text));
+            set.push(m);
+        }
+        let companions = layout.companions(&set, &|_| None).expect("companions");
+        companions.files.iter().for_each(|(path, text)| self.project.write(&format!("{folder}/{path}"), text));
+    }
+
+    /// Makes a database, and gives its URL.
+    fn database(&self, name: &str) -> String {
+        let database = format!("{}_{name}", self.tool.layout.replace('-', "_"));
+        sql(self.url, &format!("CREATE DATABASE {database}"));
+        self.url.replace("/postgres?", &format!("/{database}?"))
+    }
+
+    /// Runs a folder that must run.
+    fn run(&self, folder: &str, url: &str) {
+        let said = ran(&mut (self.tool.run)(&self.project.path(folder), url));
+        assert_eq!(said.code, 0, "{}: {said:#?}", self.tool.layout);
+    }
+
+    /// Whether the tool says that nothing is pending; none if it can't be asked.
+    fn is_done(&self, url: &str) -> Option<bool> {
+        let (ask, words) = self.tool.ask.as_ref()?;
+        let said = ran(&mut ask(&self.project.path("migrations"), url));
+        Some(said.out.contains(words) || said.err.contains(words))
+    }
+
+    /// Everything but the rows of the tool's table, and these.
+    fn look(&self, url: &str) -> (String, String) {
+        let table = self.tool.table;
+        let others = dump(url, &[&format!("--exclude-table-data={table}")]);
+        (others, dump(url, &["--data-only", "-t", table]))
+    }
+
+    fn hand_over(&self, url: &str, flags: &str) -> cli_support::Ran {
+        self.project.run(&format!("handover --layout {} --url {url} {flags}", self.tool.layout))
+    }
+}
+
+fn confirm(tool: &Tool, url: &str) {
+    let case = Case { tool, project: Project::empty(), url };
+    case.write_old("migrations.old", OLD.len());
+    case.project.fine(&format!("emit --layout {}", tool.layout));
+    unaided(&case);
+    behind(&case);
+    handed_over(&case);
+    eprintln!("confirmed: {} {}", tool.layout, tool.version);
+}
+
+/// What stands in HANDOVER.md of databases that nobody hands over.
+fn unaided(case: &Case) {
+    let name = case.tool.layout;
+    case.write_old("behind", OLD.len() - 1);
+    for (folder, does) in ["migrations.old", "behind"].iter().zip(case.tool.unaided) {
+        let url = case.database(&format!("unaided_{}", folder.replace('.', "_")));
+        case.run(folder, &url);
+        let before = case.look(&url);
+        let said = ran(&mut (case.tool.run)(&case.project.path("migrations"), &url));
+        let after = case.look(&url);
+        assert_eq!(said.code == 0, does == Unaided::Rests, "{name}, {folder}: {said:#?}");
+        assert_eq!(after.0, before.0, "{name}, {folder}: the schema was changed");
+        assert!(does == Unaided::Stops || after.1 == before.1, "{name}, {folder}: its table was changed");
+    }
+}
+
+/// A database that lacks the last migration is refused, and stays as it is.
+fn behind(case: &Case) {
+    let url = case.database("behind");
+    case.run("behind", &url);
+    let before = case.look(&url);
+    for (flags, word) in [("", "drifted:"), ("--allow-drift", "behind:")] {
+        let said = case.hand_over(&url, flags);
+        assert!(said.code == 1 && said.err.contains(word), "{}: {said:#?}", case.tool.layout);
+        assert_eq!(case.look(&url), before, "{}: refused, and yet changed", case.tool.layout);
+    }
+}
+
+fn handed_over(case: &Case) {
+    let name = case.tool.layout;
+    let (one, two) = (case.database("one"), case.database("two"));
+    case.run("migrations.old", &one);
+    let before = case.look(&one);
+    let said = case.hand_over(&one, "");
+    assert!(said.code == 0 && said.out.contains("handed over; only"), "{name}: {said:#?}");
+    let after = case.look(&one);
+    assert_eq!(after.0, before.0, "{name}: more than its table was changed");
+    assert_ne!(case.is_done(&one), Some(false), "{name} says that something is pending");
+    case.run("migrations", &one);
+    assert_eq!(case.look(&one), after, "{name}: something was pending");
+    case.run("migrations", &two);
+    add_further(&case.project, name);
+    assert_ne!(case.is_done(&one), Some(true), "{name} says that nothing is pending, whatever there is");
+    case.run("migrations", &one);
+    case.run("migrations", &two);
+    let (one, two) = (dump(&one, &["--schema-only"]), dump(&two, &["--schema-only"]));
+    assert!(one.contains("CREATE TABLE public.further"), "{name}: the further migration didn't run");
+    assert_eq!(one, two, "{name}");
+}
+
+#[test]
+#[ignore = "installs and runs migration tools: make real-tools"]
+fn real_tools_confirm_a_hand_over() {
+    let Ok(database) = Database::local(None) else {
+        return skip("all tools", "no programs of PostgreSQL on this machine");
+    };
+    let cluster = database.open(&Needs::default()).expect("a cluster");
+    let scratch: &dyn Scratch = &*cluster;
+    let kept = std::env::var_os("REAL_TOOLS").map(PathBuf::from);
+    let temporary = tempfile::tempdir().expect("a folder");
+    let folder = kept.unwrap_or_else(|| temporary.path().to_path_buf());
+    let only = std::env::var("ONLY").ok();
+    let is_asked = |name: &str| only.as_deref().is_none_or(|o| o.split(',').any(|o| o == name));
+    let mut wrong = Vec::new();
+    for tool in tools::install(&folder, &is_asked) {
+        let check = || confirm(&tool, &scratch.url());
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).is_err() {
+            wrong.push(tool.layout);
+        }
+    }
+    assert!(wrong.is_empty(), "not confirmed: {wrong:?}");
+}
