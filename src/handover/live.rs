@@ -47,13 +47,13 @@ pub fn drift(
         Some((schema, table)) => (schema, table),
         None => ("", script.table.as_str()),
     };
-    // The schema that a tool makes for its table, the table, its columns, key, index and sequence.
+    // The schema that a tool makes for its table, the table, its columns, key (Alembic's ends in _pkc), index and sequence.
     let is_tools = |name: &str| {
         let own_schema = ["drizzle", "supabase_migrations"].contains(&schema);
         let (first, rest) = name.split_once('.').unwrap_or((name, ""));
         let bare = rest.trim_start_matches('"');
         let rest = bare.strip_prefix(table);
-        let parts = ["", "_pkey", "_id_seq", "\""];
+        let parts = ["", "_pkey", "_pkc", "_id_seq", "\""];
         let is_part = rest.is_some_and(|r| parts.contains(&r) || r.starts_with(['.', ' ']) || r.starts_with("\"."));
         let in_schema = schema.is_empty() || first == schema;
         (own_schema && first == schema) || (is_part && in_schema)

@@ -17,6 +17,13 @@ pub struct Tool {
     pub run: Box<Make>,
     /// Asks whether something is pending, and the words by which the tool says no; none where it has no such question.
     pub ask: Option<(Box<Make>, &'static str)>,
+    /// Whether the new set ends where the history does, so that there is nothing to hand over.
+    pub stays: bool,
+    /// The folder in which migrations must lie, and what else the project needs.
+    pub within: &'static str,
+    pub files: Vec<(String, String)>,
+    /// The Python with which consolidate reads its migrations.
+    pub python: Option<PathBuf>,
     /// What it does with the new set on a database at the history's last version, and on one that is behind.
     pub unaided: [Unaided; 2],
 }
@@ -40,7 +47,7 @@ pub fn skip(what: &str, why: &str) {
 /// The tools that are asked for and can be installed; each of the others has its line.
 pub fn install(folder: &Path, is_asked: &dyn Fn(&str) -> bool) -> Vec<Tool> {
     let mut tools = if is_asked("sqlx") || is_asked("refinery") { crates(&folder.join("crates")) } else { Vec::new() };
-    let others: [(&str, fn(&Path) -> Option<Tool>); 7] = [
+    let others: [(&str, fn(&Path) -> Option<Tool>); 8] = [
         ("diesel", diesel),
         ("dbmate", dbmate),
         ("drizzle", drizzle),
@@ -48,6 +55,7 @@ pub fn install(folder: &Path, is_asked: &dyn Fn(&str) -> bool) -> Vec<Tool> {
         ("prisma", prisma),
         ("supabase", supabase),
         ("sql-migrate", sql_migrate),
+        ("alembic", alembic),
     ];
     let asked = others.iter().filter(|(name, _)| is_asked(name));
     tools.extend(asked.filter_map(|(name, install)| install(&folder.join(name))));
@@ -91,7 +99,9 @@ fn crates(folder: &Path) -> Vec<Tool> {
         };
         let entry = lock.split(&format!("name = \"{package}\"\nversion = \"")).nth(1).and_then(|r| r.split('"').next());
         let version = entry.unwrap_or("?").to_string();
-        Tool { layout, table, version, run: Box::new(run), ask: None, unaided: [Stops, Stops] }
+        Tool { layout, table, version, run: Box::new(run), ask: None, stays: false, within: "",
+        files: Vec::new(),
+        python: None, unaided: [Stops, Stops] }
     };
     vec![
         tool("sqlx", "_sqlx_migrations", "sqlx-core"),
@@ -126,6 +136,10 @@ fn diesel(folder: &Path) -> Option<Tool> {
         version,
         run: Box::new(make("run")),
         ask: Some((Box::new(make("pending")), "false")),
+        stays: false,
+        within: "",
+        files: Vec::new(),
+        python: None,
         unaided: [Rests, Stops],
     })
 }
@@ -168,6 +182,10 @@ fn dbmate(folder: &Path) -> Option<Tool> {
         version: version_of_package(&modules, "dbmate"),
         run: Box::new(make(&["migrate"])),
         ask: Some((Box::new(make(&["status"])), "Pending: 0")),
+        stays: false,
+        within: "",
+        files: Vec::new(),
+        python: None,
         unaided: [Rests, Stops],
     })
 }
@@ -199,6 +217,10 @@ fn drizzle(folder: &Path) -> Option<Tool> {
         version: version_of_package(&modules, "drizzle-orm"),
         run: Box::new(run),
         ask: None,
+        stays: false,
+        within: "",
+        files: Vec::new(),
+        python: None,
         unaided: [Rests, Stops],
     })
 }
@@ -220,26 +242,41 @@ fn node_pg_migrate(folder: &Path) -> Option<Tool> {
         version: version_of_package(&modules, "node-pg-migrate"),
         run: Box::new(make(&[])),
         ask: Some((Box::new(make(&["--dry-run"])), "No migrations to run!")),
+        stays: false,
+        within: "",
+        files: Vec::new(),
+        python: None,
         unaided: [Stops, Stops],
     })
 }
 
 /// With a driver adapter, Prisma's command takes the schema engine that its package holds as WebAssembly. Version 7 of the
-/// command dropped that; version 6 of the adapter can't read the type `name`.
+/// command dropped that; version 6 of the adapter can't read the type `name`. The adapter cuts scripts at every semicolon,
+/// also in the body of a function; the engine that is a program sends a file as it is, and so it is done here.
 const PRISMA: &str = "import { PrismaPg } from \"@prisma/adapter-pg\";
+class Whole extends PrismaPg {
+  async connect() {
+    const adapter = await super.connect();
+    adapter.executeScript = async (script) => { await adapter.client.query(script); };
+    return adapter;
+  }
+}
 export default {
   experimental: { adapter: true },
   engine: \"js\",
   schema: \"schema.prisma\",
   migrations: { path: process.env.MIGRATIONS },
-  adapter: async () => new PrismaPg({ connectionString: process.env.DATABASE_URL }),
+  adapter: async () => new Whole({ connectionString: process.env.DATABASE_URL }),
 };
 ";
+
+/// The address is wanted, and not used.
+const SCHEMA: &str = "datasource db {\n  provider = \"postgresql\"\n  url = env(\"DATABASE_URL\")\n}\n";
 
 fn prisma(folder: &Path) -> Option<Tool> {
     let modules = npm(folder, "prisma", &["prisma@6.19", "@prisma/adapter-pg@7"])?;
     std::fs::write(folder.join("prisma.config.ts"), PRISMA).expect("a configuration");
-    std::fs::write(folder.join("schema.prisma"), "datasource db {\n  provider = \"postgresql\"\n}\n").expect("a schema");
+    std::fs::write(folder.join("schema.prisma"), SCHEMA).expect("a schema");
     // Named by this variable, the engine for queries isn't looked for on the network; migrations don't need it.
     let engine = folder.join("no-engine");
     std::fs::write(&engine, "").expect("a file");
@@ -259,6 +296,10 @@ fn prisma(folder: &Path) -> Option<Tool> {
         version: version_of_package(&modules, "prisma"),
         run: Box::new(make(&["migrate", "deploy"])),
         ask: Some((Box::new(make(&["migrate", "status"])), "Database schema is up to date!")),
+        stays: false,
+        within: "",
+        files: Vec::new(),
+        python: None,
         unaided: [Stops, Stops],
     })
 }
@@ -288,8 +329,13 @@ fn supabase(folder: &Path) -> Option<Tool> {
         table: "supabase_migrations.schema_migrations",
         version: version_of_package(&modules, "supabase"),
         run: Box::new(make(&["migration", "up", "--yes"])),
-        ask: Some((Box::new(make(&["migration", "up", "--yes"])), "Remote database is up to date.")),
-        unaided: [Rests, Stops],
+        // Without --yes, it asks before it runs something.
+        ask: Some((Box::new(make(&["migration", "up"])), "Remote database is up to date.")),
+        stays: false,
+        within: "",
+        files: Vec::new(),
+        python: None,
+        unaided: [Stops, Stops],
     })
 }
 
@@ -323,11 +369,71 @@ fn sql_migrate(folder: &Path) -> Option<Tool> {
         version: version_of(Command::new("dpkg-deb").args(["-f"]).arg(deb(folder)).arg("Version")),
         run: Box::new(make("up")),
         ask: Some((Box::new(make("up")), "Applied 0 migrations")),
-        unaided: [Rests, Stops],
+        stays: false,
+        within: "",
+        files: Vec::new(),
+        python: None,
+        unaided: [Stops, Stops],
     })
 }
 
 fn deb(folder: &Path) -> PathBuf {
     let files = std::fs::read_dir(folder).expect("a folder").filter_map(|entry| entry.ok().map(|e| e.path()));
     files.filter(|path| path.extension().is_some_and(|e| e == "deb")).max().expect("the package")
+}
+
+/// In a Python environment of its own. Its folder is what `alembic init` makes; the address and the folder of revisions are
+/// written into a copy of its alembic.ini.
+fn alembic(folder: &Path) -> Option<Tool> {
+    let bin = folder.join("venv/bin");
+    if !bin.join("alembic").exists() {
+        let has_python = is_fine(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")));
+        let packages = ["-q", "--disable-pip-version-check", "install", "alembic", "psycopg[binary]"];
+        if !has_python || !is_fine(Command::new(bin.join("pip")).args(packages)) {
+            skip("alembic", "pip can't install alembic and psycopg");
+            return None;
+        }
+        let mut init = Command::new(bin.join("alembic"));
+        init.args(["init", "-t", "generic", "alembic"]).current_dir(folder);
+        assert_eq!(ran(&mut init).code, 0, "alembic init");
+    }
+    let file = |path: &str| (path.to_string(), std::fs::read_to_string(folder.join(path)).expect("a file"));
+    let files = vec![file("alembic.ini"), file("alembic/env.py")];
+    let make = |word: &'static [&'static str]| {
+        let (bin, folder) = (bin.clone(), folder.to_path_buf());
+        move |migrations: &Path, url: &str| {
+            let (database, socket) = crate::database_and_socket(url);
+            let mut ini = String::new();
+            for line in std::fs::read_to_string(folder.join("alembic.ini")).expect("alembic.ini").lines() {
+                match line.split(" = ").next() {
+                    Some("sqlalchemy.url") => {
+                        let url = format!("postgresql+psycopg://postgres@/{database}?host={socket}&port=5432");
+                        ini.push_str(&format!("sqlalchemy.url = {url}\n"));
+                    }
+                    Some("script_location") => {
+                        let scripts = migrations.parent().expect("a folder").display();
+                        let versions = migrations.display();
+                        ini.push_str(&format!("script_location = {scripts}\nversion_locations = {versions}\n"));
+                    }
+                    _ => ini.push_str(&format!("{line}\n")),
+                }
+            }
+            std::fs::write(folder.join("run.ini"), ini).expect("a configuration");
+            let mut command = Command::new(bin.join("alembic"));
+            command.arg("-c").arg(folder.join("run.ini")).args(word).env("PYTHONDONTWRITEBYTECODE", "1");
+            command
+        }
+    };
+    Some(Tool {
+        layout: "alembic",
+        table: "alembic_version",
+        version: version_of(Command::new(bin.join("alembic")).arg("--version")),
+        run: Box::new(make(&["upgrade", "head"])),
+        ask: Some((Box::new(make(&["current"])), "(head)")),
+        stays: true,
+        within: "alembic/",
+        files,
+        python: Some(bin.join("python")),
+        unaided: [Rests, Stops],
+    })
 }
