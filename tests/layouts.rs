@@ -127,8 +127,10 @@ fn alembics_revisions_are_rendered_by_the_projects_python_if_asked() {
     let project = Project::empty();
     let revision = "\"\"\"a\"\"\"\nfrom alembic import op\n\nrevision: str = \"a1\"\ndown_revision = None\n";
     project.write("alembic/versions.old/a1_books.py", revision);
-    project.refused("plan --old alembic/versions.old", &["whose migrations are code of the project", "--layout alembic"]);
-    project.refused("plan --old alembic/versions.old --layout alembic", &["no env.py beside it", "alembic/versions.old"]);
+    project
+        .refused("plan --old alembic/versions.old", &["whose migrations are code of the project", "--layout alembic"]);
+    project
+        .refused("plan --old alembic/versions.old --layout alembic", &["no env.py beside it", "alembic/versions.old"]);
     project.write("alembic/env.py", "");
     let answer = r#"[{"path": "a1_books.py", "revision": "a1", "doc": "Books, all", "bare": false,
         "sql": "CREATE TABLE book (id int);\n\nCREATE TABLE draft (id int);\n\nDROP TABLE draft;\n\n"}]"#;
@@ -146,8 +148,12 @@ fn alembics_revisions_are_rendered_by_the_projects_python_if_asked() {
     assert_eq!(plan_of["layout"], "alembic");
     assert_eq!(plan_of["totals"]["statements"]["before"], 3);
     assert_eq!(plan_of["totals"]["statements"]["after"], 1);
+    project.refused("plan --old alembic --layout alembic", &["not of its revisions", "--old alembic/versions.old"]);
     let said = plan("echo 'a1_books.py: KeyError: x' >&2; exit 1");
-    assert!(said.code == 2 && said.err.contains("can't print the SQL") && said.err.contains("KeyError: x"), "{said:#?}");
+    assert!(
+        said.code == 2 && said.err.contains("can't print the SQL") && said.err.contains("KeyError: x"),
+        "{said:#?}"
+    );
 }
 
 #[test]

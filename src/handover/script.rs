@@ -324,6 +324,13 @@ fn chain(tool: &Tool, table: &str, column: &str, old: &[Migration], new: &[Migra
     let end = |names: &[String]| names.last().cloned().unwrap_or_default();
     let (last, target) = (end(&olds), end(&news));
     let name = tool.name;
+    // A name from the middle of the history is that of a database which is behind.
+    let already = if target == last || !olds.contains(&target) {
+        let same = unchanged("        ", "the new set ends at the revision at which this database is");
+        format!("    IF ran = ARRAY[{}]::text[] THEN\n{same}    END IF;\n", literal(&target))
+    } else {
+        String::new()
+    };
     // Said by RAISE, where a percent sign has a meaning.
     let shown = last.replace('\'', "''").replace('%', "%%");
     Ok(format!(
@@ -334,7 +341,7 @@ fn chain(tool: &Tool, table: &str, column: &str, old: &[Migration], new: &[Migra
          BEGIN\n\
          {head}\
          \x20   ran := ARRAY(SELECT {column}::text FROM {table} ORDER BY 1);\n\
-         \x20   IF ran = ARRAY[{target}]::text[] THEN\n{unchanged}    END IF;\n\
+         {already}\
          \x20   IF cardinality(ran) = 0 THEN\n\
          \x20       RAISE EXCEPTION 'behind: {name} ran nothing here'\n\
          \x20           USING HINT = 'a new database needs no hand-over: the new set runs on it as it is';\n\
@@ -343,7 +350,7 @@ fn chain(tool: &Tool, table: &str, column: &str, old: &[Migration], new: &[Migra
          \x20           USING HINT = 'consolidate a history that has it too, or hand over before it runs';\n\
          \x20   ELSIF ran <> ARRAY[{last}]::text[] THEN\n\
          \x20       RAISE EXCEPTION 'behind: this database is at %, and the history ends at {shown}', {ran}\n\
-         \x20           USING HINT = 'run the old set to its end on it first';\n\
+         \x20           USING HINT = 'run the old set to its end on it first; one that the new set made needs no hand-over';\n\
          \x20   END IF;\n\
          \x20   DELETE FROM {table};\n\
          \x20   INSERT INTO {table} ({column}) VALUES ({target});\n\
@@ -353,7 +360,6 @@ fn chain(tool: &Tool, table: &str, column: &str, old: &[Migration], new: &[Migra
         head = head(tool, table),
         target = literal(&target),
         last = literal(&last),
-        unchanged = unchanged("        ", "the new set ends at the revision at which this database is"),
         ran = first_names("ran"),
         done = done(olds.len(), news.len()),
     ))

@@ -249,6 +249,31 @@ fn handed_over(live: &Live, family: &Family, script: &str, look: &str, new: &[Ra
     }
 }
 
+/// Where `first_version` or `numbers` says so, a chain of revisions ends elsewhere than the history.
+#[test]
+fn a_chain_that_ends_elsewhere_is_noted_and_never_taken_for_one_that_is_behind() {
+    let live = Live::start();
+    let layout = layout::by_name("alembic").expect("alembic");
+    let alembic = FAMILIES.iter().find(|f| f.layout == "alembic").expect("alembic");
+    live.fine(alembic.make);
+    let at = |revision: &str| {
+        live.fine(&format!("DELETE FROM alembic_version; INSERT INTO alembic_version VALUES ('{revision}')"))
+    };
+    let script = |end: &str| {
+        let project = Project::empty();
+        write_set(&project, "migrations.old", layout, OLD, None);
+        write_set(&project, "migrations", layout, NEW, Some(end));
+        project.fine("handover").out
+    };
+    at("0003");
+    assert_eq!(live.fine(&script("new")), "done");
+    assert_eq!(live.rows("SELECT version_num FROM alembic_version"), ["new"]);
+    assert_eq!(live.fine(&script("new")), "unchanged");
+    at("0002");
+    let said = live.run(&script("0002")).expect_err("it ran two of three");
+    assert!(said.starts_with("behind: this database is at 0002"), "{said}");
+}
+
 #[test]
 fn a_database_by_its_url_is_compared_first_and_only_the_tools_table_changes() {
     let project = Project::empty();

@@ -7,6 +7,7 @@
 //! is skipped with a line. Nothing that is fetched stays, unless `REAL_TOOLS` names a folder to keep it in. `ONLY=diesel`
 //! looks at that tool alone.
 
+mod alembic;
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
 mod tools;
@@ -45,31 +46,6 @@ const OLD: &[(&str, &str)] = &[
     ("no_draft", "DROP TABLE draft;\n\nALTER TABLE shop ADD name text;\n"),
 ];
 
-/// The same as revisions that people write.
-const REVISIONS: &[&str] = &[
-    "op.create_table(\"shop\", sa.Column(\"id\", sa.Integer, primary_key=True, autoincrement=False))
-    op.create_table(\"draft\", sa.Column(\"id\", sa.Integer))",
-    "op.execute(\"CREATE FUNCTION say() RETURNS text LANGUAGE sql AS $$\\n    SELECT 'a;';\\n$$\")",
-    "op.drop_table(\"draft\")
-    op.add_column(\"shop\", sa.Column(\"name\", sa.Text))
-    with op.get_context().autocommit_block():
-        op.execute(\"CREATE INDEX CONCURRENTLY shop_name ON shop (name)\")",
-];
-
-/// A revision of Alembic that people wrote.
-fn revision(number: usize, words: &str) -> (Outgoing, Vec<(String, String)>) {
-    let name = |number: usize| format!("a1b2c3d4e5f{number}");
-    let before = if number == 1 { "None".to_string() } else { format!("\"{}\"", name(number - 1)) };
-    let text = format!(
-        "\"\"\"{words}\"\"\"\nimport sqlalchemy as sa\nfrom alembic import op\n\nrevision: str = \"{}\"\n\
-         down_revision: str | None = {before}\n\n\ndef upgrade() -> None:\n    {}\n",
-        name(number),
-        REVISIONS[number - 1],
-    );
-    let m = Outgoing { version: name(number), words: words.into(), ..Outgoing::default() };
-    (m, vec![(format!("{}_{words}.py", name(number)), text)])
-}
-
 /// A migration as the tool lays it out, numbered by its place.
 fn migration(name: &str, number: usize, words: &str, text: &str) -> (Outgoing, Vec<(String, String)>) {
     let version = match name {
@@ -82,7 +58,7 @@ fn migration(name: &str, number: usize, words: &str, text: &str) -> (Outgoing, V
     let down = (layout.wants_down() == layout::Down::Always).then(|| REFUSES.to_string());
     let (words, stem, text) = (words.to_string(), words.to_string(), text.to_string());
     // Only a further migration of Alembic's is written so.
-    let before = (name == "alembic").then(|| revision(OLD.len(), "").0.version);
+    let before = (name == "alembic").then(|| alembic::revision(OLD.len(), "").0.version);
     let m = Outgoing { version, before, words, stem, text, down, ..Outgoing::default() };
     let files = layout.write(&m);
     (m, files)
@@ -140,14 +116,17 @@ impl Case<'_> {
         let mut set = Vec::new();
         for (number, (words, text)) in OLD[..count].iter().enumerate() {
             let (m, files) = match self.tool.layout {
-                "alembic" => revision(number + 1, words),
+                "alembic" => alembic::revision(number + 1, words),
                 layout => migration(layout, number + 1, words, text),
             };
             files.iter().for_each(|(path, text)| self.project.write(&format!("{}/{path}", self.at(folder)), text));
             set.push(m);
         }
         let companions = layout.companions(&set, &|_| None).expect("companions");
-        companions.files.iter().for_each(|(path, text)| self.project.write(&format!("{}/{path}", self.at(folder)), text));
+        companions
+            .files
+            .iter()
+            .for_each(|(path, text)| self.project.write(&format!("{}/{path}", self.at(folder)), text));
     }
 
     /// Makes a database, and gives its URL.

@@ -44,10 +44,13 @@ pub fn skip(what: &str, why: &str) {
     eprintln!("SKIP: {what}: {why}");
 }
 
+/// Installs a tool in a folder, if that can be.
+type Install = fn(&Path) -> Option<Tool>;
+
 /// The tools that are asked for and can be installed; each of the others has its line.
 pub fn install(folder: &Path, is_asked: &dyn Fn(&str) -> bool) -> Vec<Tool> {
     let mut tools = if is_asked("sqlx") || is_asked("refinery") { crates(&folder.join("crates")) } else { Vec::new() };
-    let others: [(&str, fn(&Path) -> Option<Tool>); 8] = [
+    let others: [(&str, Install); 8] = [
         ("diesel", diesel),
         ("dbmate", dbmate),
         ("drizzle", drizzle),
@@ -55,11 +58,14 @@ pub fn install(folder: &Path, is_asked: &dyn Fn(&str) -> bool) -> Vec<Tool> {
         ("prisma", prisma),
         ("supabase", supabase),
         ("sql-migrate", sql_migrate),
-        ("alembic", alembic),
+        ("alembic", crate::alembic::install),
     ];
     let asked = others.iter().filter(|(name, _)| is_asked(name));
     tools.extend(asked.filter_map(|(name, install)| install(&folder.join(name))));
-    skip("golang-migrate, goose, tern, hasura", "their programs are on GitHub only; what npm has of them fetches them there");
+    skip(
+        "golang-migrate, goose, tern, hasura",
+        "their programs are on GitHub only; what npm has of them fetches them there",
+    );
     skip("flyway", "its jars are Maven's only; what npm has of it fetches them there");
     tools.retain(|tool| is_asked(tool.layout));
     tools
@@ -69,12 +75,12 @@ fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-fn is_fine(command: &mut Command) -> bool {
+pub fn is_fine(command: &mut Command) -> bool {
     command.status().is_ok_and(|s| s.success())
 }
 
 /// The first number of what a program says about itself.
-fn version_of(command: &mut Command) -> String {
+pub fn version_of(command: &mut Command) -> String {
     let said = ran(command);
     let words: Vec<&str> = said.out.split_whitespace().chain(said.err.split_whitespace()).collect();
     let is_version = |w: &&&str| w.contains('.') && w.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
@@ -99,14 +105,20 @@ fn crates(folder: &Path) -> Vec<Tool> {
         };
         let entry = lock.split(&format!("name = \"{package}\"\nversion = \"")).nth(1).and_then(|r| r.split('"').next());
         let version = entry.unwrap_or("?").to_string();
-        Tool { layout, table, version, run: Box::new(run), ask: None, stays: false, within: "",
-        files: Vec::new(),
-        python: None, unaided: [Stops, Stops] }
+        Tool {
+            layout,
+            table,
+            version,
+            run: Box::new(run),
+            ask: None,
+            stays: false,
+            within: "",
+            files: Vec::new(),
+            python: None,
+            unaided: [Stops, Stops],
+        }
     };
-    vec![
-        tool("sqlx", "_sqlx_migrations", "sqlx-core"),
-        tool("refinery", "refinery_schema_history", "refinery-core"),
-    ]
+    vec![tool("sqlx", "_sqlx_migrations", "sqlx-core"), tool("refinery", "refinery_schema_history", "refinery-core")]
 }
 
 /// Needs libpq to build.
@@ -114,9 +126,20 @@ fn diesel(folder: &Path) -> Option<Tool> {
     let program = folder.join("bin/diesel");
     if !program.exists() {
         let mut install = cargo();
-        install.args(["install", "diesel_cli", "--quiet", "--locked", "--no-default-features", "--features", "postgres"]);
+        install.args([
+            "install",
+            "diesel_cli",
+            "--quiet",
+            "--locked",
+            "--no-default-features",
+            "--features",
+            "postgres",
+        ]);
         if !is_fine(install.arg("--root").arg(folder).env("CARGO_TARGET_DIR", folder.join("target"))) {
-            skip("diesel", "cargo can't install diesel_cli with the feature postgres; it needs libpq (Debian: libpq-dev)");
+            skip(
+                "diesel",
+                "cargo can't install diesel_cli with the feature postgres; it needs libpq (Debian: libpq-dev)",
+            );
             return None;
         }
     }
@@ -380,60 +403,4 @@ fn sql_migrate(folder: &Path) -> Option<Tool> {
 fn deb(folder: &Path) -> PathBuf {
     let files = std::fs::read_dir(folder).expect("a folder").filter_map(|entry| entry.ok().map(|e| e.path()));
     files.filter(|path| path.extension().is_some_and(|e| e == "deb")).max().expect("the package")
-}
-
-/// In a Python environment of its own. Its folder is what `alembic init` makes; the address and the folder of revisions are
-/// written into a copy of its alembic.ini.
-fn alembic(folder: &Path) -> Option<Tool> {
-    let bin = folder.join("venv/bin");
-    if !bin.join("alembic").exists() {
-        let has_python = is_fine(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")));
-        let packages = ["-q", "--disable-pip-version-check", "install", "alembic", "psycopg[binary]"];
-        if !has_python || !is_fine(Command::new(bin.join("pip")).args(packages)) {
-            skip("alembic", "pip can't install alembic and psycopg");
-            return None;
-        }
-        let mut init = Command::new(bin.join("alembic"));
-        init.args(["init", "-t", "generic", "alembic"]).current_dir(folder);
-        assert_eq!(ran(&mut init).code, 0, "alembic init");
-    }
-    let file = |path: &str| (path.to_string(), std::fs::read_to_string(folder.join(path)).expect("a file"));
-    let files = vec![file("alembic.ini"), file("alembic/env.py")];
-    let make = |word: &'static [&'static str]| {
-        let (bin, folder) = (bin.clone(), folder.to_path_buf());
-        move |migrations: &Path, url: &str| {
-            let (database, socket) = crate::database_and_socket(url);
-            let mut ini = String::new();
-            for line in std::fs::read_to_string(folder.join("alembic.ini")).expect("alembic.ini").lines() {
-                match line.split(" = ").next() {
-                    Some("sqlalchemy.url") => {
-                        let url = format!("postgresql+psycopg://postgres@/{database}?host={socket}&port=5432");
-                        ini.push_str(&format!("sqlalchemy.url = {url}\n"));
-                    }
-                    Some("script_location") => {
-                        let scripts = migrations.parent().expect("a folder").display();
-                        let versions = migrations.display();
-                        ini.push_str(&format!("script_location = {scripts}\nversion_locations = {versions}\n"));
-                    }
-                    _ => ini.push_str(&format!("{line}\n")),
-                }
-            }
-            std::fs::write(folder.join("run.ini"), ini).expect("a configuration");
-            let mut command = Command::new(bin.join("alembic"));
-            command.arg("-c").arg(folder.join("run.ini")).args(word).env("PYTHONDONTWRITEBYTECODE", "1");
-            command
-        }
-    };
-    Some(Tool {
-        layout: "alembic",
-        table: "alembic_version",
-        version: version_of(Command::new(bin.join("alembic")).arg("--version")),
-        run: Box::new(make(&["upgrade", "head"])),
-        ask: Some((Box::new(make(&["current"])), "(head)")),
-        stays: true,
-        within: "alembic/",
-        files,
-        python: Some(bin.join("python")),
-        unaided: [Rests, Stops],
-    })
 }

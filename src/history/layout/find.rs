@@ -50,9 +50,11 @@ pub fn find(mut contents: Contents, given: Option<&'static dyn Layout>) -> Resul
         let layout = given.or_else(|| ALL.iter().copied().find(|l| l.fits(&contents)));
         if let Some(layout) = layout.filter(|l| given.is_none() && l.runs_code(&contents)) {
             let name = layout.name();
-            let message = format!("{} is {name}'s, whose migrations are code of the project", contents.root().display());
-            return Err(Error::new(message)
-                .hint(format!("to have it run that code and read the SQL, say --layout {name}, or layout = \"{name}\"")));
+            let message =
+                format!("{} is {name}'s, whose migrations are code of the project", contents.root().display());
+            return Err(Error::new(message).hint(format!(
+                "to have it run that code and read the SQL, say --layout {name}, or layout = \"{name}\""
+            )));
         }
         let list = |l: &dyn Layout| l.list(&contents).map_err(|e| in_folder(contents.root(), e));
         let listing = layout.map(list).transpose()?;
@@ -75,6 +77,12 @@ fn nothing(contents: &Contents, layout: Option<&dyn Layout>) -> Error {
     if let (Some(layout), Some(file)) = (layout, contents.sql().next()) {
         let message = format!("{root} holds no migrations as {} names them, but {file}", layout.name());
         return Error::new(message).hint("leave out --layout, or the setting, to have it found");
+    }
+    let inner = contents.paths().filter(|p| p.ends_with(".py")).find_map(|p| p.rsplit_once('/'));
+    if let Some((inner, _)) = inner.filter(|_| contents.has("env.py")) {
+        let inner = contents.root().join(inner);
+        return Error::new(format!("{root} is the folder of Alembic's env.py, not of its revisions"))
+            .hint(format!("name theirs: --old {} --layout alembic", inner.display()));
     }
     let folders: Vec<String> = contents.folders_of_sql().iter().map(|(f, n)| format!("{f}/ ({n})")).collect();
     if folders.is_empty() {

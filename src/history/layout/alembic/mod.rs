@@ -130,7 +130,8 @@ fn statements(text: &str) -> String {
 
 /// The revisions of a folder.
 fn revisions(contents: &Contents) -> impl Iterator<Item = &str> {
-    let is_revision = |p: &&str| p.ends_with(".py") && !p.contains('/') && said(&contents.text(p), "down_revision").is_some();
+    let is_revision =
+        |p: &&str| p.ends_with(".py") && !p.contains('/') && said(&contents.text(p), "down_revision").is_some();
     contents.paths().filter(is_revision)
 }
 
@@ -150,7 +151,8 @@ fn said<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 
 fn entry(path: &str, revision: &str, doc: &str) -> Entry {
     let first = doc.lines().next().unwrap_or_default();
-    let plain: String = first.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let plain: String =
+        first.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
     let words: Vec<&str> = plain.split('_').filter(|w| !w.is_empty()).take(8).collect();
     Entry { version: Some(revision.into()), ..Entry::unversioned(path, &words.join("_")) }
 }
@@ -174,9 +176,11 @@ fn chain(contents: &Contents) -> Result<Vec<Entry>> {
     }
     match left.first() {
         None => Ok(entries),
-        Some((before, entry)) => Err(Error::new(format!("it comes after {before}, which isn't there or has another after it"))
-            .at(At::new(&entry.path, 1))
-            .hint("each revision names the one before it as its down_revision")),
+        Some((before, entry)) => {
+            Err(Error::new(format!("it comes after {before}, which isn't there or has another after it"))
+                .at(At::new(&entry.path, 1))
+                .hint("each revision names the one before it as its down_revision"))
+        }
     }
 }
 
@@ -202,7 +206,10 @@ mod tests {
     #[test]
     fn statements_stand_as_they_are() {
         let text = "-- a\nCREATE TABLE a (b text DEFAULT '\\');\nSELECT 1; SELECT ':b';\n-- end\n";
-        assert_eq!(masked(text).unwrap(), "-- a\nCREATE TABLE a (b text DEFAULT '\\');\nSELECT 1;\n SELECT ':b';\n-- end\n");
+        assert_eq!(
+            masked(text).unwrap(),
+            "-- a\nCREATE TABLE a (b text DEFAULT '\\');\nSELECT 1;\n SELECT ':b';\n-- end\n"
+        );
         assert_eq!(masked("SELECT \"\"\"\";\n").unwrap(), "SELECT \"\"\"\";\n");
         assert!(masked("SELECT '''', \"\"\"\";\n").is_err());
     }

@@ -61,6 +61,8 @@ def revisions(_, context):
     def leave():
         committed[0] = True
 
+    # Drivers that take %s for a parameter have each percent sign twice, where env.py doesn't ask for named ones.
+    context.dialect.identifier_preparer._double_percents = False
     # A block that is left for a statement of its own is noted, not printed.
     context.impl.emit_begin = lambda: None
     context.impl.emit_commit = leave

@@ -37,7 +37,8 @@ pub fn revisions(contents: &Contents) -> Result<Vec<Revision>> {
     let root = contents.root();
     let folder = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_path_buf());
     let Some(scripts) = folder.parent().filter(|p| p.join("env.py").is_file()) else {
-        let message = format!("{} holds Alembic's revisions, and there is no env.py beside it to run them", root.display());
+        let message =
+            format!("{} holds Alembic's revisions, and there is no env.py beside it to run them", root.display());
         return Err(Error::new(message).hint("keep the folder where Alembic's own is, as alembic/versions.old"));
     };
     let ini = scripts.ancestors().take(4).map(|p| p.join("alembic.ini")).find(|p| p.is_file());
