@@ -40,7 +40,7 @@ SEED ?= 1
 random: ## Grow COUNT random histories from SEED on, consolidate and prove each
 	RANDOM_COUNT=$(COUNT) RANDOM_SEED=$(SEED) $(CARGO) test --release --locked --test random -- --ignored --nocapture
 
-real-tools: ## Let the migration tools that can be installed confirm hand-overs (takes them from cargo and npm)
+real-tools: ## Let the migration tools that can be installed confirm hand-overs (takes them from cargo, npm, pip and apt)
 	$(CARGO) test --release --locked --test real_tools -- --ignored --nocapture
 
 damage: ## Damage every set of the tests, statement by statement, and print the share that verify saw

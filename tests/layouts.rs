@@ -119,6 +119,43 @@ fn round_trip(name: &str, project: &Project, old: &str) {
     assert!(set == again, "{name}: consolidated again, it is another set");
 }
 
+/// Python and Alembic need not be there: a stand-in says what they would. tests/real_tools runs them.
+#[test]
+#[cfg(unix)]
+fn alembics_revisions_are_rendered_by_the_projects_python_if_asked() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::empty();
+    let revision = "\"\"\"a\"\"\"\nfrom alembic import op\n\nrevision: str = \"a1\"\ndown_revision = None\n";
+    project.write("alembic/versions.old/a1_books.py", revision);
+    project
+        .refused("plan --old alembic/versions.old", &["whose migrations are code of the project", "--layout alembic"]);
+    project
+        .refused("plan --old alembic/versions.old --layout alembic", &["no env.py beside it", "alembic/versions.old"]);
+    project.write("alembic/env.py", "");
+    let answer = r#"[{"path": "a1_books.py", "revision": "a1", "doc": "Books, all", "bare": false,
+        "sql": "CREATE TABLE book (id int);\n\nCREATE TABLE draft (id int);\n\nDROP TABLE draft;\n\n"}]"#;
+    let answer = answer.replace('\n', "");
+    let plan = |script: &str| {
+        project.write("python", format!("#!/bin/sh\n{script}\n"));
+        let path = project.path("python");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it may run");
+        let mut command = project.command("plan --old alembic/versions.old --layout alembic --format json");
+        cli_support::ran(command.env("CONSOLIDATE_PYTHON", path))
+    };
+    let said = plan(&format!("echo from env.py; cat <<'END'\n{answer}\nEND"));
+    assert_eq!(said.code, 0, "{said:#?}");
+    let plan_of: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(plan_of["layout"], "alembic");
+    assert_eq!(plan_of["totals"]["statements"]["before"], 3);
+    assert_eq!(plan_of["totals"]["statements"]["after"], 1);
+    project.refused("plan --old alembic --layout alembic", &["not of its revisions", "--old alembic/versions.old"]);
+    let said = plan("echo 'a1_books.py: KeyError: x' >&2; exit 1");
+    assert!(
+        said.code == 2 && said.err.contains("can't print the SQL") && said.err.contains("KeyError: x"),
+        "{said:#?}"
+    );
+}
+
 #[test]
 fn a_layout_that_does_not_exist_is_named_with_those_that_do() {
     let project = Project::small();

@@ -131,6 +131,11 @@ impl Project {
     /// Where the history is cut, if that is said.
     pub fn cut(&self, part: &Part, history: &History) -> Result<Option<Cut>, Vec<Error>> {
         let Some(wish) = part.wish() else { return Ok(None) };
+        if history.layout == "alembic" {
+            let message =
+                "each of Alembic's revisions names the one before it, so a part of them can't be consolidated";
+            return Err(vec![Error::new(message).hint("leave out --from and --through")]);
+        }
         wish.find(history, &[&self.old, &self.new]).map(Some).map_err(|e| vec![e])
     }
 

@@ -73,8 +73,11 @@ fn outgoing(
     let is_converted = layout.name() != history.layout;
     let stems: Vec<&str> = set.files.iter().map(|f| f.name.strip_suffix(".sql").unwrap_or(&f.name)).collect();
     let planned: Vec<String> = stems.iter().map(|s| split_stem(s).0.to_string()).collect();
-    let last = history.files.last().and_then(|f| f.stem.split_once('_')).map(|(version, _)| version);
     let mut wanted = layout.versions();
+    let last = history.files.last().and_then(|f| match wanted.form {
+        Form::Chained => f.version.as_deref(),
+        _ => f.stem.split_once('_').map(|(version, _)| version),
+    });
     if let (false, Form::Digits(..)) = (is_converted, wanted.form) {
         // The tool took the history's versions, whatever their form.
         wanted.form = Form::Any;
@@ -92,11 +95,13 @@ fn outgoing(
         notes.push("the history's down parts are not in the new set".to_string());
     }
     let is_reversible = history.files.iter().any(|f| f.name.ends_with(".up.sql"));
+    let before = std::iter::once(None).chain(versions.clone().into_iter().map(Some));
     set.files
         .iter()
         .zip(stems)
-        .zip(versions)
-        .map(|((file, stem), version)| Outgoing {
+        .zip(versions.into_iter().zip(before))
+        .map(|((file, stem), (version, before))| Outgoing {
+            before,
             words: split_stem(stem).1.to_string(),
             stem: stem.to_string(),
             text: file.text.clone(),

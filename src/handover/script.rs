@@ -33,6 +33,7 @@ pub fn script(
     let body = match tool.kind {
         Kind::Commands => String::new(),
         Kind::Number { column, others } => number(tool, &table, column, others, old, new)?,
+        Kind::Chain { column } => chain(tool, &table, column, old, new)?,
         Kind::Rows { ran, which, columns, row } => {
             let rows = |set: &[Migration]| -> Result<Vec<Row>> {
                 set.iter().enumerate().map(|(number, m)| row(m, number)).collect()
@@ -312,6 +313,54 @@ fn number(
         head = head(tool, table),
         table_name = literal(table),
         put_mark = put_mark(table, &mark),
+        done = done(olds.len(), news.len()),
+    ))
+}
+
+/// For a tool whose table names the last migration alone.
+fn chain(tool: &Tool, table: &str, column: &str, old: &[Migration], new: &[Migration]) -> Result<String> {
+    let names = |set: &[Migration]| set.iter().map(|m| m.version().map(String::from)).collect::<Result<Vec<_>>>();
+    let (olds, news) = (names(old)?, names(new)?);
+    let end = |names: &[String]| names.last().cloned().unwrap_or_default();
+    let (last, target) = (end(&olds), end(&news));
+    let name = tool.name;
+    // A name from the middle of the history is that of a database which is behind.
+    let already = if target == last || !olds.contains(&target) {
+        let same = unchanged("        ", "the new set ends at the revision at which this database is");
+        format!("    IF ran = ARRAY[{}]::text[] THEN\n{same}    END IF;\n", literal(&target))
+    } else {
+        String::new()
+    };
+    // Said by RAISE, where a percent sign has a meaning.
+    let shown = last.replace('\'', "''").replace('%', "%%");
+    Ok(format!(
+        "DECLARE\n\
+         \x20   old_keys text[] := {keys};\n\
+         \x20   ran text[];\n\
+         \x20   wrong text[];\n\
+         BEGIN\n\
+         {head}\
+         \x20   ran := ARRAY(SELECT {column}::text FROM {table} ORDER BY 1);\n\
+         {already}\
+         \x20   IF cardinality(ran) = 0 THEN\n\
+         \x20       RAISE EXCEPTION 'behind: {name} ran nothing here'\n\
+         \x20           USING HINT = 'a new database needs no hand-over: the new set runs on it as it is';\n\
+         \x20   ELSIF NOT ran <@ old_keys THEN\n\
+         \x20       RAISE EXCEPTION 'ahead: this database is at %, which the history doesn''t have', {ran}\n\
+         \x20           USING HINT = 'consolidate a history that has it too, or hand over before it runs';\n\
+         \x20   ELSIF ran <> ARRAY[{last}]::text[] THEN\n\
+         \x20       RAISE EXCEPTION 'behind: this database is at %, and the history ends at {shown}', {ran}\n\
+         \x20           USING HINT = 'run the old set to its end on it first; one that the new set made needs no hand-over';\n\
+         \x20   END IF;\n\
+         \x20   DELETE FROM {table};\n\
+         \x20   INSERT INTO {table} ({column}) VALUES ({target});\n\
+         {done}\
+         END\n",
+        keys = texts(olds.iter().map(String::as_str)),
+        head = head(tool, table),
+        target = literal(&target),
+        last = literal(&last),
+        ran = first_names("ran"),
         done = done(olds.len(), news.len()),
     ))
 }

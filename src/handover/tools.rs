@@ -31,6 +31,11 @@ pub enum Kind {
         /// Other columns, and what they hold.
         others: &'static [(&'static str, &'static str)],
     },
+    /// One row with the name of the last migration, each of which names the one before it.
+    Chain {
+        /// The column.
+        column: &'static str,
+    },
     /// A row for each migration.
     Rows {
         /// A query of `{T}` that gives each migration that counts as run, as `k`, and its checksum or NULL, as `s`.
@@ -272,6 +277,14 @@ pub const TOOLS: &[Tool] = &[
         broken: None,
         commands: &[],
     },
+    // alembic/runtime/migration.py, `MigrationContext._version` and `HeadMaintainer`.
+    Tool {
+        name: "alembic",
+        table: "alembic_version",
+        kind: Kind::Chain { column: "version_num" },
+        broken: None,
+        commands: &["alembic stamp --purge {LAST}"],
+    },
     // Hasura keeps it in its metadata, which may lie in another database
     // (https://hasura.io/docs/latest/hasura-cli/commands/hasura_migrate_apply/).
     Tool {
@@ -307,7 +320,8 @@ impl Migration {
         Ok(Row { values: literal(&key), key, sum: None })
     }
 
-    fn version(&self) -> Result<&str> {
+    /// The version as the tool says it.
+    pub fn version(&self) -> Result<&str> {
         let missing = || Error::new(format!("{} has no version", self.path)).hint("the tool wouldn't run it");
         self.version.as_deref().ok_or_else(missing)
     }

@@ -124,6 +124,13 @@ impl Contents {
         String::from_utf8_lossy(self.bytes(path).unwrap_or_default())
     }
 
+    /// Puts a text in the place of a file's own.
+    pub fn replace(&mut self, path: &str, text: String) {
+        if let Ok(place) = self.files.binary_search_by(|f| f.path.as_str().cmp(path)) {
+            self.files[place].bytes = OnceCell::from(Ok(text.into_bytes()));
+        }
+    }
+
     fn found(&self, path: &str) -> Option<&Found> {
         self.files.binary_search_by(|f| f.path.as_str().cmp(path)).ok().map(|i| &self.files[i])
     }

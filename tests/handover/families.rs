@@ -10,6 +10,8 @@ pub struct Family {
     pub note: fn(&Ran) -> String,
     /// What makes the last row one that went wrong, and the word for it.
     pub spoil: Option<(&'static str, &'static str)>,
+    /// What makes the second row one of another text, where the tool keeps checksums.
+    pub change: Option<&'static str>,
     /// What its rows say, without times and numbers of its own.
     pub look: &'static str,
 }
@@ -62,6 +64,7 @@ pub const FAMILIES: &[Family] = &[
             format!("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES ({values})")
         },
         spoil: Some(("UPDATE _sqlx_migrations SET success = false WHERE version = 3", "failed")),
+        change: Some("UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 2"),
         look: "version::text || description || success || encode(checksum, 'hex')",
     },
     Family {
@@ -71,6 +74,7 @@ pub const FAMILIES: &[Family] = &[
             run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)",
         note: |r| format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{}')", r.version),
         spoil: None,
+        change: None,
         look: "version",
     },
     Family {
@@ -79,6 +83,7 @@ pub const FAMILIES: &[Family] = &[
         make: "CREATE TABLE schema_migrations (version bigint not null primary key, dirty boolean not null)",
         note: |r| format!("TRUNCATE schema_migrations; INSERT INTO schema_migrations VALUES ({}, false)", r.version),
         spoil: Some(("UPDATE schema_migrations SET dirty = true", "dirty")),
+        change: None,
         look: "version::text || dirty",
     },
     Family {
@@ -89,6 +94,7 @@ pub const FAMILIES: &[Family] = &[
             INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true)",
         note: |r| format!("INSERT INTO goose_db_version (version_id, is_applied) VALUES ({}, true)", r.version),
         spoil: None,
+        change: None,
         look: "version_id::text || is_applied",
     },
     Family {
@@ -97,6 +103,7 @@ pub const FAMILIES: &[Family] = &[
         make: "CREATE TABLE schema_migrations (version varchar NOT NULL PRIMARY KEY)",
         note: |r| format!("INSERT INTO schema_migrations (version) VALUES ('{}')", r.version),
         spoil: None,
+        change: None,
         look: "version",
     },
     Family {
@@ -115,6 +122,7 @@ pub const FAMILIES: &[Family] = &[
             format!("INSERT INTO flyway_schema_history ({columns}) VALUES ({values})")
         },
         spoil: Some(("UPDATE flyway_schema_history SET success = false WHERE version = '3'", "failed")),
+        change: Some("UPDATE flyway_schema_history SET checksum = 0 WHERE version = '2'"),
         look: "concat_ws(' ', installed_rank, version, description, type, script, checksum, success)",
     },
     Family {
@@ -129,6 +137,7 @@ pub const FAMILIES: &[Family] = &[
             format!("INSERT INTO _prisma_migrations (id, checksum, finished_at, migration_name, applied_steps_count) VALUES ({values})")
         },
         spoil: Some(("UPDATE _prisma_migrations SET finished_at = NULL WHERE id = 'id-3'", "failed")),
+        change: Some("UPDATE _prisma_migrations SET checksum = 'x' WHERE id = 'id-2'"),
         look: "concat_ws(' ', migration_name, checksum, finished_at IS NOT NULL, rolled_back_at, applied_steps_count)",
     },
     Family {
@@ -141,6 +150,7 @@ pub const FAMILIES: &[Family] = &[
             format!("INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('{sum}', {})", r.when)
         },
         spoil: None,
+        change: Some("UPDATE drizzle.__drizzle_migrations SET hash = 'x' WHERE id = 2"),
         look: "created_at::text || hash",
     },
     Family {
@@ -153,6 +163,7 @@ pub const FAMILIES: &[Family] = &[
             format!("INSERT INTO supabase_migrations.schema_migrations (version, name, statements) VALUES ({values})")
         },
         spoil: None,
+        change: None,
         look: "concat_ws(' ', version, name, statements)",
     },
     Family {
@@ -165,6 +176,7 @@ pub const FAMILIES: &[Family] = &[
             format!("INSERT INTO refinery_schema_history VALUES ({values})")
         },
         spoil: None,
+        change: Some("UPDATE refinery_schema_history SET checksum = '0' WHERE version = 2"),
         look: "version::text || name || checksum",
     },
     Family {
@@ -173,6 +185,7 @@ pub const FAMILIES: &[Family] = &[
         make: "CREATE TABLE gorp_migrations (id text NOT NULL PRIMARY KEY, applied_at timestamptz)",
         note: |r| format!("INSERT INTO gorp_migrations VALUES ('{}', now())", r.path),
         spoil: None,
+        change: None,
         look: "id",
     },
     Family {
@@ -181,6 +194,7 @@ pub const FAMILIES: &[Family] = &[
         make: "CREATE TABLE pgmigrations (id SERIAL PRIMARY KEY, name varchar(255) NOT NULL, run_on timestamp NOT NULL)",
         note: |r| format!("INSERT INTO pgmigrations (name, run_on) VALUES ('{}', now())", r.name()),
         spoil: None,
+        change: None,
         look: "name",
     },
     Family {
@@ -192,6 +206,17 @@ pub const FAMILIES: &[Family] = &[
             format!("DELETE FROM public.schema_version; INSERT INTO public.schema_version VALUES ({number})")
         },
         spoil: None,
+        change: None,
         look: "version::text",
+    },
+    Family {
+        layout: "alembic",
+        table: "alembic_version",
+        make: "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,
+            CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))",
+        note: |r| format!("DELETE FROM alembic_version; INSERT INTO alembic_version VALUES ('{}')", r.version),
+        spoil: None,
+        change: None,
+        look: "version_num",
     },
 ];

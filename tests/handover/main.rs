@@ -1,6 +1,6 @@
 //! Hand-overs: for each tool, a database that ran the old set counts as having run the new one, and any other is refused.
 //!
-//! The tools' tables are made here as their documents and sources have them (GUIDE.md names those); tests/real_tools.rs runs
+//! The tools' tables are made here as their documents and sources have them (src/handover/tools.rs names those); tests/real_tools runs
 //! the tools themselves.
 
 #[path = "../cli_support/mod.rs"]
@@ -27,10 +27,12 @@ fn write_set(
     };
     let planned: Vec<String> = files.iter().map(|f| in_form(f.0)).collect();
     let versions = layout.versions().of(&planned, last);
+    let before = std::iter::once(None).chain(versions.clone().into_iter().map(Some));
     let set: Vec<Outgoing> = files
         .iter()
-        .zip(versions)
-        .map(|((_, words, text), version)| Outgoing {
+        .zip(versions.into_iter().zip(before))
+        .map(|((_, words, text), (version, before))| Outgoing {
+            before,
             version,
             words: (*words).into(),
             stem: (*words).into(),
@@ -149,12 +151,22 @@ fn check_family(live: &Live, family: &Family) {
     old[..2].iter().for_each(|m| drop(live.fine(&(family.note)(m))));
     refused("behind");
     live.fine(&(family.note)(&old[2]));
-    if let Some((spoil, word)) = family.spoil {
-        let kept = format!("CREATE TABLE kept AS TABLE {}; {spoil}", family.table);
-        live.fine(&kept);
-        refused(word);
+    let spoiled = |spoil: &str, check: &dyn Fn()| {
+        live.fine(&format!("CREATE TABLE kept AS TABLE {}; {spoil}", family.table));
+        check();
         live.fine(&format!("DELETE FROM {t}; INSERT INTO {t} TABLE kept; DROP TABLE kept", t = family.table));
+    };
+    if let Some((spoil, word)) = family.spoil {
+        spoiled(spoil, &|| refused(word));
     }
+    if let Some(change) = family.change {
+        let lenient = project.fine("handover --allow-drift").out;
+        spoiled(change, &|| {
+            refused("changed");
+            assert_eq!(live.fine(&lenient), "done", "told to let another text through");
+        });
+    }
+    drifted(live, family, &project, &look);
     let further = further(layout, &old);
     let at_end = live.rows(&look);
     live.fine(&(family.note)(&further));
@@ -162,6 +174,17 @@ fn check_family(live: &Live, family: &Family) {
     undo(live, family, &further, &old);
     assert_eq!(live.rows(&look), at_end, "the test puts things back");
     handed_over(live, family, &script, &look, &new, &further);
+}
+
+/// The history's tables aren't there, only the tool's notes of them: that is drift, and the tool's own table is none.
+fn drifted(live: &Live, family: &Family, project: &Project, look: &str) {
+    let before = live.rows(look);
+    let said = project.run(&format!("handover --url {}", live.scratch.url()));
+    assert!(said.code == 1 && said.err.contains("drifted:"), "{said:#?}");
+    assert!(said.out.contains("relation public.shop: the live database lacks it"), "{said:#?}");
+    let table = family.table.rsplit('.').next().expect("a name");
+    assert!(!said.out.contains(table), "its own table is taken for drift: {said:#?}");
+    assert_eq!(live.rows(look), before, "refused, and yet changed");
 }
 
 /// A migration after the last.
@@ -174,6 +197,7 @@ fn further(layout: &dyn Layout, old: &[Ran]) -> Ran {
         words: "further".into(),
         stem: "further".into(),
         text: "SELECT 1;\n".into(),
+        before: Some(last.version.clone()),
         ..Outgoing::default()
     };
     let (path, text) = layout.write(&m)[0].clone();
@@ -184,7 +208,7 @@ fn further(layout: &dyn Layout, old: &[Ran]) -> Ran {
 fn undo(live: &Live, family: &Family, further: &Ran, old: &[Ran]) {
     let table = family.table;
     match family.layout {
-        "golang-migrate" | "tern" => drop(live.fine(&(family.note)(old.last().expect("a last one")))),
+        "golang-migrate" | "tern" | "alembic" => drop(live.fine(&(family.note)(old.last().expect("a last one")))),
         "goose" => drop(live.fine(&format!("DELETE FROM {table} WHERE version_id = {}", further.version))),
         "drizzle" => drop(live.fine(&format!("DELETE FROM {table} WHERE created_at = {}", further.when))),
         "prisma" => drop(live.fine(&format!("DELETE FROM {table} WHERE migration_name = '{}'", further.name()))),
@@ -195,8 +219,8 @@ fn undo(live: &Live, family: &Family, further: &Ran, old: &[Ran]) {
 }
 
 fn handed_over(live: &Live, family: &Family, script: &str, look: &str, new: &[Ran], further: &Ran) {
-    // golang-migrate's last version stays the same, so there is nothing to hand over.
-    let stays = family.layout == "golang-migrate";
+    // The last version stays the same, so there is nothing to hand over.
+    let stays = ["golang-migrate", "alembic"].contains(&family.layout);
     let outcome = live.fine(script);
     assert_eq!(outcome, if stays { "unchanged" } else { "done" });
     let after = live.rows(look);
@@ -223,6 +247,31 @@ fn handed_over(live: &Live, family: &Family, script: &str, look: &str, new: &[Ra
         "tern" => assert!(live.run(script).expect_err("it can't tell").starts_with("behind:")),
         _ => assert_eq!(live.fine(script), "unchanged", "made by the new set"),
     }
+}
+
+/// Where `first_version` or `numbers` says so, a chain of revisions ends elsewhere than the history.
+#[test]
+fn a_chain_that_ends_elsewhere_is_noted_and_never_taken_for_one_that_is_behind() {
+    let live = Live::start();
+    let layout = layout::by_name("alembic").expect("alembic");
+    let alembic = FAMILIES.iter().find(|f| f.layout == "alembic").expect("alembic");
+    live.fine(alembic.make);
+    let at = |revision: &str| {
+        live.fine(&format!("DELETE FROM alembic_version; INSERT INTO alembic_version VALUES ('{revision}')"))
+    };
+    let script = |end: &str| {
+        let project = Project::empty();
+        write_set(&project, "migrations.old", layout, OLD, None);
+        write_set(&project, "migrations", layout, NEW, Some(end));
+        project.fine("handover").out
+    };
+    at("0003");
+    assert_eq!(live.fine(&script("new")), "done");
+    assert_eq!(live.rows("SELECT version_num FROM alembic_version"), ["new"]);
+    assert_eq!(live.fine(&script("new")), "unchanged");
+    at("0002");
+    let said = live.run(&script("0002")).expect_err("it ran two of three");
+    assert!(said.starts_with("behind: this database is at 0002"), "{said}");
 }
 
 #[test]

@@ -48,6 +48,14 @@ impl Found {
 pub fn find(mut contents: Contents, given: Option<&'static dyn Layout>) -> Result<Found> {
     loop {
         let layout = given.or_else(|| ALL.iter().copied().find(|l| l.fits(&contents)));
+        if let Some(layout) = layout.filter(|l| given.is_none() && l.runs_code(&contents)) {
+            let name = layout.name();
+            let message =
+                format!("{} is {name}'s, whose migrations are code of the project", contents.root().display());
+            return Err(Error::new(message).hint(format!(
+                "to have it run that code and read the SQL, say --layout {name}, or layout = \"{name}\""
+            )));
+        }
         let list = |l: &dyn Layout| l.list(&contents).map_err(|e| in_folder(contents.root(), e));
         let listing = layout.map(list).transpose()?;
         if let (Some(layout), Some(listing)) = (layout, listing)
@@ -70,6 +78,12 @@ fn nothing(contents: &Contents, layout: Option<&dyn Layout>) -> Error {
         let message = format!("{root} holds no migrations as {} names them, but {file}", layout.name());
         return Error::new(message).hint("leave out --layout, or the setting, to have it found");
     }
+    let inner = contents.paths().filter(|p| p.ends_with(".py")).find_map(|p| p.rsplit_once('/'));
+    if let Some((inner, _)) = inner.filter(|_| contents.has("env.py")) {
+        let inner = contents.root().join(inner);
+        return Error::new(format!("{root} is the folder of Alembic's env.py, not of its revisions"))
+            .hint(format!("name theirs: --old {} --layout alembic", inner.display()));
+    }
     let folders: Vec<String> = contents.folders_of_sql().iter().map(|(f, n)| format!("{f}/ ({n})")).collect();
     if folders.is_empty() {
         return Error::new(format!("no .sql files in {root}")).hint(HINT);
@@ -78,9 +92,10 @@ fn nothing(contents: &Contents, layout: Option<&dyn Layout>) -> Error {
         .hint("name one of them with --old, or say by --layout how they are read")
 }
 
-fn found(layout: &'static dyn Layout, contents: Contents, listing: Listing) -> Found {
+fn found(layout: &'static dyn Layout, mut contents: Contents, listing: Listing) -> Found {
     let warnings = unread(layout, &contents, &listing);
-    let Listing { entries, set_aside, .. } = listing;
+    let Listing { entries, set_aside, texts, .. } = listing;
+    texts.into_iter().for_each(|(path, text)| contents.replace(&path, text));
     let stems = stems(layout, &entries);
     let shared_versions = shared_versions(&entries);
     Found { layout, contents, entries, stems, set_aside, shared_versions, warnings }
@@ -136,7 +151,7 @@ fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(A
         warnings.push((At::new(path, 1), why));
     }
     let has_sql = |folder: &str| listing.entries.iter().any(|e| names::folder(&e.path) == folder);
-    for path in contents.paths().filter(|p| is_step(p, &has_sql)) {
+    for path in contents.paths().filter(|p| !is_known(p) && is_step(p, &has_sql)) {
         let why = "a step that isn't SQL: what it does is not in what is planned and proven".to_string();
         warnings.push((At::new(path, 1), why));
     }

@@ -2,6 +2,7 @@
 //!
 //! A new layout is one file and one line in [`ALL`]; what users can name, and what is found by itself, derive from it.
 
+mod alembic;
 mod dbmate;
 mod diesel;
 mod drizzle;
@@ -46,6 +47,11 @@ pub trait Layout: Sync {
     /// # Errors
     /// When the order can't be told, or the tool would refuse the folder.
     fn list(&self, contents: &Contents) -> Result<Listing>;
+
+    /// Whether reading a folder runs code of the project: then the layout must have been asked for.
+    fn runs_code(&self, _contents: &Contents) -> bool {
+        false
+    }
 
     /// What of a file's text is run.
     ///
@@ -120,6 +126,7 @@ pub const ALL: &[&dyn Layout] = &[
     &supabase::Supabase,
     &golang_migrate::GolangMigrate,
     &sqlx::Sqlx,
+    &alembic::Alembic,
     &plain::Plain,
 ];
 
@@ -146,6 +153,8 @@ pub struct Listing {
     pub set_aside: Vec<String>,
     /// Files that don't run, and why: each is a warning.
     pub passed_over: Vec<(String, String)>,
+    /// What files run that aren't SQL themselves, by path.
+    pub texts: Vec<(String, String)>,
 }
 
 /// A migration's file, by its name alone.

@@ -13,6 +13,8 @@ pub const REFUSES: &str = "DO $$ BEGIN RAISE EXCEPTION 'consolidated: this can''
 pub struct Outgoing {
     /// Its version, as digits; empty in a layout without.
     pub version: String,
+    /// The version of the one before it in the set.
+    pub before: Option<String>,
     /// The words after the version.
     pub words: String,
     /// The name, without the ending, that it has in a flat folder.
@@ -68,6 +70,8 @@ pub enum Form {
     Digits(usize, u128),
     /// Counted from a number without a gap, with so many digits.
     Counted(u128, usize),
+    /// A name, each that of a file which names the one before it: the last takes the history's last.
+    Chained,
     /// None: names stay as they are.
     None,
 }
@@ -82,6 +86,7 @@ impl Versions {
         match self.form {
             Form::None => return planned.to_vec(),
             Form::Counted(first, width) => return counted(first, width, planned.len()),
+            Form::Chained => return chained(last.filter(|_| self.takes_last), planned.len()),
             Form::Any | Form::Digits(..) => {}
         }
         let fits = |v: &String| match self.form {
@@ -130,6 +135,14 @@ fn is_number(version: &str) -> bool {
 
 fn counted(first: u128, width: usize, count: usize) -> Vec<String> {
     (0..count as u128).map(|i| format!("{:0width$}", first + i)).collect()
+}
+
+/// Names that no revision of the history has, but the last. Alembic's table takes 32 letters.
+fn chained(last: Option<&str>, count: usize) -> Vec<String> {
+    let Some(last) = last else { return counted(1, 4, count) };
+    let stem: String = last.chars().take(24).collect();
+    let name = |i: usize| if i == count { last.to_string() } else { format!("{stem}_part{i}") };
+    (1..=count).map(name).collect()
 }
 
 /// Puts marks around each statement that a tool would cut at a semicolon inside of it.
@@ -200,6 +213,9 @@ mod tests {
         assert_eq!(of(milliseconds, &["0001", "0002"], None), ["1000000000000", "1000000000001"]);
         let counted = Versions { form: Form::Counted(1, 3), ..Versions::KEPT };
         assert_eq!(of(counted, &["4", "9"], Some("12")), ["001", "002"]);
+        let chained = Versions { form: Form::Chained, takes_last: true, ..Versions::KEPT };
+        assert_eq!(of(chained, &["4", "9"], Some("ab12")), ["ab12_part1", "ab12"]);
+        assert_eq!(of(chained, &["4", "9"], None), ["0001", "0002"]);
     }
 
     #[test]
