@@ -83,7 +83,7 @@ impl Lowering<'_> {
         if difference.change != Change::Added {
             progress |= self.add_extra(choices, &key);
         }
-        progress
+        progress || take_from_others(choices, difference)
     }
 
     pub(super) fn state_default_acl(&mut self, choices: &mut Choices) -> bool {
@@ -100,4 +100,26 @@ impl Lowering<'_> {
         }
         progress
     }
+}
+
+/// What is stated of an object's privileges takes them first from those who have them only in the new set: by default
+/// privileges, or by a grant on all objects of a schema.
+fn take_from_others(choices: &mut Choices, difference: &Difference) -> bool {
+    let is_it = |e: &&mut Extra| e.kind == "ACL" && e.schema == difference.schema && e.name == difference.name;
+    let Some(extra) = choices.extras.iter_mut().find(is_it).filter(|e| !e.text.is_empty()) else { return false };
+    let grants = |text: &Option<String>| -> BTreeSet<(String, String)> {
+        let lines = text.iter().flat_map(|t| t.lines()).filter_map(|l| l.strip_prefix("GRANT ")?.strip_suffix(';'));
+        let parts = lines.filter_map(|l| l.split_once(" ON ")?.1.rsplit_once(" TO "));
+        let who = |to: &str| to.strip_suffix(" WITH GRANT OPTION").unwrap_or(to).to_string();
+        parts.map(|(on, to)| (on.to_string(), who(to))).collect()
+    };
+    let mut progress = false;
+    for (on, who) in grants(&difference.new).difference(&grants(&difference.old)) {
+        let first = format!("REVOKE ALL ON {on} FROM {who};\n");
+        if !extra.text.starts_with(&first) && !extra.text.contains(&format!("\n{first}")) {
+            extra.text.insert_str(0, &first);
+            progress = true;
+        }
+    }
+    progress
 }
