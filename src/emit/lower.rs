@@ -308,11 +308,14 @@ impl<'a> Lowering<'a> {
             Change::Removed => "the folded form left it out",
             Change::Changed => "the folded form came out different",
         };
-        if ids.is_empty() && difference.change == Change::Added {
-            return self.leave_out_namesake(choices, difference);
-        }
         if ids.is_empty() {
-            return difference.change == Change::Removed && self.add_extra(choices, &key);
+            return match difference.change {
+                Change::Added => {
+                    self.leave_out_namesake(choices, difference) || self.leave_out_makers(choices, difference)
+                }
+                Change::Changed => self.leave_out_makers(choices, difference),
+                Change::Removed => self.add_extra(choices, &key),
+            };
         }
         let mut progress = false;
         for id in ids {
@@ -328,6 +331,28 @@ impl<'a> Lowering<'a> {
             }
         }
         progress
+    }
+
+    /// What no object of the model is was made by statements that can't be understood. If the history left it otherwise, those
+    /// that say its name go, and what the history has of it is stated.
+    fn leave_out_makers(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
+        let name = difference.name.split('(').next().unwrap_or_default();
+        let name = name.rsplit(' ').next().unwrap_or_default().to_lowercase();
+        let schema = &self.model.schema;
+        let says_it = |text: &str| {
+            let is_part = |c: char| c.is_alphanumeric() || c == '_';
+            text.to_lowercase().split(|c| !is_part(c)).any(|word| word == name)
+        };
+        let makers: Vec<ObjectId> = schema
+            .live()
+            .filter(|id| schema.objects[*id].kind == Kind::Opaque && !choices.left_out.contains(id))
+            .filter(|id| matches!(&schema.objects[*id].body, Body::Text(text) if says_it(text)))
+            .collect();
+        for id in &makers {
+            let why = format!("the history left {} otherwise than it makes it", difference.object);
+            self.step_down(choices, *id, &why);
+        }
+        !makers.is_empty()
     }
 
     /// A routine that came out under other argument types than the replayed history has: the model's one gives way.

@@ -2,7 +2,7 @@
 
 use crate::ledger::Mark;
 use crate::replay::{New, Replay};
-use crate::schema::{Body, Kind};
+use crate::schema::{Body, Kind, ObjectId};
 use crate::sql::edit;
 use crate::sql::lex::{Token, TokenKind, lex_code};
 use crate::sql::names;
@@ -50,12 +50,40 @@ impl Replay<'_> {
             Some(edited) => {
                 self.schema.objects[id].body = Body::Text(edited);
                 self.folded(id, note);
+                if !statement.old_val.is_empty() && !self.schema.is_given(id) {
+                    self.rename_value_in_columns(id, &statement.old_val, &statement.new_val);
+                }
             }
             None => {
                 self.attach(id, Kind::Setting, &format!("value {}", statement.new_val), Vec::new());
             }
         }
     }
+}
+
+impl Replay<'_> {
+    /// PostgreSQL keeps values of enums by number, so defaults and what else is said of the type's columns follow. Rows and
+    /// the bodies of functions keep their words.
+    fn rename_value_in_columns(&mut self, enumeration: ObjectId, from: &str, to: &str) {
+        let edit = |text: &str| rename_value_everywhere(text, from, to);
+        let mut columns = self.schema.dependents(enumeration);
+        columns.retain(|(on, _)| self.schema.objects[*on].kind == Kind::Column);
+        for (column, _) in columns {
+            self.edit_text(column, &edit);
+            for (on, _) in self.schema.dependents(column) {
+                let kind = self.schema.objects[on].kind;
+                if matches!(kind, Kind::Constraint | Kind::Index | Kind::Policy | Kind::View | Kind::MaterializedView) {
+                    self.edit_text(on, &edit);
+                }
+            }
+        }
+    }
+}
+
+fn rename_value_everywhere(text: &str, from: &str, to: &str) -> String {
+    let (tokens, wanted) = (lex_code(text), literal(from));
+    let places = tokens.iter().filter(|t| t.kind == TokenKind::Literal && t.text(text) == wanted);
+    edit::replace(text, places.map(|t| (t.start..t.end, literal(to))).collect())
 }
 
 fn literal(value: &str) -> String {
