@@ -77,6 +77,7 @@ pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSe
     order_extensions(model, &owners, &index, &mut units);
     order_rows(model, choices, &owners, &index, &mut units);
     super::changes::order(model, &owners, &index, &mut units);
+    add_types_of_stated(model, choices, &index, &mut units);
     add_extras(model, choices, &mut units);
     units
 }
@@ -208,6 +209,22 @@ fn read_by(model: &Model, id: ObjectId) -> HashSet<ObjectId> {
         next.extend(needs.filter(|on| read.insert(*on)));
     }
     read
+}
+
+/// What PostgreSQL states of an object may name types that the model doesn't know it to need: an opaque statement changed it.
+fn add_types_of_stated(model: &Model, choices: &Choices, index: &HashMap<ObjectId, usize>, units: &mut [Unit]) {
+    let schema = &model.schema;
+    let is_type = |id: &ObjectId| matches!(schema.objects[*id].kind, Kind::Type | Kind::Domain);
+    let types: Vec<ObjectId> = schema.live().filter(is_type).collect();
+    for (id, texts) in &choices.stated {
+        let Some(unit) = index.get(id).copied() else { continue };
+        let words: HashSet<String> = texts
+            .iter()
+            .flat_map(|text| crate::sql::lex::lex_code(text).into_iter().filter_map(|t| t.name(text)))
+            .collect();
+        let named = types.iter().filter(|on| *on != id && words.contains(&schema.objects[**on].name));
+        units[unit].needs.extend(named.filter_map(|on| index.get(on)).filter(|on| **on != unit));
+    }
 }
 
 /// What only the replayed history showed needs what its text names, and is needed where it is named.
