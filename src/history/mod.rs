@@ -3,6 +3,7 @@
 pub mod contents;
 pub mod cut;
 pub mod layout;
+pub mod search;
 
 use crate::error::{At, Error};
 use crate::sql::parse::{NodeEnum, parse};
