@@ -174,6 +174,21 @@ fn what_a_tool_would_refuse_is_refused_with_its_place() {
 }
 
 #[test]
+fn folders_that_two_tools_run_in_different_orders_are_not_guessed() {
+    let project = Project::history(&[
+        ("1_init/up.sql", "CREATE TABLE a (id int);\n"),
+        ("2_b/up.sql", "ALTER TABLE a ADD b int;\n"),
+        ("10_c/up.sql", "ALTER TABLE a DROP b;\n"),
+    ]);
+    project.refused("plan", &["migrations.old/2_b/up.sql:1: diesel runs 10_c before", "--layout diesel", "hasura"]);
+    assert_eq!(project.json("plan --layout hasura", 0)["layout"], "hasura");
+    project.write("config.yaml", "version: 3\n");
+    assert_eq!(project.json("plan", 0)["layout"], "hasura");
+    project.fine("emit");
+    assert!(project.tree("migrations").keys().any(|path| path.ends_with("10_init/up.sql")), "the last version is kept");
+}
+
+#[test]
 fn steps_that_are_not_sql_are_named_before_a_proof_too() {
     let project = Project::history(&[("1_a.sql", "CREATE TABLE a (id int);\n"), ("2_fill.ts", "")]);
     let ran = project.fine("emit");

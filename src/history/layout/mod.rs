@@ -17,6 +17,7 @@ mod plain;
 mod prisma;
 mod refinery;
 mod sections;
+mod signs;
 mod sql_migrate;
 mod sqlx;
 mod supabase;
@@ -40,6 +41,12 @@ pub trait Layout: Sync {
 
     /// Whether a folder is certainly of this layout.
     fn fits(&self, contents: &Contents) -> bool;
+
+    /// Why a folder that fits may as well be another tool's, which would run it in another order. Nobody is asked who said
+    /// the layout.
+    fn doubt(&self, _contents: &Contents) -> Option<Error> {
+        None
+    }
 
     /// The files of a folder, in the order in which they run.
     ///
