@@ -69,6 +69,7 @@ pub fn find(mut contents: Contents, given: Option<&'static dyn Layout>) -> Resul
 
 /// The layout that a folder looks like.
 fn recognized(contents: &Contents) -> Result<Option<&'static dyn Layout>> {
+    super::refuse(contents)?;
     let layout = ALL.iter().copied().find(|l| l.fits(contents));
     layout.and_then(|l| l.doubt(contents)).map_or(Ok(layout), Err)
 }

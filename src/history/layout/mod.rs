@@ -20,11 +20,13 @@ mod sections;
 mod signs;
 mod sql_migrate;
 mod sqlx;
+mod strangers;
 mod supabase;
 mod tern;
 pub mod write;
 
 pub use find::{Found, find};
+pub use strangers::refuse;
 
 use super::contents::Contents;
 use crate::error::{At, Error, Result};

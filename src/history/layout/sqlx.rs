@@ -21,7 +21,8 @@ impl Layout for Sqlx {
     }
 
     fn fits(&self, contents: &Contents) -> bool {
-        contents.flat_sql().next().is_some() && contents.flat_sql().all(|path| super::numbered(path).is_some())
+        contents.flat_sql().next().is_some()
+            && contents.flat_sql().all(|path| super::numbered(path).is_some() && !super::plain::undoes(contents, path))
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {
