@@ -65,3 +65,26 @@ fn a_set_is_not_taken_for_the_history_that_is_gone() {
     std::fs::remove_dir_all(project.path("db/migrations.old")).expect("removed");
     project.refused("plan", &["can't read the folder db/migrations.old"]);
 }
+
+#[test]
+fn tools_that_are_not_read_are_named() {
+    let project = Project::empty();
+    project.write("backend/alembic/env.py", "");
+    project.write("backend/alembic/versions/1_a.py", "");
+    project
+        .refused("init", &["backend/alembic/versions/1_a.py:1: migrations of alembic", "alembic upgrade head --sql"]);
+    let project = Project::empty();
+    project.write("sqitch.plan", "");
+    project.write("deploy/a.sql", "SELECT 1;\n");
+    project.refused("init", &["error: sqitch.plan:1: a project of sqitch"]);
+}
+
+#[test]
+fn a_folder_in_doubt_is_taken_once_its_layout_is_said() {
+    let project = Project::empty();
+    project.write("api/migrations/2_b/up.sql", "CREATE TABLE b (id int);\n");
+    project.write("api/migrations/10_c/up.sql", "DROP TABLE b;\n");
+    project.refused("init", &["api/migrations/2_b/up.sql:1: diesel runs 10_c before this", "--layout hasura"]);
+    project.fine("init --layout hasura");
+    project.fine("plan");
+}

@@ -111,7 +111,8 @@ fn listed(message: &str, folders: &[Candidate]) -> String {
     let width = shown.iter().map(|c| name(c).chars().count()).max().unwrap_or(0);
     let line = |c: &Candidate| {
         let s = if c.files == 1 { "" } else { "s" };
-        format!("\n    {:width$}  {} file{s}, {}", name(c), c.files, c.layout)
+        let layout = c.layout.unwrap_or("which can't be read as they are");
+        format!("\n    {:width$}  {} file{s}, {layout}", name(c), c.files)
     };
     let lines: String = shown.iter().map(line).collect();
     let more = folders.len() - shown.len();

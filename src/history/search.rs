@@ -35,14 +35,17 @@ const EXAMPLES: &[&str] = &[
     "benches",
 ];
 
+/// Files of tools that aren't read, without SQL beside them.
+const STRANGERS: &[&str] = &["env.py", "sqitch.plan"];
+
 /// A folder that holds migrations.
 #[derive(Debug)]
 pub struct Candidate {
     /// The folder, relative to the one that was searched.
     pub folder: PathBuf,
-    /// The name of its layout.
-    pub layout: &'static str,
-    /// How many migrations it holds.
+    /// The name of its layout; none if it can't be read as it is.
+    pub layout: Option<&'static str>,
+    /// How many migrations it holds, or files of SQL.
     pub files: usize,
     rank: Rank,
 }
@@ -58,6 +61,18 @@ enum Rank {
     Example,
 }
 
+/// What a folder is.
+enum Seen {
+    /// One of migrations.
+    Taken(Rank),
+    /// One migration of several files.
+    Migration,
+    /// One of migrations, by its name, with so many files; it can't be read as it is.
+    Unread(usize),
+    /// Anything else.
+    Nothing,
+}
+
 /// What a search found.
 #[derive(Debug, Default)]
 pub struct Search {
@@ -65,13 +80,14 @@ pub struct Search {
     pub likely: Vec<Candidate>,
     /// All others, in the same order.
     pub others: Vec<Candidate>,
-    /// Why a folder that looks like migrations can't be read.
+    /// Whose migrations lie here that can't be read.
     pub refused: Option<Error>,
 }
 
 /// Looks for folders of migrations below a folder.
 pub fn below(base: &Path) -> Search {
     let mut walk = Walk { base, found: Vec::new(), refused: None };
+    walk.is_strange(Path::new(""));
     walk.folder(Path::new(""), 1, false);
     let mut found = walk.found;
     // Beside a history that was moved aside lies its consolidated set.
@@ -107,39 +123,57 @@ impl Walk<'_> {
             }
             let is_named = is_named || says_migrations(&name);
             let path = folder.join(&name);
-            let rank = self.look(&path, is_named);
-            if depth < DEPTH && rank != Some(Rank::Sure) {
+            let before = self.found.len();
+            let seen = self.look(&path, is_named);
+            if depth < DEPTH && !matches!(seen, Seen::Taken(Rank::Sure) | Seen::Migration) {
                 self.folder(&path, depth + 1, is_named);
+            }
+            // Why it can't be read is said when it is taken, or named.
+            if let Seen::Unread(files) = seen
+                && self.found.len() == before
+            {
+                self.add(path, None, files, Rank::Likely);
             }
         }
     }
 
-    /// Whether a folder holds migrations itself.
-    fn look(&mut self, folder: &Path, is_named: bool) -> Option<Rank> {
+    /// What a folder itself is.
+    fn look(&mut self, folder: &Path, is_named: bool) -> Seen {
         let root = self.base.join(folder);
-        if !is_named && !holds_some(&root) {
-            return None;
+        if root.join("up.sql").is_file() || root.join("migration.sql").is_file() {
+            return Seen::Migration;
         }
-        let contents = Contents::read(&root).ok()?;
-        let has_sql = contents.sql().next().is_some();
+        let has_own = holds_some(&root);
+        if self.is_strange(folder) || (!is_named && !has_own) {
+            return Seen::Nothing;
+        }
+        let Ok(contents) = Contents::read(&root) else { return Seen::Nothing };
+        let files = contents.sql().count();
         let found = match layout::find(contents, None) {
             Ok(found) => found,
-            Err(error) => {
-                if is_named && has_sql {
-                    self.refused.get_or_insert(error);
-                }
-                return None;
-            }
+            Err(_) if is_named && has_own => return Seen::Unread(files),
+            Err(_) => return Seen::Nothing,
         };
-        let rank = rank(&found, is_named)?;
+        let Some(rank) = rank(&found, is_named) else { return Seen::Nothing };
+        self.add(folder.to_path_buf(), Some(found.layout.name()), found.entries.len(), rank);
+        Seen::Taken(rank)
+    }
+
+    /// Whether a folder is of a tool that isn't read.
+    fn is_strange(&mut self, folder: &Path) -> bool {
+        let root = self.base.join(folder);
+        if !STRANGERS.iter().any(|name| root.join(name).is_file()) {
+            return false;
+        }
+        let refused = Contents::read(&root).and_then(|contents| layout::refuse(&contents));
+        let Err(error) = refused else { return false };
+        self.refused.get_or_insert(super::in_folder(folder, error));
+        true
+    }
+
+    fn add(&mut self, folder: PathBuf, layout: Option<&'static str>, files: usize, rank: Rank) {
         let is_example = folder.components().any(|c| EXAMPLES.iter().any(|e| c.as_os_str() == *e));
-        self.found.push(Candidate {
-            folder: folder.to_path_buf(),
-            layout: found.layout.name(),
-            files: found.entries.len(),
-            rank: if is_example { Rank::Example } else { rank },
-        });
-        Some(rank)
+        self.found.push(Candidate { folder, layout, files, rank: if is_example { Rank::Example } else { rank } });
     }
 }
 
@@ -191,7 +225,7 @@ mod tests {
             std::fs::write(path, text).unwrap();
         }
         let search = below(project.path());
-        let say = |c: &Candidate| format!("{} {} {}", c.folder.display(), c.layout, c.files);
+        let say = |c: &Candidate| format!("{} {} {}", c.folder.display(), c.layout.unwrap_or("?"), c.files);
         search.likely.iter().map(say).chain(search.others.iter().map(|c| format!("({})", say(c)))).collect()
     }
 
@@ -230,5 +264,14 @@ mod tests {
             "(tests/migrations sqlx 1)",
         ];
         assert_eq!(found(&files), wanted);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_reason_to_be_silent() {
+        let unclear =
+            [("a/migrations/default2/x.txt", ""), ("a/migrations/2_b/up.sql", ""), ("a/migrations/10_c/up.sql", "")];
+        assert_eq!(found(&unclear), ["a/migrations ? 2"]);
+        let lock = ("prisma/migrations/migration_lock.toml", "provider = \"mysql\"\n");
+        assert_eq!(found(&[("prisma/migrations/1_a/migration.sql", ""), lock]), ["prisma/migrations ? 1"]);
     }
 }
