@@ -88,3 +88,15 @@ fn a_folder_in_doubt_is_taken_once_its_layout_is_said() {
     project.fine("init --layout hasura");
     project.fine("plan");
 }
+
+#[test]
+fn reversible_files_of_a_rust_project_are_sqlxs() {
+    let project = Project::empty();
+    project.write("api/Cargo.toml", "[dependencies]\nsqlx = { version = \"0.8\" }\n");
+    project.write("api/migrations/1_a.up.sql", "CREATE TABLE a (id int);\n");
+    project.write("api/migrations/1_a.down.sql", "DROP TABLE a;\n");
+    let ran = project.fine("init");
+    assert!(ran.out.contains("layout: sqlx"), "{}", ran.out);
+    project.fine("emit --in-place");
+    assert!(project.read("api/migrations/1_a.up.sql").contains("CREATE TABLE a"));
+}
