@@ -27,6 +27,14 @@ fn syntax_errors_of_all_files_are_reported_with_line_column_and_postgres_words()
 }
 
 #[test]
+fn of_very_many_errors_the_first_are_shown() {
+    let project = Project::empty();
+    (10..40).for_each(|n| project.write(&format!("migrations.old/{n}_a.sql"), "SELEC 1;\n"));
+    let said = project.refused("plan", &["29_a.sql:1:1: syntax error", "and 10 more errors"]);
+    assert!(!said.contains("30_a.sql"), "{said}");
+}
+
+#[test]
 fn a_column_counts_characters_not_bytes() {
     let project = Project::history(&[("1_a.sql", "SELECT 'ä€😀', * FROMM t;\n")]);
     project.refused("plan", &["1_a.sql:1:17: syntax error at or near \"FROMM\""]);

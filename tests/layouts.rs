@@ -211,6 +211,54 @@ fn what_a_tool_would_refuse_is_refused_with_its_place() {
 }
 
 #[test]
+fn folders_that_two_tools_run_in_different_orders_are_not_guessed() {
+    let project = Project::history(&[
+        ("1_init/up.sql", "CREATE TABLE a (id int);\n"),
+        ("2_b/up.sql", "ALTER TABLE a ADD b int;\n"),
+        ("10_c/up.sql", "ALTER TABLE a DROP b;\n"),
+    ]);
+    project.refused("plan", &["migrations.old/2_b/up.sql:1: diesel runs 10_c before", "--layout diesel", "hasura"]);
+    assert_eq!(project.json("plan --layout hasura", 0)["layout"], "hasura");
+    project.write("config.yaml", "version: 3\n");
+    assert_eq!(project.json("plan", 0)["layout"], "hasura");
+    project.fine("emit");
+    assert!(project.tree("migrations").keys().any(|path| path.ends_with("10_init/up.sql")), "the last version is kept");
+}
+
+#[test]
+fn a_tool_that_is_not_known_is_not_taken_for_another() {
+    let text = "-- // create a\nCREATE TABLE a (id int);\n\n-- //@UNDO\nDROP TABLE a;\n";
+    let mybatis = Project::history(&[("20200101000000_a.sql", text)]);
+    mybatis.refused("plan", &["migrations.old/20200101000000_a.sql:4: a file of MyBatis Migrations"]);
+    let sqitch = Project::history(&[("deploy/a.sql", "SELECT 1;\n"), ("sqitch.plan", "%syntax-version=1.0.0\n")]);
+    sqitch.refused("plan", &["migrations.old/sqitch.plan:1: a project of sqitch"]);
+    sqitch.refused("plan --old migrations.old/deploy", &["a project of sqitch"]);
+    let alembic = Project::history(&[("env.py", ""), ("versions/a.py", "")]);
+    alembic.refused("plan", &["migrations of alembic", "alembic upgrade head --sql"]);
+    alembic.refused("init", &["migrations of alembic", "alembic upgrade head --sql"]);
+}
+
+#[test]
+fn files_that_undo_the_one_beside_them_are_left_out() {
+    let project = Project::history(&[
+        ("sqls/20200101000000-a-up.sql", "CREATE TABLE a (id int);\n"),
+        ("sqls/20200101000000-a-down.sql", "DROP TABLE a;\n"),
+    ]);
+    let plan = project.json("plan", 0);
+    assert_eq!(plan["totals"]["statements"]["before"], 1);
+    project.fine("emit");
+    assert!(project.read("migrations/sqls/20200101000000-a-up.sql").contains("CREATE TABLE a"));
+}
+
+#[test]
+fn a_history_that_leaves_nothing_is_named() {
+    let project = Project::history(&[("1_a.sql", "CREATE TABLE a (id int);\nDROP TABLE a;\n")]);
+    assert!(project.fine("plan").out.contains("1_a.sql:1: nothing of the history is in the new set"));
+    assert!(project.fine("emit").err.contains("1_a.sql:1: nothing of the history is in the new set"));
+    assert!(!Project::small().fine("plan").out.contains("nothing of the history"));
+}
+
+#[test]
 fn steps_that_are_not_sql_are_named_before_a_proof_too() {
     let project = Project::history(&[("1_a.sql", "CREATE TABLE a (id int);\n"), ("2_fill.ts", "")]);
     let ran = project.fine("emit");

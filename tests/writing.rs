@@ -176,7 +176,8 @@ fn init_names_a_folder_with_any_name() {
     let ran = ran(project.command("init --old").arg("db's \"own\""));
     assert_eq!(ran.code, 0, "{ran:#?}");
     let parsed: toml::Table = project.read("consolidate.toml").parse().expect("it is TOML");
-    assert_eq!(parsed["old"].as_str(), Some("db's \"own\""));
+    assert_eq!(parsed["old"].as_str(), Some("db's \"own\".old"));
+    assert_eq!(parsed["new"].as_str(), Some("db's \"own\""));
     project.fine("plan");
 }
 

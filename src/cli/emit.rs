@@ -16,7 +16,7 @@ use crate::history::contents::Contents;
 use crate::history::cut::Cut;
 use crate::history::layout::Layout;
 use crate::history::{self, History};
-use crate::plan::{plan, plan_part};
+use crate::plan::{empty_set, plan, plan_part};
 use crate::proof::{ReplayError, Settings, Verdict, VerdictKind, verify};
 use crate::replay::{replay, replay_from};
 use crate::report::emit::{About, Written, json, text};
@@ -184,6 +184,9 @@ pub fn run(args: &EmitArgs) -> Outcome {
         cycles.iter().for_each(|cycle| super::tell(&format!("{}: {}", history.at(cycle.at), cycle.message)));
     }
     let (proven, files) = proven;
+    if let Some(empty) = empty_set(&history, proven.set.statements()).filter(|_| cut.is_none()) {
+        super::warn_of(&empty.at, &empty.message);
+    }
     if let Files::Set(laid) = &files {
         laid.notes.iter().for_each(|note| super::tell(note));
     }

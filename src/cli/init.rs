@@ -1,18 +1,21 @@
 //! `consolidate init`.
 
 use super::{FINE, Outcome, print};
+use crate::emit::aside::aside_of;
 use crate::error::Error;
+use crate::history::contents::Contents;
+use crate::history::search::{self, Candidate, Search};
 use crate::history::{self, layout};
 use crate::replay::replay;
 use crate::schema::Kind;
 use crate::scratch::preludes;
 use clap::Args;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 #[derive(Args)]
 pub struct InitArgs {
-    /// The folder of the history [default: migrations.old, or migrations]
+    /// The folder of the history [default: migrations.old, or migrations, or the only one below that holds migrations]
     #[arg(long, value_name = "DIR")]
     old: Option<PathBuf>,
     /// How the history is laid out [default: found by itself]
@@ -23,14 +26,12 @@ pub struct InitArgs {
 /// Looks at the history and writes `consolidate.toml`, unless there is one.
 pub fn run(args: &InitArgs) -> Outcome {
     let target = Path::new("consolidate.toml");
-    let found = [PathBuf::from("migrations.old"), PathBuf::from("migrations")];
-    let old = args.old.clone().or_else(|| found.into_iter().find(|p| p.is_dir()));
-    let old = old.ok_or_else(|| {
-        vec![
-            Error::new("no folder migrations.old or migrations here")
-                .hint("name the folder of your migrations with --old"),
-        ]
-    })?;
+    let old = match &args.old {
+        // Without `./` and a slash at the end.
+        Some(old) => old.components().filter(|c| *c != Component::CurDir).collect(),
+        None => found().map_err(|e| vec![e])?,
+    };
+    let old = if old.as_os_str().is_empty() { PathBuf::from(".") } else { old };
     let given = args.layout.as_deref().and_then(|name| layout::by_name(name).ok());
     let history = history::read_as(&old, given)?;
     super::warn(&history);
@@ -39,13 +40,12 @@ pub fn run(args: &InitArgs) -> Outcome {
     let tables: Vec<String> =
         schema.live().filter(|id| schema.objects[*id].kind == Kind::Table).map(|id| schema.display(id)).collect();
     let first = crate::emit::first_version(&history);
-    // Once the history is moved aside, that is where it is.
-    let aside = if old == Path::new("migrations") { "migrations.old".to_string() } else { old.display().to_string() };
+    let (aside, new) = places(&old);
     let layout = layout_setting(&history, args.layout.is_some());
     let platform = if is_supabase(&old, &history, schema) { preludes::named("supabase") } else { None };
     let mut roles = roles_taken_for_granted(&history, schema);
     roles.retain(|role| !platform.is_some_and(|platform| platform.makes_role(role)));
-    let text = template(&aside, &layout, &first, &tables, &prelude(platform, &roles));
+    let text = template([&aside, &new], &layout, &first, &tables, &prelude(platform, &roles));
     let mut file = std::fs::File::create_new(target).map_err(|e| {
         vec![
             Error::new(format!("can't write consolidate.toml: {e}"))
@@ -53,16 +53,86 @@ pub fn run(args: &InitArgs) -> Outcome {
         ]
     })?;
     file.write_all(text.as_bytes()).map_err(|e| vec![Error::new(format!("can't write consolidate.toml: {e}"))])?;
+    let move_aside = format!(
+        "; then consolidate emit --in-place, which moves {} to {} and writes the set to {0}",
+        new.display(),
+        aside.display()
+    );
     print(&format!(
-        "consolidate.toml written: {} files, {} statements in {} (layout: {}), {} tables at the end\nnext: {}consolidate plan\n",
+        "consolidate.toml written: {} files, {} statements in {} (layout: {}), {} tables at the end\nnext: consolidate plan{}\n",
         history.files.len(),
         history.statements.len(),
         history.folder.display(),
         history.layout,
         tables.len(),
-        if old == Path::new("migrations") { "git mv migrations migrations.old, then " } else { "" }
+        if old == new && aside != new { &move_aside } else { "" }
     ));
     Ok(FINE)
+}
+
+/// The folder of the history, if it isn't named: here, or the only one below that holds migrations.
+fn found() -> Result<PathBuf, Error> {
+    let here = ["migrations.old", "migrations"].map(PathBuf::from).into_iter().find(|p| p.is_dir());
+    let holds_sql = |folder: &PathBuf| Contents::read(folder).is_ok_and(|c| c.sql().next().is_some());
+    if let Some(here) = here.clone().filter(holds_sql) {
+        return Ok(here);
+    }
+    let Search { mut likely, others, refused } = search::below(Path::new("."));
+    if likely.len() == 1 {
+        let folder = likely.remove(0).folder;
+        if !others.is_empty() {
+            let message = format!("{} is taken for the history; these hold migrations too:", folder.display());
+            super::tell(&listed(&message, &others));
+        }
+        return Ok(folder);
+    }
+    if let Some(here) = here {
+        return Ok(here);
+    }
+    let (message, shown) = match likely.is_empty() {
+        false => ("several folders here hold migrations:", likely),
+        true => ("only folders of tests and examples here hold migrations:", others),
+    };
+    let Some(first) = shown.first() else {
+        return Err(refused.unwrap_or_else(|| {
+            Error::new("no folder migrations.old or migrations here, and none below that holds migrations")
+                .hint("name the folder of your migrations with --old")
+        }));
+    };
+    let hint = format!("name one of them: consolidate init --old {}", first.folder.display());
+    Err(Error::new(listed(message, &shown)).hint(hint))
+}
+
+/// Folders below a message, with their layouts and sizes.
+fn listed(message: &str, folders: &[Candidate]) -> String {
+    const SHOWN: usize = 20;
+    let name = |c: &Candidate| c.folder.display().to_string();
+    let shown = &folders[..folders.len().min(SHOWN)];
+    let width = shown.iter().map(|c| name(c).chars().count()).max().unwrap_or(0);
+    let line = |c: &Candidate| {
+        let s = if c.files == 1 { "" } else { "s" };
+        let layout = c.layout.unwrap_or("which can't be read as they are");
+        format!("\n    {:width$}  {} file{s}, {layout}", name(c), c.files)
+    };
+    let lines: String = shown.iter().map(line).collect();
+    let more = folders.len() - shown.len();
+    let more = if more > 0 { format!("\n    and {more} more") } else { String::new() };
+    format!("{message}{lines}{more}")
+}
+
+/// Where the history is once it is moved aside, and where the set goes: the tool looks for it where the history was.
+fn places(folder: &Path) -> (PathBuf, PathBuf) {
+    let Some(name) = folder.file_name().and_then(|n| n.to_str()) else {
+        return (folder.to_path_buf(), PathBuf::from("migrations"));
+    };
+    match name.strip_suffix(".old") {
+        Some(set) => (folder.to_path_buf(), folder.with_file_name(set)),
+        None => match aside_of(folder) {
+            // Something else is there already, so the history stays where it is.
+            aside if aside.exists() => (folder.to_path_buf(), folder.to_path_buf()),
+            aside => (aside, folder.to_path_buf()),
+        },
+    }
 }
 
 /// Roles that statements name and no statement makes.
@@ -121,16 +191,17 @@ fn prelude(platform: Option<&preludes::Prelude>, roles: &[String]) -> String {
     }
 }
 
-fn template(old: &str, layout: &str, first: &str, tables: &[String], prelude: &str) -> String {
+fn template(folders: [&Path; 2], layout: &str, first: &str, tables: &[String], prelude: &str) -> String {
     // TOML's own quotes: a name may hold quotes or backslashes.
-    let (old, first) = (toml::Value::from(old), toml::Value::from(first));
+    let [old, new] = folders.map(|folder| toml::Value::from(folder.display().to_string()));
+    let first = toml::Value::from(first);
     let shown: String = tables.iter().take(60).map(|t| format!("#   {t}\n")).collect();
     format!(
         r#"# consolidate: how the history is read and the consolidated set is written.
 
-# The folder of the history, and that of the consolidated set.
+# The folder of the history, once it is moved aside, and that of the consolidated set. Until then it is read from there.
 old = {old}
-new = "migrations"
+new = {new}
 # Whether files that only undo an earlier one are left out.
 # without_rollbacks = true
 

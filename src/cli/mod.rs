@@ -12,7 +12,7 @@ mod restore;
 mod verify;
 
 use crate::config::{Config, Files, Numbers};
-use crate::error::Error;
+use crate::error::{At, Error};
 use crate::history::History;
 use crate::history::cut::Wish;
 use crate::history::layout::ALL;
@@ -251,10 +251,13 @@ fn complain(errors: &[Error]) {
 
 /// What of a history is not in what is proven, on standard error. A plan has it among its warnings.
 fn warn(history: &History) {
+    history.warnings.iter().for_each(|(at, why)| warn_of(at, why));
+}
+
+/// One warning, on standard error.
+fn warn_of(at: &At, why: &str) {
     let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
-    for (at, why) in &history.warnings {
-        eprintln!("{} {at}: {why}", style.yellow("warning:"));
-    }
+    eprintln!("{} {at}: {why}", style.yellow("warning:"));
 }
 
 /// Something worth knowing goes to standard error.

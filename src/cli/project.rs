@@ -2,7 +2,9 @@
 
 use super::{Common, Part, Replaying, tell};
 use crate::config::Config;
+use crate::emit::aside::aside_of;
 use crate::emit::swap::{self, Healed};
+use crate::emit::write::was_written;
 use crate::error::{At, Error, Result};
 use crate::history::cut::Cut;
 use crate::history::layout::{self, Layout};
@@ -49,8 +51,10 @@ impl Project {
         let new = folder(&common.new, &config.new, "migrations");
         heal(&new).map_err(|e| vec![e])?;
         let aside = folder(&common.old, &config.old, "migrations.old");
-        let said = common.old.is_some() || config.old.is_some();
-        let old = if said || aside.exists() { aside } else { base.join("migrations") };
+        let old = match common.old.is_none() && !aside.exists() {
+            true => not_aside(&base, &config).unwrap_or(aside),
+            false => aside,
+        };
         let (platforms, prelude) = preludes(&config.scratch.prelude, &base, &common.prelude).map_err(|e| vec![e])?;
         let settings = Settings {
             platforms,
@@ -171,6 +175,15 @@ impl Project {
         kept.prelude = history.prelude;
         Ok(kept)
     }
+}
+
+/// Where a history is that isn't moved aside yet: where its set will be.
+fn not_aside(base: &Path, config: &Config) -> Option<PathBuf> {
+    let Some(old) = &config.old else { return Some(base.join("migrations")) };
+    let set = config.new.as_deref().unwrap_or(Path::new("migrations"));
+    let folder = base.join(set);
+    // A set that was written there is no history.
+    (*old == aside_of(set) && folder.is_dir() && !was_written(&folder)).then_some(folder)
 }
 
 /// What a run left that was killed while it wrote the set.

@@ -137,6 +137,7 @@ fn place(history: &History, name: &str) -> String {
         "diesel" | "hasura" => format!("{stem}/up.sql"),
         "flyway" | "refinery" => format!("{folder}V{version}__{description}.sql"),
         "golang-migrate" => format!("{folder}{stem}.up.sql"),
+        "sqlx" if history.files.iter().any(|f| f.name.ends_with(".up.sql")) => format!("{folder}{stem}.up.sql"),
         "drizzle" if history.files.first().is_some_and(|f| f.name.contains('/')) => format!("{stem}/migration.sql"),
         _ => format!("{folder}{stem}.sql"),
     }

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// How deep folders are looked into. Migrations lie one or two folders deep; the rest is something else.
 const DEPTH: usize = 5;
 
+/// How far above a folder its project may begin.
+const ABOVE: usize = 6;
+
 /// What helps when a folder holds no migrations.
 pub const HINT: &str = "name the folder of your migrations with --old, or in consolidate.toml";
 
@@ -17,6 +20,8 @@ pub struct Contents {
     files: Vec<Found>,
     /// SQL that isn't looked at: its ending is in capitals, or its folder is another program's or too deep.
     skipped: Vec<String>,
+    /// Files of the folders above, where this folder itself isn't on the disk.
+    above: Option<Vec<(String, String)>>,
 }
 
 struct Found {
@@ -36,7 +41,7 @@ impl Contents {
         files.sort();
         skipped.sort();
         let files = files.into_iter().map(|path| Found { path, bytes: OnceCell::new() }).collect();
-        Ok(Contents { root: root.to_path_buf(), files, skipped })
+        Ok(Contents { root: root.to_path_buf(), files, skipped, above: None })
     }
 
     /// SQL that isn't looked at, one path for each folder.
@@ -52,13 +57,35 @@ impl Contents {
         };
         let mut files: Vec<Found> = files.map(found).collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        Contents { root: root.to_path_buf(), files, skipped: Vec::new() }
+        Contents { root: root.to_path_buf(), files, skipped: Vec::new(), above: Some(Vec::new()) }
     }
 
     /// Files that are still in memory.
     #[cfg(test)]
     pub fn of(files: &[(&str, &str)]) -> Contents {
         Contents::in_memory(Path::new("migrations"), files.iter().copied())
+    }
+
+    /// The same, with files in the folder above.
+    #[cfg(test)]
+    pub fn below(self, above: &[(&str, &str)]) -> Contents {
+        let above = above.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
+        Contents { above: Some(above), ..self }
+    }
+
+    /// The texts of all files of a name in the folder and those above it, up to the one of the repository; nearest first.
+    pub fn above(&self, name: &str) -> Vec<String> {
+        if let Some(above) = &self.above {
+            return above.iter().filter(|(n, _)| n == name).map(|(_, text)| text.clone()).collect();
+        }
+        let mut texts = Vec::new();
+        for folder in std::fs::canonicalize(&self.root).unwrap_or_default().ancestors().take(ABOVE) {
+            texts.extend(std::fs::read_to_string(folder.join(name)));
+            if folder.join(".git").exists() {
+                break;
+            }
+        }
+        texts
     }
 
     /// The folder.

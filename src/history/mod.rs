@@ -3,6 +3,7 @@
 pub mod contents;
 pub mod cut;
 pub mod layout;
+pub mod search;
 
 use crate::error::{At, Error};
 use crate::sql::parse::{NodeEnum, parse};
@@ -186,7 +187,19 @@ fn read_found(found: layout::Found) -> Result<History, Vec<Error>> {
         .collect();
     let folder = history.folder.clone();
     assemble(history, read_files(found.layout, &tasks))
-        .map_err(|errors| errors.into_iter().map(|e| in_folder(&folder, e)).collect())
+        .map_err(|errors| shortened(errors.into_iter().map(|e| in_folder(&folder, e)).collect()))
+}
+
+/// The first errors: where there are many, the folder isn't what it was taken for, and more of them say no more.
+fn shortened(mut errors: Vec<Error>) -> Vec<Error> {
+    const SHOWN: usize = 20;
+    if errors.len() > SHOWN + 1 {
+        let more = errors.len() - SHOWN;
+        errors.truncate(SHOWN);
+        let hint = "if all files are so, this may be another folder or tool: see --old and --layout";
+        errors.push(Error::new(format!("and {more} more errors like these")).hint(hint));
+    }
+    errors
 }
 
 /// Reads a set that is still in memory, as names and texts, as [`read`] would read it from a folder.

@@ -10,6 +10,7 @@ mod superseded;
 mod warnings;
 
 pub use fates::{Fate, FateKind};
+pub use warnings::empty_set;
 
 use crate::config::Config;
 use crate::emit::{Choices, Grouping, render};
@@ -128,6 +129,7 @@ pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
     let grouping = Grouping::new(config, history, model)?;
     let set = render(history, model, &grouping, &Choices::default());
     let mut warnings = warnings::find(&cx);
+    warnings.extend(empty_set(history, set.statements()));
     let cycles = crate::emit::file_cycles(history, model, config)?;
     warnings.extend(cycles.into_iter().map(|c| Warning { at: history.at(c.at), message: c.message }));
     Ok(Plan {

@@ -2,6 +2,7 @@
 
 use super::{Cx, Warning};
 use crate::error::At;
+use crate::history::History;
 use crate::schema::Kind;
 use crate::sql::lex::{TokenKind, lex_code};
 
@@ -14,6 +15,15 @@ pub fn find(cx: &Cx) -> Vec<Warning> {
     warnings.extend(rollbacks(cx));
     warnings.extend(passwords(cx));
     warnings
+}
+
+/// A set without statements is right if all is dropped in the end, and what comes of down parts that were run.
+pub fn empty_set(history: &History, statements: usize) -> Option<Warning> {
+    let message = format!(
+        "nothing of the history is in the new set; if that isn't so, files that undo were run too: see the layout, {}",
+        history.layout
+    );
+    (statements == 0 && !history.statements.is_empty()).then(|| Warning { at: history.at(0), message })
 }
 
 fn shared_versions(cx: &Cx) -> Vec<Warning> {

@@ -5,9 +5,10 @@
 //! may say `run_in_transaction`; where the file is there and the word is not, diesel takes it for false. One connection
 //! runs all files, each sent as one query (diesel_migrations/src/file_based_migrations.rs).
 
+use super::names::{is_digits, out_of_order};
 use super::write::{Outgoing, Output, Versions};
-use super::{Down, Entry, Layout, Listing, Wrap};
-use crate::error::Result;
+use super::{Down, Entry, Layout, Listing, Wrap, signs};
+use crate::error::{At, Error, Result};
 use crate::history::contents::Contents;
 
 /// The layout of diesel.
@@ -25,6 +26,23 @@ impl Layout for Diesel {
     fn fits(&self, contents: &Contents) -> bool {
         contents.is_foldered("up.sql")
             && contents.folders_with("up.sql").any(|f| f.starts_with(|c: char| c.is_ascii_digit()))
+    }
+
+    /// Hasura's folders are named alike, and run by number.
+    fn doubt(&self, contents: &Contents) -> Option<Error> {
+        let folders = || contents.folders_with("up.sql");
+        let versions: Option<Vec<&str>> =
+            folders().map(|f| f.split_once('_').map(|(v, _)| v).filter(|v| is_digits(v))).collect();
+        let (later, earlier) = out_of_order(&versions?)?;
+        if signs::is_diesel(contents) {
+            return None;
+        }
+        let named = |version: &str| folders().find(|f| f.split_once('_').is_some_and(|(v, _)| v == version));
+        let (later, earlier) = (named(later)?, named(earlier)?);
+        let message =
+            format!("diesel runs {later} before this, hasura after it, and nothing here says which tool it is");
+        let hint = "say it: --layout diesel, or --layout hasura";
+        Some(Error::new(message).at(At::new(format!("{earlier}/up.sql"), 1)).hint(hint))
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {
@@ -92,5 +110,15 @@ mod tests {
         let wraps: Vec<_> = listing.entries.iter().map(|e| e.wrap).collect();
         assert_eq!(wraps, [Wrap::Transaction, Wrap::Transaction, Wrap::OneQuery]);
         assert_eq!(listing.set_aside, ["2017-09-23-182408_b/down.sql"]);
+    }
+
+    #[test]
+    fn an_order_that_another_tool_sees_otherwise_is_in_doubt() {
+        let files = [("1_a/up.sql", ""), ("10_c/up.sql", ""), ("2_b/up.sql", "")];
+        let error = Diesel.doubt(&Contents::of(&files)).unwrap();
+        assert_eq!(error.at, Some(At::new("2_b/up.sql", 1)));
+        assert!(error.message.starts_with("diesel runs 10_c before this"), "{}", error.message);
+        assert!(Diesel.doubt(&Contents::of(&files).below(&[("diesel.toml", "")])).is_none());
+        assert!(Diesel.doubt(&Contents::of(&files[..2])).is_none());
     }
 }

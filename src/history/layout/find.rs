@@ -47,15 +47,10 @@ impl Found {
 /// When it holds none, or its order can't be told.
 pub fn find(mut contents: Contents, given: Option<&'static dyn Layout>) -> Result<Found> {
     loop {
-        let layout = given.or_else(|| ALL.iter().copied().find(|l| l.fits(&contents)));
-        if let Some(layout) = layout.filter(|l| given.is_none() && l.runs_code(&contents)) {
-            let name = layout.name();
-            let message =
-                format!("{} is {name}'s, whose migrations are code of the project", contents.root().display());
-            return Err(Error::new(message).hint(format!(
-                "to have it run that code and read the SQL, say --layout {name}, or layout = \"{name}\""
-            )));
-        }
+        let layout = match given {
+            Some(given) => Some(given),
+            None => recognized(&contents).map_err(|e| in_folder(contents.root(), e))?,
+        };
         let list = |l: &dyn Layout| l.list(&contents).map_err(|e| in_folder(contents.root(), e));
         let listing = layout.map(list).transpose()?;
         if let (Some(layout), Some(listing)) = (layout, listing)
@@ -70,6 +65,19 @@ pub fn find(mut contents: Contents, given: Option<&'static dyn Layout>) -> Resul
         };
         contents = Contents::read(&inner)?;
     }
+}
+
+/// The layout that a folder looks like.
+fn recognized(contents: &Contents) -> Result<Option<&'static dyn Layout>> {
+    let layout = ALL.iter().copied().find(|l| l.fits(contents));
+    if let Some(layout) = layout.filter(|l| l.runs_code(contents)) {
+        let name = layout.name();
+        let message = format!("{} is {name}'s, whose migrations are code of the project", contents.root().display());
+        return Err(Error::new(message)
+            .hint(format!("to have it run that code and read the SQL, say --layout {name}, or layout = \"{name}\"")));
+    }
+    super::refuse(contents)?;
+    layout.and_then(|l| l.doubt(contents)).map_or(Ok(layout), Err)
 }
 
 fn nothing(contents: &Contents, layout: Option<&dyn Layout>) -> Error {

@@ -7,10 +7,10 @@
 //! Each file runs in a transaction, all on one connection. Before each, Flyway sets the role and the search_path as they
 //! were (flyway-core's DbMigrate.java, `doMigrateGroup`; PostgreSQLConnection.java).
 
-use super::names::{base, compare_parts};
+use super::names::{base, compare_parts, is_digits};
 use super::sections;
 use super::write::{Outgoing, Output};
-use super::{Between, Entry, Layout, Listing, Mask, Wrap};
+use super::{Between, Entry, Layout, Listing, Mask, Wrap, signs};
 use crate::error::Result;
 use crate::history::contents::Contents;
 use std::cmp::Ordering;
@@ -27,10 +27,15 @@ impl Layout for Flyway {
         "V1_2__description.sql, R__description.sql"
     }
 
-    /// An undo file without its version is none: then it is refinery, where `U` means something else.
+    /// An undo file without its version is none: then it is refinery, where `U` means something else. So it is in a project
+    /// that depends on refinery, unless a file is named as Flyway alone would.
     fn fits(&self, contents: &Contents) -> bool {
         let versions = |prefix: char| contents.sql().filter_map(move |p| versioned(p, prefix)).map(|(v, _)| v);
-        versions('V').next().is_some() && versions('U').all(|u| versions('V').any(|v| v == u))
+        let is_own =
+            || versions('V').any(|v| !is_digits(v)) || contents.sql().any(|p| repeatable(contents, p).is_some());
+        versions('V').next().is_some()
+            && versions('U').all(|u| versions('V').any(|v| v == u))
+            && (is_own() || !signs::depends_on(contents, "refinery"))
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {
@@ -86,7 +91,7 @@ impl Layout for Flyway {
 /// The version and the description of `V1_2__description.sql`.
 pub(super) fn versioned(path: &str, prefix: char) -> Option<(&str, &str)> {
     let (version, description) = base(path).strip_suffix(".sql")?.strip_prefix(prefix)?.split_once("__")?;
-    let is_version = version.split(['.', '_']).all(super::names::is_digits);
+    let is_version = version.split(['.', '_']).all(is_digits);
     is_version.then_some((version, description))
 }
 

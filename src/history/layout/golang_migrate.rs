@@ -1,5 +1,5 @@
 //! golang-migrate: `VERSION_description.up.sql` with `.down.sql`, by version. sqlx's reversible migrations have the same
-//! names and are read the same way.
+//! names; they are taken for sqlx's where something says so.
 //!
 //! The names are those of golang-migrate's source/parse.go. The driver holds one connection and sends a file as one
 //! query (database/postgres/postgres.go). The tool itself doesn't look into folders below; projects that sort their
@@ -25,7 +25,8 @@ impl Layout for GolangMigrate {
 
     fn fits(&self, contents: &Contents) -> bool {
         let mut files = candidates(contents).into_iter().peekable();
-        files.peek().is_some() && files.all(|p| entry(p).is_some() || p.ends_with(".down.sql"))
+        let is_named = files.peek().is_some() && files.all(|p| entry(p).is_some() || p.ends_with(".down.sql"));
+        is_named && !super::sqlx::is_meant(contents)
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {

@@ -18,13 +18,16 @@ mod plain;
 mod prisma;
 mod refinery;
 mod sections;
+mod signs;
 mod sql_migrate;
 mod sqlx;
+mod strangers;
 mod supabase;
 mod tern;
 pub mod write;
 
 pub use find::{Found, find};
+pub use strangers::refuse;
 
 use super::contents::Contents;
 use crate::error::{At, Error, Result};
@@ -41,6 +44,12 @@ pub trait Layout: Sync {
 
     /// Whether a folder is certainly of this layout.
     fn fits(&self, contents: &Contents) -> bool;
+
+    /// Why a folder that fits may as well be another tool's, which would run it in another order. Nobody is asked who said
+    /// the layout.
+    fn doubt(&self, _contents: &Contents) -> Option<Error> {
+        None
+    }
 
     /// The files of a folder, in the order in which they run.
     ///

@@ -24,6 +24,13 @@ pub fn version_and_description(stem: &str) -> Option<(&str, &str)> {
     stem.split_once('_').filter(|(version, _)| is_digits(version))
 }
 
+/// Two versions of digits of which the first comes first as text, and last as a number.
+pub fn out_of_order<'a>(versions: &[&'a str]) -> Option<(&'a str, &'a str)> {
+    let mut sorted = versions.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).find(|pair| number(pair[0]) > number(pair[1])).map(|pair| (pair[0], pair[1]))
+}
+
 /// The last name of a path.
 pub fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
@@ -52,6 +59,8 @@ mod tests {
     #[test]
     fn versions_compare_number_by_number() {
         assert!(number("9") < number("10") && number("0010") == number("10"));
+        assert_eq!(out_of_order(&["9", "10", "08"]), Some(("10", "9")));
+        assert_eq!(out_of_order(&["1", "10", "20200101000000"]), None);
         assert_eq!(compare_parts("1_2", "1_10"), Ordering::Less);
         assert_eq!(compare_parts("1", "1.0"), Ordering::Equal);
         assert_eq!(compare_parts("2", "1.9"), Ordering::Greater);

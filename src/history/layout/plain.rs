@@ -1,8 +1,10 @@
 //! Plain `.sql` files, run in the order of their names. What no other layout fits.
+//!
+//! Of `a-up.sql` and `a-down.sql` (db-migrate's `sqls/`, say) or `a_up.sql` and `a_down.sql` the first one runs.
 
 use super::write::{Form, Outgoing, Output, Versions};
-use super::{Entry, Layout, Listing};
-use crate::error::Result;
+use super::{Entry, Layout, Listing, names};
+use crate::error::{Error, Result};
 use crate::history::contents::Contents;
 
 /// The layout of no tool.
@@ -21,8 +23,20 @@ impl Layout for Plain {
         contents.flat_sql().next().is_some()
     }
 
+    /// Pairs are some tool's, and most tools run by number.
+    fn doubt(&self, contents: &Contents) -> Option<Error> {
+        let (down, up): (Vec<&str>, Vec<&str>) = contents.flat_sql().partition(|p| undoes(contents, p));
+        let digits: Option<Vec<&str>> = up.iter().map(|p| names::leading_digits(p).map(|(digits, _)| digits)).collect();
+        let (later, earlier) = names::out_of_order(&digits?).filter(|_| !down.is_empty())?;
+        let message =
+            format!("by name {later} comes before {earlier}, by number after it, and nothing here says which");
+        let hint = "give the versions one length with zeros in front, or say --layout plain: by name";
+        Some(Error::new(message).hint(hint))
+    }
+
     fn list(&self, contents: &Contents) -> Result<Listing> {
-        let (down, up): (Vec<&str>, Vec<&str>) = contents.flat_sql().partition(|p| p.ends_with(".down.sql"));
+        let (down, up): (Vec<&str>, Vec<&str>) =
+            contents.flat_sql().partition(|p| p.ends_with(".down.sql") || undoes(contents, p));
         let entries = up.into_iter().map(|path| super::numbered(path).unwrap_or_else(|| unnumbered(path))).collect();
         Ok(Listing { entries, set_aside: down.into_iter().map(String::from).collect(), ..Listing::default() })
     }
@@ -34,6 +48,14 @@ impl Layout for Plain {
     fn write(&self, m: &Outgoing) -> Vec<Output> {
         vec![(format!("{}.sql", m.stem), m.text.clone())]
     }
+}
+
+/// Whether a file undoes the one beside it.
+pub(super) fn undoes(contents: &Contents, path: &str) -> bool {
+    ["-", "_"].iter().any(|dash| {
+        let stem = path.strip_suffix("down.sql").filter(|stem| stem.ends_with(dash));
+        stem.is_some_and(|stem| contents.has(&format!("{stem}up.sql")))
+    })
 }
 
 fn unnumbered(path: &str) -> Entry {
@@ -57,5 +79,19 @@ mod tests {
         let names: Vec<&str> = listing.entries.iter().map(|e| e.path.as_str()).collect();
         assert_eq!(names, ["10_b.sql", "9_a.sql", "b.sql"]);
         assert_eq!(listing.set_aside, ["a.down.sql"]);
+    }
+
+    #[test]
+    fn what_undoes_the_file_beside_it_is_set_aside() {
+        let files =
+            [("1-a-down.sql", ""), ("1-a-up.sql", ""), ("2_b_down.sql", ""), ("2_b_up.sql", ""), ("3_down.sql", "")];
+        let listing = Plain.list(&Contents::of(&files)).unwrap();
+        let names: Vec<&str> = listing.entries.iter().map(|e| e.path.as_str()).collect();
+        assert_eq!(names, ["1-a-up.sql", "2_b_up.sql", "3_down.sql"]);
+        assert_eq!(listing.set_aside, ["1-a-down.sql", "2_b_down.sql"]);
+        assert!(Plain.doubt(&Contents::of(&files)).is_none());
+        let files = [("10_b_down.sql", ""), ("10_b_up.sql", ""), ("2_a_up.sql", "")];
+        assert!(!super::super::sqlx::Sqlx.fits(&Contents::of(&files)));
+        assert!(Plain.doubt(&Contents::of(&files)).is_some());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Names are those of rust-db/refinery's refinery_core/src/util.rs, which searches folders below too; versions are whole
 //! numbers (src/runner.rs). Each file runs in a transaction, all on one connection. Without `U` files the names are
-//! Flyway's and are read the same way.
+//! Flyway's; what tells them apart then is a Cargo.toml above.
 
 use super::flyway::versioned;
 use super::names::is_digits;
@@ -61,5 +61,12 @@ mod tests {
         let listing = Refinery.list(&contents).unwrap();
         let names: Vec<&str> = listing.entries.iter().map(|e| e.path.as_str()).collect();
         assert_eq!(names, ["V1__a.sql", "U2__b.sql", "V10__c.sql"]);
+    }
+
+    #[test]
+    fn a_project_that_depends_on_it_says_so() {
+        let cargo = [("Cargo.toml", "[dependencies]\nrefinery = \"0.8\"\n")];
+        let fits = |name: &str| Flyway.fits(&Contents::of(&[("V1__a.sql", ""), (name, "")]).below(&cargo));
+        assert!(!fits("V2__b.sql") && fits("V2.1__b.sql") && fits("R__b.sql"));
     }
 }

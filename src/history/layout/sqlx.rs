@@ -4,12 +4,15 @@
 //! connection and runs each file in a transaction of its own (sqlx-postgres/src/migrate.rs).
 
 use super::write::{Outgoing, Output};
-use super::{Down, Entry, Layout, Listing};
+use super::{Down, Entry, Layout, Listing, signs};
 use crate::error::Result;
 use crate::history::contents::Contents;
 
 /// The layout of sqlx.
 pub struct Sqlx;
+
+/// What `sqlx migrate add` writes (sqlx-cli/src/migrate.rs); it stands in the files of many who never took it out.
+const BOILERPLATE: &[&str] = &["-- Add migration script here", "-- Add up migration script here"];
 
 impl Layout for Sqlx {
     fn name(&self) -> &'static str {
@@ -21,7 +24,8 @@ impl Layout for Sqlx {
     }
 
     fn fits(&self, contents: &Contents) -> bool {
-        contents.flat_sql().next().is_some() && contents.flat_sql().all(|path| super::numbered(path).is_some())
+        contents.flat_sql().next().is_some()
+            && contents.flat_sql().all(|path| super::numbered(path).is_some() && !super::plain::undoes(contents, path))
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {
@@ -32,7 +36,7 @@ impl Layout for Sqlx {
     }
 
     fn boilerplate(&self) -> &'static [&'static str] {
-        &["-- Add migration script here", "-- Add up migration script here"]
+        BOILERPLATE
     }
 
     fn wants_down(&self) -> Down {
@@ -47,6 +51,12 @@ impl Layout for Sqlx {
         }
         super::up_and_down(m, text)
     }
+}
+
+/// Whether files that golang-migrate would name so are sqlx's: by what its program wrote, or by the project around.
+pub(super) fn is_meant(contents: &Contents) -> bool {
+    let is_written = |path: &str| contents.text(path).lines().any(|line| BOILERPLATE.contains(&line.trim_end()));
+    contents.flat_sql().next().is_some() && (contents.flat_sql().any(is_written) || signs::depends_on(contents, "sqlx"))
 }
 
 /// A file that runs forward.
@@ -69,5 +79,16 @@ mod tests {
         assert_eq!(names, ["9_a.up.sql", "10_b.sql"]);
         assert_eq!(listing.entries[0].description, "a");
         assert_eq!(listing.set_aside, ["9_a.down.sql"]);
+    }
+
+    #[test]
+    fn reversible_files_are_its_by_what_it_wrote_and_by_the_project() {
+        let taken = |text: &str, above: &[(&str, &str)]| {
+            let contents = Contents::of(&[("1_a.up.sql", text), ("1_a.down.sql", "")]).below(above);
+            super::super::ALL.iter().find(|layout| layout.fits(&contents)).map(|layout| layout.name())
+        };
+        assert_eq!(taken("SELECT 1;\n", &[]), Some("golang-migrate"));
+        assert_eq!(taken("-- Add up migration script here\nSELECT 1;\n", &[]), Some("sqlx"));
+        assert_eq!(taken("SELECT 1;\n", &[("Cargo.toml", "[dependencies]\nsqlx = \"0.8\"\n")]), Some("sqlx"));
     }
 }
