@@ -1,5 +1,7 @@
 //! Tools that are known by sight and aren't read: to take their files for another tool's would run what undoes.
 
+use super::Layout;
+use super::alembic::Alembic;
 use super::names::{self, folder};
 use super::sections;
 use crate::error::{At, Error, Result};
@@ -47,8 +49,10 @@ fn alembic(contents: &Contents) -> Option<Error> {
     let is_version =
         |path: &str| names::base(folder(path)) == "versions" || contents.text(path).contains("\ndown_revision");
     let first = contents.paths().filter(is_python).find(|path| is_version(path))?;
-    let is_its =
-        contents.sql().next().is_none() && (contents.has("env.py") || contents.text(first).contains("\ndown_revision"));
+    let is_ours = Alembic.fits(contents) && !Alembic.runs_code(contents);
+    let is_its = !is_ours
+        && contents.sql().next().is_none()
+        && (contents.has("env.py") || contents.text(first).contains("\ndown_revision"));
     is_its.then(|| {
         let message = "migrations of alembic, which are Python, and are read from the folder of its revisions only";
         let hint = "name that folder: --old versions --layout alembic; or let alembic print them: \
