@@ -57,17 +57,25 @@ fn with_old_set(files: usize) -> Project {
     project
 }
 
-/// This test program, as a child that does one thing and may be killed.
-fn child(test: &str) -> Command {
+/// The folder in which this process is to do what its parent, the same test, looks at from outside.
+fn is_child() -> Option<PathBuf> {
+    std::env::var_os("FAULT_FOLDER").map(PathBuf::from)
+}
+
+/// The test that runs now, once more, as a child that may be killed. It is told what to do by `FAULT_FOLDER`.
+fn child() -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([test, "--exact", "--ignored", "--nocapture"]).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args([&this_test(), "--exact", "--nocapture"]).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
-#[test]
-#[ignore = "a child of the tests below"]
-fn child_that_stops_at_a_moment() {
-    let Ok(folder) = std::env::var("FAULT_FOLDER") else { return };
+/// The name of the test that runs now, which its thread bears.
+fn this_test() -> String {
+    std::thread::current().name().expect("a test has a thread of its own").to_string()
+}
+
+/// Writes the new set, and is gone at a moment.
+fn stop_at_a_moment(folder: &Path) {
     let stop: usize = std::env::var("FAULT_STOP").unwrap().parse().unwrap();
     let way = if std::env::var_os("FAULT_TWO_STEPS").is_some() { Way::TwoSteps } else { Way::Best };
     let count = Cell::new(0);
@@ -78,17 +86,20 @@ fn child_that_stops_at_a_moment() {
         }
         count.set(count.get() + 1);
     };
-    write_watched(Path::new(&folder), &set("new", 3), true, way, &at).unwrap();
+    write_watched(folder, &set("new", 3), true, way, &at).unwrap();
 }
 
 #[test]
 fn a_kill_at_each_moment_of_a_write_leaves_one_set_whole() {
+    if let Some(folder) = is_child() {
+        return stop_at_a_moment(&folder);
+    }
     for two_steps in [false, true] {
         let (mut moments, mut seen, mut gone) = (0, Vec::new(), 0);
         loop {
             let project = with_old_set(3);
             let folder = project.path("migrations");
-            let mut run = child("child_that_stops_at_a_moment");
+            let mut run = child();
             run.env("FAULT_FOLDER", &folder).env("FAULT_STOP", moments.to_string());
             run.envs(two_steps.then_some(("FAULT_TWO_STEPS", "1")));
             let ended = run.status().unwrap().success();
@@ -115,25 +126,26 @@ fn a_kill_at_each_moment_of_a_write_leaves_one_set_whole() {
     }
 }
 
-#[test]
-#[ignore = "a child of the test below"]
-fn child_that_writes_for_ever() {
-    let Ok(folder) = std::env::var("FAULT_FOLDER") else { return };
+/// Writes one set after the other.
+fn write_for_ever(folder: &Path) {
     for way in [Way::Best, Way::TwoSteps].into_iter().cycle() {
         for word in ["new", "old"] {
-            write_watched(Path::new(&folder), &set(word, 12), true, way, &|_| ()).unwrap();
+            write_watched(folder, &set(word, 12), true, way, &|_| ()).unwrap();
         }
     }
 }
 
 #[test]
 fn kills_at_random_moments_leave_one_set_whole() {
+    if let Some(folder) = is_child() {
+        return write_for_ever(&folder);
+    }
     let project = with_old_set(12);
     let folder = project.path("migrations");
     let mut random = fastrand::Rng::with_seed(5);
     let mut seen = Vec::new();
     for _ in 0..40 {
-        let mut run = child("child_that_writes_for_ever").env("FAULT_FOLDER", &folder).spawn().unwrap();
+        let mut run = child().env("FAULT_FOLDER", &folder).spawn().unwrap();
         std::thread::sleep(Duration::from_micros(random.u64(3_000..60_000)));
         run.kill().unwrap();
         run.wait().unwrap();
@@ -218,14 +230,17 @@ fn sh(command: &str) -> bool {
     Command::new("sh").args(["-c", command]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Runs a child where it may mount what it likes, and nobody else sees that; or says that it can't.
-fn with_mounts(test: &str) {
+/// Does something where it may mount what it likes, and nobody else sees that: in a child; or says that it can't.
+fn with_mounts(work: impl FnOnce()) {
+    if std::env::var_os("FAULT_MOUNTS").is_some() {
+        return work();
+    }
     if !sh("unshare -rm sh -c 'd=$(mktemp -d) && mount -t tmpfs tmpfs $d && umount $d && rmdir $d'") {
         eprintln!("skipped: this user can't mount a small disk (unshare -rm)");
         return;
     }
     let mut command = Command::new("unshare");
-    command.arg("-rm").arg(std::env::current_exe().unwrap()).args([test, "--exact", "--ignored", "--nocapture"]);
+    command.arg("-rm").arg(std::env::current_exe().unwrap()).args([&this_test(), "--exact", "--nocapture"]);
     let output = command.env("FAULT_MOUNTS", "1").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
@@ -244,15 +259,10 @@ fn fill(folder: &Path) {
 
 #[test]
 fn a_full_disk_changes_nothing() {
-    with_mounts("child_with_a_full_disk");
+    with_mounts(with_a_full_disk);
 }
 
-#[test]
-#[ignore = "a child of the test above"]
-fn child_with_a_full_disk() {
-    if std::env::var_os("FAULT_MOUNTS").is_none() {
-        return;
-    }
+fn with_a_full_disk() {
     let project = Project::small();
     let disk = project.path("disk");
     std::fs::create_dir(&disk).unwrap();
@@ -281,15 +291,10 @@ fn child_with_a_full_disk() {
 
 #[test]
 fn a_folder_that_can_not_be_written_changes_nothing() {
-    with_mounts("child_with_an_unwritable_folder");
+    with_mounts(with_an_unwritable_folder);
 }
 
-#[test]
-#[ignore = "a child of the test above"]
-fn child_with_an_unwritable_folder() {
-    if std::env::var_os("FAULT_MOUNTS").is_none() {
-        return;
-    }
+fn with_an_unwritable_folder() {
     let project = Project::small();
     let disk = project.path("disk");
     std::fs::create_dir(&disk).unwrap();
