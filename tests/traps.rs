@@ -5,6 +5,7 @@
 //! by an independent replay, and has fewer statements than the history; consolidating it
 //! again gives it again. A folder with `refused.txt` must be refused, with those words; where they begin with `embedded: ` or
 //! `local: ` only by that PostgreSQL, which lacks something.
+//! What the lines of `keeps.txt` say must be in the set, though the database doesn't show it.
 //! A folder with `prelude.txt` replays on the prelude of that name.
 
 mod trap_support;
@@ -75,6 +76,9 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
     if set.statements() >= history.statements.len() {
         wrong.push(format!("{} statements became {}", history.statements.len(), set.statements()));
     }
+    let keeps = std::fs::read_to_string(trap.join("keeps.txt")).unwrap_or_default();
+    let texts: String = set.files.iter().map(|f| f.text.as_str()).collect();
+    wrong.extend(keeps.lines().filter(|line| !texts.contains(line)).map(|line| format!("lost: {line}")));
     // Another PostgreSQL must find the set identical, as it just has; what is said of the texts holds there too.
     if settings.database.name() == "embedded" {
         judge(&history, &set, settings).unwrap_or_else(|why| wrong.push(why));

@@ -1,12 +1,14 @@
 //! One step down: what the proof found different, or PostgreSQL refused, is written a rung lower.
 
 use super::lower_rows::RowPlace;
+use super::outside::reaches_outside;
 use super::stated::{Key, key_of, keys, owners};
 use super::{Choices, Owner};
 use crate::history::{History, StatementId};
 use crate::proof::{Change, Difference, Judge, ReplayFailure, Snapshot};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
+use crate::sql::lex::words;
 use std::collections::{HashMap, HashSet};
 
 /// How an object below rung 2 is written.
@@ -339,20 +341,17 @@ impl<'a> Lowering<'a> {
         let name = difference.name.split('(').next().unwrap_or_default();
         let name = name.rsplit(' ').next().unwrap_or_default().to_lowercase();
         let schema = &self.model.schema;
-        let says_it = |text: &str| {
-            let is_part = |c: char| c.is_alphanumeric() || c == '_';
-            text.to_lowercase().split(|c| !is_part(c)).any(|word| word == name)
-        };
         let makers: Vec<ObjectId> = schema
             .live()
             .filter(|id| schema.objects[*id].kind == Kind::Opaque && !choices.left_out.contains(id))
-            .filter(|id| matches!(&schema.objects[*id].body, Body::Text(text) if says_it(text)))
+            .filter(|id| matches!(&schema.objects[*id].body, Body::Text(text) if words(text).contains(&name)))
             .collect();
-        for id in &makers {
+        let mut progress = false;
+        for id in makers {
             let why = format!("the history left {} otherwise than it makes it", difference.object);
-            self.step_down(choices, *id, &why);
+            progress |= self.step_down(choices, id, &why);
         }
-        !makers.is_empty()
+        progress
     }
 
     /// A routine that came out under other argument types than the replayed history has: the model's one gives way.
@@ -389,6 +388,15 @@ impl<'a> Lowering<'a> {
         })
     }
 
+    /// Something that no dump shows may be lost without it.
+    fn stays_since(&mut self, id: ObjectId, what: &str) {
+        let name = self.name(id);
+        let why = format!("{name} can't be left out: {what} may do what no database shows");
+        if !self.blocked.contains(&why) {
+            self.blocked.push(why);
+        }
+    }
+
     pub(super) fn step_down(&mut self, choices: &mut Choices, id: ObjectId, why: &str) -> bool {
         let schema = &self.model.schema;
         let object = &schema.objects[id];
@@ -398,6 +406,10 @@ impl<'a> Lowering<'a> {
         }
         match object.kind {
             Kind::Opaque => {
+                if let Some(what) = reaches_outside(self.model, id) {
+                    self.stays_since(id, &what);
+                    return false;
+                }
                 choices.left_out.insert(id);
                 let of_today = if self.asks_for_the_time(id) { OF_TODAY } else { "" };
                 self.note(id, How::LeftOut, &format!("{why}{of_today}"));

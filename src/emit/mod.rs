@@ -14,6 +14,7 @@ mod lower;
 mod lower_extras;
 mod lower_forms;
 mod lower_rows;
+mod outside;
 mod part;
 mod prove;
 mod provenance;

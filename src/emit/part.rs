@@ -16,6 +16,7 @@ use crate::proof::{
 };
 use crate::replay::{Model, replay_around, replay_from};
 use crate::schema::{Body, Kind, ObjectId, Schema};
+use crate::sql::lex::words;
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -49,8 +50,6 @@ struct Part<'a> {
     living: HashSet<StatementId>,
     /// Whether the rest can be netted around those that are moving.
     is_netted: bool,
-    /// Whether the model takes the effects of those for unknown.
-    is_around: bool,
 }
 
 /// Finds the best set for the files from `first_file` on that is proven, on top of the files before, to give the same.
@@ -188,7 +187,7 @@ impl<'a> Part<'a> {
         // A whole history's own statements are told by the model of all of them.
         let is_around = first_file > 0 && is_netted && !moving.is_empty();
         let model = if is_around { replay_around(history, cut, &moving) } else { model };
-        Part { history, model, config, first_file, before, moving, living, is_netted, is_around }
+        Part { history, model, config, first_file, before, moving, living, is_netted }
     }
 
     /// The files before the part, and a set after them.
@@ -265,7 +264,7 @@ impl<'a> Part<'a> {
     fn proven(&self, form: Form, choices: &Choices, set: NewSet, verdict: Verdict) -> Proven {
         let (rungs, rows) = self.rungs(form, choices, &set);
         // Those that rows move through are understood, and stay all the same.
-        let moving = if self.is_around { self.moving.len() } else { 0 };
+        let moving = if self.first_file > 0 && self.is_netted { self.moving.len() } else { 0 };
         let kept_opaque = kept_opaque(&self.model, choices).saturating_sub(moving);
         let untouched = form == Form::Untouched;
         let (lowered, backfills) = (Vec::new(), Vec::new());
@@ -352,12 +351,23 @@ fn moving(model: &Model, cut: StatementId) -> HashSet<StatementId> {
             let by_rows = matches!(object.kind, Kind::Rows | Kind::Opaque) || object.name == "type";
             let is_wanted = |on: &ObjectId| is_own(*on) && (by_rows || schema.objects[*on].died.is_some());
             passing.extend(object.needs.iter().map(|n| n.on).filter(is_wanted));
+            passing.extend(called(schema, event.object).filter(is_wanted));
             if !by_rows && found.contains(&object.born) {
                 passing.insert(event.object);
             }
         }
     }
     found
+}
+
+/// The functions that a function's body names: they are looked up when it runs.
+fn called(schema: &Schema, id: ObjectId) -> impl Iterator<Item = ObjectId> + '_ {
+    let is_code = |id: ObjectId| matches!(schema.objects[id].kind, Kind::Function | Kind::Procedure);
+    let said = match &schema.objects[id].body {
+        Body::Text(text) if is_code(id) => words(text),
+        _ => HashSet::new(),
+    };
+    (0..schema.objects.len()).filter(move |on| *on != id && is_code(*on) && said.contains(&schema.objects[*on].name))
 }
 
 /// The triggers and rules that were there when a statement moved rows, and went later.
@@ -398,10 +408,4 @@ fn nets_around(history: &History, model: &Model, moving: &HashSet<StatementId>) 
     };
     let later = |e: &&Event| e.statement > *first && !moving.contains(&e.statement);
     !model.ledger.events.iter().filter(later).any(mixes_up)
-}
-
-/// The names in a text, in small letters; those inside of strings too.
-fn words(text: &str) -> HashSet<String> {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-    text.split(|c| !is_part(c)).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }

@@ -81,6 +81,9 @@ impl Unproven {
     /// The first thing that stands in the way.
     fn in_short(&self) -> String {
         match self {
+            Unproven::Candidate(_, blocked) | Unproven::Different(_, blocked) if !blocked.is_empty() => {
+                blocked[0].clone()
+            }
             Unproven::History(error) | Unproven::Candidate(error, _) => error.to_string(),
             Unproven::Unwritable(error) => error.to_string(),
             Unproven::Different(verdict, _) => {

@@ -6,6 +6,7 @@ use crate::history::{History, StatementId};
 use crate::objects::alter_column::SERIAL_DEFAULT;
 use crate::replay::Model;
 use crate::schema::{Body, Kind, Object, ObjectId, Strength};
+use crate::sql::lex::names;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What a unit writes.
@@ -218,11 +219,8 @@ fn add_types_of_stated(model: &Model, choices: &Choices, index: &HashMap<ObjectI
     let types: Vec<ObjectId> = schema.live().filter(is_type).collect();
     for (id, texts) in &choices.stated {
         let Some(unit) = index.get(id).copied() else { continue };
-        let words: HashSet<String> = texts
-            .iter()
-            .flat_map(|text| crate::sql::lex::lex_code(text).into_iter().filter_map(|t| t.name(text)))
-            .collect();
-        let named = types.iter().filter(|on| *on != id && words.contains(&schema.objects[**on].name));
+        let said: HashSet<String> = texts.iter().flat_map(|text| names(text)).collect();
+        let named = types.iter().filter(|on| *on != id && said.contains(&schema.objects[**on].name));
         units[unit].needs.extend(named.filter_map(|on| index.get(on)).filter(|on| **on != unit));
     }
 }
@@ -244,9 +242,8 @@ fn add_extras(model: &Model, choices: &Choices, units: &mut Vec<Unit>) {
         .collect();
     let first_extra = units.len();
     for (number, extra) in choices.extras.iter().enumerate().filter(|(_, extra)| !extra.text.is_empty()) {
-        let words: HashSet<String> =
-            crate::sql::lex::lex_code(&extra.text).iter().filter_map(|t| t.name(&extra.text)).collect();
-        let needs = named.iter().filter(|(name, _)| words.contains(name)).map(|(_, i)| *i);
+        let said = names(&extra.text);
+        let needs = named.iter().filter(|(name, _)| said.contains(name)).map(|(_, i)| *i);
         let mut needs: BTreeSet<usize> = needs.collect();
         needs.extend((first_extra..units.len()).filter(|i| match units[*i].owner {
             Owner::Extra(n) => choices.extras[n].position < extra.position,

@@ -60,6 +60,7 @@ impl Replay<'_> {
         let noise = match node {
             N::VacuumStmt(_) => "gathers statistics or cleans up",
             N::LockStmt(_) => "locks",
+            N::ExplainStmt(s) if s.options.iter().any(is_analyze) => return self.keep_effects("runs what it explains"),
             N::VariableShowStmt(_) | N::ExplainStmt(_) => "only looks",
             N::NotifyStmt(_) | N::ListenStmt(_) | N::UnlistenStmt(_) => "talks to listeners",
             N::CheckPointStmt(_) | N::ReindexStmt(_) => "maintains",
@@ -73,4 +74,8 @@ impl Replay<'_> {
         };
         self.mark(Mark::Session(noise.into()));
     }
+}
+
+fn is_analyze(option: &pg_query::Node) -> bool {
+    matches!(&option.node, Some(N::DefElem(o)) if o.defname == "analyze")
 }

@@ -268,11 +268,8 @@ impl Replay<'_> {
 
     fn words_into(&self, text: &str, path: &[String], needs: &mut Vec<Need>) {
         for token in crate::sql::lex::lex_code(text) {
-            if token.kind == crate::sql::lex::TokenKind::Literal {
-                let inner = token.text(text).trim_matches(|c| c == '\'' || c == '$');
-                if inner.len() < token.end - token.start && !inner.is_empty() {
-                    self.words_into(inner, path, needs);
-                }
+            if let Some(inside) = token.inside(text) {
+                self.words_into(inside, path, needs);
                 continue;
             }
             let Some(name) = token.name(text) else { continue };

@@ -158,6 +158,7 @@ impl Replay<'_> {
         let unknown = found.functions.iter().find(|f| !is_harmless(&f.name));
         match unknown {
             Some(function) => self.keep_effects(&format!("calls {}()", function.name)),
+            None if names.contains(&"pg_notify") => self.mark(Mark::Session("talks to listeners".into())),
             None => self.mark(Mark::Session("only looks".into())),
         }
     }

@@ -3,6 +3,8 @@
 //! The rules are those of PostgreSQL's `scan.l`: nested block comments, `E''` strings with backslashes, dollar quotes,
 //! quoted identifiers with doubled quotes. An unterminated literal runs to the end of the text.
 
+use std::collections::HashSet;
+
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
@@ -50,6 +52,18 @@ impl Token {
             _ => None,
         }
     }
+
+    /// What stands between the quotes of a string.
+    pub fn inside<'a>(&self, sql: &'a str) -> Option<&'a str> {
+        let text = self.text(sql);
+        let quote = match self.kind {
+            TokenKind::Literal if text.starts_with('$') => &text[..=text[1..].find('$')? + 1],
+            TokenKind::Literal => "'",
+            _ => return None,
+        };
+        let rest = text.split_once(quote)?.1;
+        Some(rest.strip_suffix(quote).unwrap_or(rest))
+    }
 }
 
 /// All tokens of `sql`, comments among them.
@@ -74,6 +88,17 @@ pub fn lex_code(sql: &str) -> Vec<Token> {
     let mut tokens = lex(sql);
     tokens.retain(|t| t.kind != TokenKind::Comment);
     tokens
+}
+
+/// The names that stand in a text's code, as [`Token::name`] gives them.
+pub fn names(sql: &str) -> HashSet<String> {
+    lex_code(sql).iter().filter_map(|t| t.name(sql)).collect()
+}
+
+/// The words of a text, in small letters; those inside of strings and comments too.
+pub fn words(sql: &str) -> HashSet<String> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    sql.split(|c| !is_part(c)).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
 /// The kind of the token that starts at byte `at`, and where it ends.
@@ -184,6 +209,15 @@ mod tests {
 
     fn texts(sql: &str) -> Vec<&str> {
         lex(sql).iter().map(|t| t.text(sql)).collect()
+    }
+
+    #[test]
+    fn strings_are_looked_into() {
+        let sql = "SELECT 'a b', E'c', $$d$$, $x$e $$ f$x$, g";
+        let inside: Vec<&str> = lex(sql).iter().filter_map(|t| t.inside(sql)).collect();
+        assert_eq!(inside, ["a b", "c", "d", "e $$ f"]);
+        assert_eq!(names(sql), HashSet::from(["select".to_string(), "g".to_string()]));
+        assert_eq!(words("'A b'--c"), HashSet::from(["a", "b", "c"].map(str::to_string)));
     }
 
     #[test]
