@@ -148,7 +148,7 @@ fn alembics_revisions_are_rendered_by_the_projects_python_if_asked() {
     assert_eq!(plan_of["layout"], "alembic");
     assert_eq!(plan_of["totals"]["statements"]["before"], 3);
     assert_eq!(plan_of["totals"]["statements"]["after"], 1);
-    project.refused("plan --old alembic --layout alembic", &["not of its revisions", "--old alembic/versions.old"]);
+    project.refused("plan --old alembic --layout alembic", &["folder of its env.py", "--old alembic/versions.old"]);
     let said = plan("echo 'a1_books.py: KeyError: x' >&2; exit 1");
     assert!(
         said.code == 2 && said.err.contains("can't print the SQL") && said.err.contains("KeyError: x"),

@@ -86,11 +86,8 @@ fn nothing(contents: &Contents, layout: Option<&dyn Layout>) -> Error {
         let message = format!("{root} holds no migrations as {} names them, but {file}", layout.name());
         return Error::new(message).hint("leave out --layout, or the setting, to have it found");
     }
-    let inner = contents.paths().filter(|p| p.ends_with(".py")).find_map(|p| p.rsplit_once('/'));
-    if let Some((inner, _)) = inner.filter(|_| contents.has("env.py")) {
-        let inner = contents.root().join(inner);
-        return Error::new(format!("{root} is the folder of Alembic's env.py, not of its revisions"))
-            .hint(format!("name theirs: --old {} --layout alembic", inner.display()));
+    if let Err(error) = super::refuse(contents) {
+        return in_folder(contents.root(), error);
     }
     let folders: Vec<String> = contents.folders_of_sql().iter().map(|(f, n)| format!("{f}/ ({n})")).collect();
     if folders.is_empty() {

@@ -1,18 +1,15 @@
-//! Tools that are known by sight and aren't read: to take their files for another tool's would run what undoes.
+//! Folders that are known by sight and aren't read as they are: to take their files for another tool's would run what undoes.
 
-use super::Layout;
-use super::alembic::Alembic;
-use super::names::{self, folder};
-use super::sections;
+use super::{alembic, sections};
 use crate::error::{At, Error, Result};
 use crate::history::contents::Contents;
 
-/// Refuses a folder of such a tool.
+/// Refuses such a folder.
 ///
 /// # Errors
 /// When it is one; places are relative to the folder.
 pub fn refuse(contents: &Contents) -> Result<()> {
-    [sqitch, mybatis, alembic].iter().find_map(|find| find(contents)).map_or(Ok(()), Err)
+    [sqitch, mybatis, alembic::of_env].iter().find_map(|find| find(contents)).map_or(Ok(()), Err)
 }
 
 /// sqitch: `deploy/`, `revert/` and `verify/`, in the order of `sqitch.plan`.
@@ -43,24 +40,6 @@ fn mybatis(contents: &Contents) -> Option<Error> {
     })
 }
 
-/// alembic: Python in `versions/`, which can print what it runs.
-fn alembic(contents: &Contents) -> Option<Error> {
-    let is_python = |path: &&str| path.ends_with(".py");
-    let is_version =
-        |path: &str| names::base(folder(path)) == "versions" || contents.text(path).contains("\ndown_revision");
-    let first = contents.paths().filter(is_python).find(|path| is_version(path))?;
-    let is_ours = Alembic.fits(contents) && !Alembic.runs_code(contents);
-    let is_its = !is_ours
-        && contents.sql().next().is_none()
-        && (contents.has("env.py") || contents.text(first).contains("\ndown_revision"));
-    is_its.then(|| {
-        let message = "migrations of alembic, which are Python, and are read from the folder of its revisions only";
-        let hint = "name that folder: --old versions --layout alembic; or let alembic print them: \
-                    alembic upgrade head --sql > history/0001_all.sql";
-        Error::new(message).at(At::new(first, 1)).hint(hint)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,11 +56,11 @@ mod tests {
         assert_eq!(error.at, Some(At::new("20200101000000_a.sql", 4)));
         let error = refused(&[("deploy/a.sql", ""), ("revert/a.sql", ""), ("sqitch.plan", "%syntax-version=1.0.0\n")]);
         assert!(error.message.contains("sqitch"), "{}", error.message);
-        let revision = "revision = 'a'\ndown_revision = None\n";
-        for files in [&[("env.py", ""), ("versions/a.py", "")][..], &[("a.py", revision)]] {
-            let error = refused(files);
-            assert!(error.hint.is_some_and(|h| h.contains("alembic upgrade head --sql")));
-        }
+        let error = refused(&[("env.py", ""), ("versions/a.py", "")]);
+        assert_eq!(error.at, Some(At::new("versions/a.py", 1)));
+        let hint = error.hint.unwrap_or_default();
+        assert!(hint.contains("--old migrations/versions --layout alembic"), "{hint}");
+        assert!(hint.contains("alembic upgrade head --sql"), "{hint}");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod render;
 
+use super::names::{base, folder};
 use super::sections::{self, with_end};
 use super::write::{Form, Outgoing, Output, Versions};
 use super::{Entry, Layout, Listing, Mask, Wrap};
@@ -126,6 +127,23 @@ fn statements(text: &str) -> String {
         at = end;
     }
     out
+}
+
+/// Why the folder above that of the revisions, which holds `env.py`, isn't read.
+pub fn of_env(contents: &Contents) -> Option<Error> {
+    let is_revision = |path: &&str| {
+        path.ends_with(".py")
+            && (base(folder(path)) == "versions" || said(&contents.text(path), "down_revision").is_some())
+    };
+    let is_env = contents.has("env.py") && contents.sql().next().is_none();
+    let first = contents.paths().find(is_revision).filter(|path| is_env && path.contains('/'))?;
+    let revisions = contents.root().join(folder(first));
+    let message = "migrations of alembic, in the folder of its env.py; they are read from that of its revisions";
+    let hint = format!(
+        "name it: --old {} --layout alembic; or let alembic print them: alembic upgrade head --sql > history/0001_all.sql",
+        revisions.display()
+    );
+    Some(Error::new(message).at(At::new(first, 1)).hint(hint))
 }
 
 /// The revisions of a folder.
