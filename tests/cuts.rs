@@ -187,7 +187,7 @@ fn a_layout_keeps_its_marks_and_folders() {
         ("002_b.sql", "-- +goose Up\nALTER TABLE a ADD COLUMN b int;\n"),
         (
             "003_f.sql",
-            "-- +goose Up\n-- +goose StatementBegin\nCREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$;\n-- +goose StatementEnd\n",
+            "-- +goose Up\n-- +goose StatementBegin\nCREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$\nBEGIN\n    RETURN 1;\nEND $$;\n-- +goose StatementEnd\n",
         ),
     ]);
     goose.fine("emit --through 2");
@@ -210,6 +210,58 @@ fn a_layout_keeps_its_marks_and_folders() {
     assert!(only.contains("CREATE TABLE \"C\"") && !only.contains("\"b\""), "{only}");
     assert!(!prisma.path("migrations/20200103_c").exists());
     assert_eq!(prisma.read("migrations/migration_lock.toml"), "provider = \"postgresql\"\n");
+}
+
+#[test]
+fn a_part_is_written_as_its_tool_wants_it() {
+    let journal = "{\n  \"version\": \"7\",\n  \"dialect\": \"postgresql\",\n  \"entries\": [\n    \
+                   {\"idx\": 0, \"when\": 1, \"tag\": \"0000_a\"},\n    {\"idx\": 1, \"when\": 2, \"tag\": \"0001_b\"},\n    \
+                   {\"idx\": 2, \"when\": 3, \"tag\": \"0002_c\"}\n  ]\n}\n";
+    let b = "CREATE TABLE b (id int);\n--> statement-breakpoint\nCREATE TABLE d (id int);\n";
+    let drizzle = Project::history(&[
+        ("0000_a.sql", "CREATE TABLE a (id int);\n"),
+        ("0001_b.sql", b),
+        ("0002_c.sql", "ALTER TABLE b ADD COLUMN c int;\n"),
+        ("meta/_journal.json", journal),
+    ]);
+    drizzle.fine("emit --from 0001");
+    assert!(drizzle.read("migrations/0001_b.sql").contains("--> statement-breakpoint"));
+    let journal: serde_json::Value =
+        serde_json::from_str(&drizzle.read("migrations/meta/_journal.json")).expect("a journal");
+    let tags: Vec<&str> = journal["entries"].as_array().unwrap().iter().filter_map(|e| e["tag"].as_str()).collect();
+    assert_eq!(tags, ["0000_a", "0001_b"]);
+    drizzle.fine("verify --from 0001");
+    drizzle.refused("emit --from 0001 --name rest", &["the journal doesn't list 0001_rest.sql"]);
+    let folders = Project::history(&[
+        ("20240101000000_a/migration.sql", "CREATE TABLE a (id int);\n"),
+        ("20240101000000_a/snapshot.json", "{}\n"),
+        ("20240102000000_b/migration.sql", b),
+        ("20240102000000_b/snapshot.json", "{}\n"),
+        ("20240103000000_c/migration.sql", "ALTER TABLE b ADD COLUMN c int;\n"),
+        ("20240103000000_c/snapshot.json", "{}\n"),
+    ]);
+    folders.fine("emit --from 20240102000000 --layout drizzle");
+    assert!(folders.read("migrations/20240102000000_b/migration.sql").contains("--> statement-breakpoint"));
+    let flyway = Project::history(&[
+        ("V1__a.sql", "CREATE TABLE a (id int);\n"),
+        ("V1_1__b.sql", "CREATE INDEX CONCURRENTLY i ON a (id);\n"),
+        ("V1_1__b.sql.conf", "executeInTransaction=false\n"),
+        ("V1_2__c.sql", "CREATE TABLE c (id int);\nALTER TABLE c ADD COLUMN d int;\n"),
+    ]);
+    flyway.fine("emit --from 1.2");
+    assert_eq!(flyway.tree("migrations").keys().filter(|p| p.extension().is_some()).count(), 4);
+    assert!(flyway.read("migrations/V1_2__c.sql").contains("d int"));
+    flyway.fine("verify --from 1.2");
+    let diesel = Project::history(&[
+        ("2017-09-23-182408_a/up.sql", "CREATE TABLE a (id int);\n"),
+        ("2017-09-23-182408_a/down.sql", "DROP TABLE a;\n"),
+        ("2017-09-24-182408_b/up.sql", "CREATE TABLE b (id int);\nALTER TABLE b ADD COLUMN c int;\n"),
+        ("2017-09-24-182408_b/down.sql", "DROP TABLE b;\n"),
+    ]);
+    diesel.fine("emit --from 2017-09-24-182408");
+    assert!(diesel.read("migrations/2017-09-24-182408_b/up.sql").contains("c int"));
+    assert!(diesel.read("migrations/2017-09-24-182408_b/down.sql").contains("can''t be undone"));
+    assert_eq!(diesel.read("migrations/2017-09-23-182408_a/down.sql"), "DROP TABLE a;\n");
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn round_trip(name: &str, project: &Project, old: &str) {
         assert!(again.contains("nothing changed"), "{name}: {again}");
     }
     let read = history::read(&project.path("migrations")).unwrap_or_else(|e| panic!("{name}: {e:?}"));
-    assert_eq!(read.layout, name, "the new set is taken for another layout");
+    assert_eq!(read.layout.name(), name, "the new set is taken for another layout");
     for file in &read.files {
         let mark = MARKS.iter().find(|m| file.text.contains(*m));
         assert!(mark.is_none(), "{name}: {} holds a mark of the tool, {mark:?}:\n{}", file.name, file.text);

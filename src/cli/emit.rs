@@ -106,7 +106,7 @@ fn ready(args: &EmitArgs, project: &Project) -> Result<Option<PathBuf>, Error> {
 /// The layout in which the set is written.
 fn layout(args: &EmitArgs, project: &Project, history: &History) -> Result<&'static dyn Layout, Error> {
     let layout = project.written_layout(args.write_layout.as_deref(), history);
-    if args.part.wish().is_some() && layout.name() != history.layout {
+    if args.part.wish().is_some() && layout != history.layout {
         let message = format!(
             "a part of the history stays as {} wants it, so the rest can't become {}",
             history.layout,
@@ -143,7 +143,7 @@ fn write_all(
         }
         (Files::Set(laid), None) => write::write(&project.new, laid, &sum, args.force)?,
         (Files::Whole(files), _) => {
-            let origin = Origin { history: &sum, layout: history.layout };
+            let origin = Origin { history: &sum, layout: history.layout.name() };
             write::write_files(&project.new, files, origin, args.force)?
         }
     };
@@ -262,7 +262,7 @@ fn work(
                 super::tell(&format!("no way back is proven: {why}"));
             }
             let laid = laid(project, &proven, history, layout).map_err(Unproven::Unwritable)?;
-            if layout.name() != history.layout {
+            if layout != history.layout {
                 as_read(history, &laid, layout, settings)?;
             }
             return Ok((proven, Files::Set(laid)));

@@ -8,7 +8,7 @@ use crate::emit::replay_files;
 use crate::error::Error;
 use crate::handover::live::{self, Outcome as Live};
 use crate::handover::{Script, as_written, migrations, script, tool_of};
-use crate::history::{self, History, layout};
+use crate::history::{self, History};
 use crate::proof::{LIVE_NOT_COMPARED, Settings, masked};
 use crate::report::FORMAT;
 use clap::Args;
@@ -76,7 +76,7 @@ fn make(project: &Project, args: &HandoverArgs, old: &History, new: &History) ->
             Error::new(message).hint("a hand-over stays with one tool; say by --layout how the history is read")
         );
     }
-    let tool = tool_of(layout::by_name(new.layout).map_or(new.layout, |l| l.name()))?;
+    let tool = tool_of(new.layout.name())?;
     let (before, after) = (migrations(old)?, as_written(&project.new, new, migrations(new)?)?);
     script(tool, args.table.as_deref(), &before, &after, args.allow_drift)
 }
@@ -85,7 +85,7 @@ fn printed(args: &HandoverArgs, old: &History, new: &History, script: &Script) -
     if args.common.format == Format::Json {
         print_json(&json!({
             "format": FORMAT,
-            "tool": new.layout,
+            "tool": new.layout.name(),
             "table": script.table,
             "files": { "history": old.files.len(), "set": new.files.len() },
             "sql": script.sql,

@@ -63,7 +63,7 @@ pub fn run(args: &InitArgs) -> Outcome {
         history.files.len(),
         history.statements.len(),
         history.folder.display(),
-        history.layout,
+        history.layout.name(),
         tables.len(),
         if old == new && aside != new { &move_aside } else { "" }
     ));

@@ -98,8 +98,8 @@ impl Project {
 
     /// The layout in which the new set is written.
     pub fn written_layout(&self, given: Option<&str>, history: &History) -> &'static dyn Layout {
-        let name = given.or(self.config.emit.layout.as_ref().map(|l| l.0.as_str())).unwrap_or(history.layout);
-        layout::by_name(name).unwrap_or(layout::WRITTEN)
+        let name = given.or(self.config.emit.layout.as_ref().map(|l| l.0.as_str()));
+        name.and_then(|name| layout::by_name(name).ok()).unwrap_or(history.layout)
     }
 
     /// Which PostgreSQL flags and settings ask for.
@@ -135,7 +135,7 @@ impl Project {
     /// Where the history is cut, if that is said.
     pub fn cut(&self, part: &Part, history: &History) -> Result<Option<Cut>, Vec<Error>> {
         let Some(wish) = part.wish() else { return Ok(None) };
-        if history.layout == "alembic" {
+        if history.layout.name() == "alembic" {
             let message =
                 "each of Alembic's revisions names the one before it, so a part of them can't be consolidated";
             return Err(vec![Error::new(message).hint("leave out --from and --through")]);
@@ -147,8 +147,8 @@ impl Project {
     pub fn new_set(&self, part: &Part) -> Result<History, Vec<Error>> {
         match part.wish() {
             Some(_) => {
-                let layout = self.layout.map_or_else(|| self.history().map(|h| h.layout), |l| Ok(l.name()))?;
-                history::read_as(&self.new, layout::by_name(layout).ok())
+                let layout = self.layout.map_or_else(|| self.history().map(|h| h.layout), Ok)?;
+                history::read_as(&self.new, Some(layout))
             }
             None => history::read(&self.new),
         }

@@ -42,7 +42,7 @@ pub fn lay_out(
     layout: &'static dyn Layout,
     keeps_versions: bool,
 ) -> Result<Laid> {
-    let is_converted = layout.name() != history.layout;
+    let is_converted = layout != history.layout;
     let mut notes = Vec::new();
     let migrations = outgoing(set, history, layout, keeps_versions, &mut notes);
     let old = |path: &str| std::fs::read_to_string(history.folder.join(path)).ok();
@@ -70,9 +70,8 @@ fn outgoing(
     keeps_versions: bool,
     notes: &mut Vec<String>,
 ) -> Vec<Outgoing> {
-    let is_converted = layout.name() != history.layout;
-    let stems: Vec<&str> = set.files.iter().map(|f| f.name.strip_suffix(".sql").unwrap_or(&f.name)).collect();
-    let planned: Vec<String> = stems.iter().map(|s| split_stem(s).0.to_string()).collect();
+    let is_converted = layout != history.layout;
+    let planned: Vec<String> = set.files.iter().map(|f| split_stem(f.stem()).0.to_string()).collect();
     let mut wanted = layout.versions();
     let last = history.files.last().and_then(|f| match wanted.form {
         Form::Chained => f.version.as_deref(),
@@ -94,25 +93,77 @@ fn outgoing(
     } else if has_down {
         notes.push("the history's down parts are not in the new set".to_string());
     }
-    let is_reversible = history.files.iter().any(|f| f.name.ends_with(".up.sql"));
     let before = std::iter::once(None).chain(versions.clone().into_iter().map(Some));
+    let ways = versions.into_iter().zip(before);
     set.files
         .iter()
-        .zip(stems)
-        .zip(versions.into_iter().zip(before))
-        .map(|((file, stem), (version, before))| Outgoing {
-            before,
-            words: split_stem(stem).1.to_string(),
-            stem: stem.to_string(),
-            text: file.text.clone(),
-            down: wants.then(|| file.down.clone().unwrap_or_else(|| REFUSES.to_string())),
-            bare: file.bare || file.statements.iter().any(|s| stands_alone(&s.text)),
-            old_prefix: if is_converted { None } else { old_prefix(history, &version) },
-            version,
-            is_reversible,
-            is_converted,
-        })
+        .zip(ways)
+        .map(|(file, (version, before))| on_its_way(file, history, layout, version, before))
         .collect()
+}
+
+fn on_its_way(
+    file: &NewFile,
+    history: &History,
+    layout: &'static dyn Layout,
+    version: String,
+    before: Option<String>,
+) -> Outgoing {
+    let is_converted = layout != history.layout;
+    let stem = file.stem();
+    Outgoing {
+        before,
+        words: split_stem(stem).1.to_string(),
+        stem: stem.to_string(),
+        text: file.text.clone(),
+        down: wants_downs(history, layout).then(|| file.down.clone().unwrap_or_else(|| REFUSES.to_string())),
+        bare: file.bare || file.statements.iter().any(|s| stands_alone(&s.text)),
+        old_prefix: if is_converted { None } else { old_prefix(history, &version) },
+        version,
+        is_reversible: history.files.iter().any(|f| f.name.ends_with(".up.sql")),
+        in_folders: false,
+        is_converted,
+    }
+}
+
+/// A file of a part as the history's tool wants it: where the migration lay whose name it has, else as the layout names its
+/// files.
+pub fn lay_out_part(file: &NewFile, history: &History) -> Vec<Output> {
+    let (stem, layout) = (file.stem(), history.layout);
+    let folder = history.files.first().and_then(|f| f.name.rsplit_once('/')).map(|(folder, _)| folder);
+    let migration = on_its_way(file, history, layout, split_stem(stem).0.to_string(), None);
+    let mut files = layout.write(&Outgoing { in_folders: folder.is_some(), ..migration });
+    if let Some(own) = history.files.iter().find(|f| f.stem == stem) {
+        as_it_lay(&mut files, &own.name);
+    } else if let Some(folder) = folder.filter(|_| !files[0].0.contains('/')) {
+        files.iter_mut().for_each(|(path, _)| *path = format!("{folder}/{path}"));
+    }
+    files
+}
+
+/// Gives the first file another name, and those beside it with it; unless that names another kind of file.
+fn as_it_lay(files: &mut [Output], name: &str) {
+    let first = files[0].0.clone();
+    let shared = |path: &str| first.bytes().zip(path.bytes()).take_while(|(a, b)| a == b).count();
+    let stem = files.iter().map(|(path, _)| shared(path)).min().unwrap_or_default();
+    if let Some(own) = first.get(stem..).and_then(|rest| name.strip_suffix(rest)) {
+        files.iter_mut().for_each(|(path, _)| *path = format!("{own}{}", &path[stem..]));
+    }
+}
+
+/// Whether a file of a layout can run outside of a transaction: what is written so is read so.
+pub fn may_be_bare(layout: &'static dyn Layout) -> bool {
+    let alone = Outgoing {
+        version: "1".into(),
+        words: "a".into(),
+        text: "VACUUM;\n".into(),
+        bare: true,
+        ..Outgoing::default()
+    };
+    let files = layout.write(&alone);
+    let texts = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    let read = history::read_contents(Contents::in_memory(Path::new(""), texts), Some(layout));
+    read.is_ok_and(|read| read.files.iter().any(|f| !f.in_transaction))
 }
 
 /// Whether the files of a set have parts that undo them.
@@ -120,7 +171,7 @@ pub fn wants_downs(history: &History, layout: &dyn Layout) -> bool {
     let has_down = !history.set_aside.is_empty() || !history.down_sections.is_empty();
     match layout.wants_down() {
         Down::Never => false,
-        Down::AsHistory => has_down || layout.name() != history.layout,
+        Down::AsHistory => has_down || layout.name() != history.layout.name(),
         Down::Always => true,
     }
 }

@@ -3,6 +3,7 @@
 //! The candidates, from the best to the part itself: its net change; its own statements without the dead ones; both in one
 //! file, then in the files of the part, since PostgreSQL wants some statements in transactions of their own.
 
+use super::lay_out::may_be_bare;
 use super::prove::{Touched, kept_opaque, leave_backfills, mark_bare, rungs};
 use super::set::{NewFile, NewStatement, as_happened, before_each};
 use super::{
@@ -219,6 +220,7 @@ impl<'a> Part<'a> {
     /// The part as it is.
     fn untouched(&self) -> NewSet {
         let own = Grouping::by_birth(self.history);
+        let may_be_bare = may_be_bare(self.history.layout);
         let statement = |id: StatementId, file: &crate::history::File| NewStatement {
             line: self.history.statements[id].line,
             text: self.history.text(id).to_string(),
@@ -229,7 +231,7 @@ impl<'a> Part<'a> {
             let file = &self.history.files[number];
             let name = format!("{}.sql", own.name(number, number).stem);
             let statements = file.statements.clone().map(|id| statement(id, file)).collect();
-            let bare = !file.in_transaction && super::whole::says_bare(self.history.layout);
+            let bare = !file.in_transaction && may_be_bare;
             NewFile { name, text: unmasked(&file.text), statements, down: None, bare }
         });
         NewSet { files: files.collect(), before: before_each(self.history) }

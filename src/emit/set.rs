@@ -35,6 +35,13 @@ pub struct NewFile {
     pub bare: bool,
 }
 
+impl NewFile {
+    /// Its name without the ending.
+    pub fn stem(&self) -> &str {
+        self.name.strip_suffix(".sql").unwrap_or(&self.name)
+    }
+}
+
 /// A statement of a new set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewStatement {
@@ -78,6 +85,7 @@ pub fn as_happened(
     let (choices, split) = (Choices::default(), Default::default());
     let texts = Texts { history, schema: &model.schema, split: &split };
     let own = Grouping::by_birth(history);
+    let may_be_bare = one.is_none() && super::lay_out::may_be_bare(history.layout);
     let mut parts: Vec<(super::group::FileName, Vec<StatementId>, bool)> = Vec::new();
     for number in first_file..history.files.len() {
         let kept: Vec<StatementId> = history.files[number].statements.clone().filter(|s| keep(*s)).collect();
@@ -85,8 +93,7 @@ pub fn as_happened(
             _ if kept.is_empty() => {}
             (Some((_, all, _)), Some(_)) => all.extend(kept),
             (_, name) => {
-                let bare =
-                    one.is_none() && !history.files[number].in_transaction && super::whole::says_bare(history.layout);
+                let bare = !history.files[number].in_transaction && may_be_bare;
                 parts.push((name.cloned().unwrap_or_else(|| own.name(number, number)), kept, bare));
             }
         }

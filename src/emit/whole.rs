@@ -2,11 +2,11 @@
 //! byte for byte.
 
 use super::NewSet;
+use super::lay_out::lay_out_part;
 use super::set::NewFile;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::history::cut::Cut;
-use crate::history::layout::write::REFUSES;
 use std::fs;
 use std::path::Path;
 
@@ -27,59 +27,27 @@ pub struct WholeFile {
 /// When a file of the old folder can't be read, or the consolidated files wouldn't run where they must.
 pub fn whole(history: &History, cut: Cut, set: &NewSet) -> Result<Vec<WholeFile>> {
     let consolidated: Vec<usize> = (0..history.files.len()).filter(|file| !cut.keeps(*file)).collect();
+    let kept = history.files.iter().enumerate().filter(|(i, _)| cut.keeps(*i)).map(|(_, f)| f.stem.as_str());
+    let there: Vec<&str> = kept.chain(set.files.iter().map(NewFile::stem)).collect();
     let mut files = Vec::new();
     for (path, bytes) in files_below(&history.folder)? {
         if consolidated.iter().any(|file| belongs(history, *file, &path)) {
             continue;
         }
-        let bytes = if path.ends_with("_journal.json") { journal(history, cut, set, &bytes)? } else { bytes };
-        files.push(WholeFile { path, bytes, is_new: false });
+        let rewritten = history.layout.without(&path, &String::from_utf8_lossy(&bytes), &there).transpose()?;
+        files.push(WholeFile { path, bytes: rewritten.map_or(bytes, String::into_bytes), is_new: false });
     }
-    for file in &set.files {
-        let path = place(history, &file.name);
+    for (path, text) in set.files.iter().flat_map(|file| lay_out_part(file, history)) {
         if files.iter().any(|f| f.path == path) {
             return Err(Error::new(format!("the consolidated part would be written to {path}, which stays as it is"))
                 .hint("choose another first_version or name under [emit]"));
         }
-        if let Some(down) = down_beside(history, &path) {
-            files.push(WholeFile { path: down, bytes: REFUSES.into(), is_new: true });
-        }
-        if let ("diesel", true, Some(folder)) = (history.layout, file.bare, path.strip_suffix("up.sql")) {
-            let bytes = b"run_in_transaction = false\n".to_vec();
-            files.push(WholeFile { path: format!("{folder}metadata.toml"), bytes, is_new: true });
-        }
-        let text = dress(history.layout, file) + &down_inside(history);
         files.push(WholeFile { path, bytes: text.into_bytes(), is_new: true });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    match history.layout {
+    match history.layout.name() {
         "tern" => without_gap(&files).map(|()| files),
         _ => Ok(files),
-    }
-}
-
-/// Where the file lies that undoes a consolidated one, for tools that want one, or whose history has some: without it they
-/// would undo the migration without a word.
-fn down_beside(history: &History, path: &str) -> Option<String> {
-    let has_some = !history.set_aside.is_empty();
-    match history.layout {
-        "diesel" => path.strip_suffix("up.sql").map(|folder| format!("{folder}down.sql")),
-        "hasura" if has_some => path.strip_suffix("up.sql").map(|folder| format!("{folder}down.sql")),
-        "golang-migrate" | "sqlx" if has_some => path.strip_suffix(".up.sql").map(|stem| format!("{stem}.down.sql")),
-        _ => None,
-    }
-}
-
-/// The section that refuses to undo a consolidated file.
-fn down_inside(history: &History) -> String {
-    let has_some = !history.down_sections.is_empty();
-    match history.layout {
-        "dbmate" => format!("\n-- migrate:down\n{REFUSES}"),
-        "goose" if has_some => format!("\n-- +goose Down\n-- +goose StatementBegin\n{REFUSES}-- +goose StatementEnd\n"),
-        "sql-migrate" if has_some => {
-            format!("\n-- +migrate Down\n-- +migrate StatementBegin\n{REFUSES}-- +migrate StatementEnd\n")
-        }
-        _ => String::new(),
     }
 }
 
@@ -121,96 +89,6 @@ fn belongs(history: &History, file: usize, path: &str) -> bool {
     in_folder || beside || undoes
 }
 
-/// Where a consolidated file lies: where the migration lay whose name it has, else as the layout names its files.
-fn place(history: &History, name: &str) -> String {
-    let stem = name.strip_suffix(".sql").unwrap_or(name);
-    if let Some(file) = history.files.iter().find(|f| f.stem == stem) {
-        return file.name.clone();
-    }
-    let folder = match history.files.first().and_then(|f| f.name.rsplit_once('/')) {
-        Some((folder, _)) if !in_folders(history.layout) => format!("{folder}/"),
-        _ => String::new(),
-    };
-    let (version, description) = stem.split_once('_').unwrap_or((stem, ""));
-    match history.layout {
-        "prisma" => format!("{stem}/migration.sql"),
-        "diesel" | "hasura" => format!("{stem}/up.sql"),
-        "flyway" | "refinery" => format!("{folder}V{version}__{description}.sql"),
-        "golang-migrate" => format!("{folder}{stem}.up.sql"),
-        "sqlx" if history.files.iter().any(|f| f.name.ends_with(".up.sql")) => format!("{folder}{stem}.up.sql"),
-        "drizzle" if history.files.first().is_some_and(|f| f.name.contains('/')) => format!("{stem}/migration.sql"),
-        _ => format!("{folder}{stem}.sql"),
-    }
-}
-
-/// Whether each migration of the layout has a folder of its own.
-fn in_folders(layout: &str) -> bool {
-    matches!(layout, "prisma" | "diesel" | "hasura" | "drizzle")
-}
-
-/// The marks around a statement that the tool would cut at a semicolon.
-const GOOSE: [&str; 2] = ["-- +goose StatementBegin", "-- +goose StatementEnd"];
-const SQL_MIGRATE: [&str; 2] = ["-- +migrate StatementBegin", "-- +migrate StatementEnd"];
-
-/// Whether a file of the layout can say that it can't run in a transaction, or runs outside of one anyway.
-pub(super) fn says_bare(layout: &str) -> bool {
-    matches!(layout, "goose" | "sql-migrate" | "dbmate" | "sqlx" | "diesel" | "prisma" | "golang-migrate")
-}
-
-/// The text of a file with the marks that the migration tool wants.
-fn dress(layout: &str, file: &NewFile) -> String {
-    let (mark, open, close) = match layout {
-        "goose" if file.bare => ("-- +goose NO TRANSACTION\n-- +goose Up", GOOSE[0], GOOSE[1]),
-        "goose" => ("-- +goose Up", GOOSE[0], GOOSE[1]),
-        "sql-migrate" if file.bare => ("-- +migrate Up notransaction", SQL_MIGRATE[0], SQL_MIGRATE[1]),
-        "sql-migrate" => ("-- +migrate Up", SQL_MIGRATE[0], SQL_MIGRATE[1]),
-        "dbmate" if file.bare => return format!("-- migrate:up transaction:false\n{}", file.text),
-        "dbmate" => return format!("-- migrate:up\n{}", file.text),
-        "sqlx" if file.bare => return format!("-- no-transaction\n{}", file.text),
-        "node-pg-migrate" => return format!("-- Up Migration\n{}", file.text),
-        _ => return file.text.clone(),
-    };
-    let lines: Vec<&str> = file.text.lines().collect();
-    let mut out = format!("{mark}\n");
-    let mut at = 0;
-    for statement in file.statements.iter().filter(|s| s.text.contains(';')) {
-        let (first, count) = (statement.line - 1, statement.text.matches('\n').count() + 1);
-        for line in &lines[at.min(first)..first] {
-            out.push_str(&format!("{line}\n"));
-        }
-        let last = (first + count).min(lines.len());
-        out.push_str(&format!("{open}\n{}\n{close}\n", lines[first..last].join("\n")));
-        at = last;
-    }
-    for line in &lines[at..] {
-        out.push_str(&format!("{line}\n"));
-    }
-    out
-}
-
-/// drizzle's journal without the entries of the files that are gone.
-fn journal(history: &History, cut: Cut, set: &NewSet, bytes: &[u8]) -> Result<Vec<u8>> {
-    let wrong =
-        |what: &str| Error::new(format!("drizzle's journal {what}")).hint("consolidate the whole history instead");
-    let mut journal: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|e| wrong(&format!("can't be read: {e}")))?;
-    let stays = |tag: &str| {
-        history.files.iter().enumerate().any(|(i, f)| f.stem == tag && cut.keeps(i))
-            || set.files.iter().any(|f| f.name.strip_suffix(".sql") == Some(tag))
-    };
-    let entries = journal.get_mut("entries").and_then(|e| e.as_array_mut()).ok_or_else(|| wrong("has no entries"))?;
-    entries.retain(|entry| entry.get("tag").and_then(|t| t.as_str()).is_some_and(stays));
-    let named = |file: &NewFile| {
-        entries.iter().any(|e| e.get("tag").and_then(|t| t.as_str()) == file.name.strip_suffix(".sql"))
-    };
-    if let Some(file) = set.files.iter().find(|f| !named(f)) {
-        return Err(wrong(&format!("doesn't list {}", file.name)));
-    }
-    entries.iter_mut().enumerate().for_each(|(i, entry)| entry["idx"] = i.into());
-    let text = serde_json::to_string_pretty(&journal).map_err(|e| wrong(&format!("can't be written: {e}")))?;
-    Ok(format!("{text}\n").into_bytes())
-}
-
 /// All files of a folder and of those below, with their paths.
 fn files_below(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let mut found = Vec::new();
@@ -242,9 +120,10 @@ fn files_below(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 /// When a folder can't be read.
 pub fn untouched(history: &History, cut: Cut, folder: &Path) -> Result<std::result::Result<usize, String>> {
     let consolidated: Vec<usize> = (0..history.files.len()).filter(|file| !cut.keeps(*file)).collect();
-    // What lies beside the migrations stays too, but for a journal, which lists the new ones.
+    // What lies beside the migrations stays too, but for a list of them.
     for (path, old) in files_below(&history.folder)? {
-        let goes = path.ends_with("_journal.json") || consolidated.iter().any(|file| belongs(history, *file, &path));
+        let is_list = history.layout.without(&path, "", &[]).is_some();
+        let goes = is_list || consolidated.iter().any(|file| belongs(history, *file, &path));
         if !goes && fs::read(folder.join(&path)).ok().as_ref() != Some(&old) {
             return Ok(Err(path));
         }
@@ -275,8 +154,7 @@ pub fn read_back(history: &History, files: &[WholeFile]) -> Result<History> {
         path.parent().map_or(Ok(()), fs::create_dir_all).map_err(fail)?;
         fs::write(path, &file.bytes).map_err(fail)?;
     }
-    let layout = crate::history::layout::by_name(history.layout).ok();
-    crate::history::read_as(&root, layout).map_err(|mut errors| {
+    crate::history::read_as(&root, Some(history.layout)).map_err(|mut errors| {
         let first = if errors.is_empty() { Error::new("it can't be read") } else { errors.remove(0) };
         Error::new(format!("the new folder can't be read as {}: {first}", history.layout))
     })

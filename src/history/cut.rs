@@ -79,6 +79,9 @@ fn position(history: &History, version: &str) -> Result<(usize, usize)> {
             || file.name.ends_with(&format!("/{version}"))
             // The folder of a migration that has one for itself.
             || file.name.strip_prefix(version).is_some_and(|rest| rest.starts_with('/') && rest.matches('/').count() == 1)
+            // As diesel's folders have it, with dashes.
+            || (version.starts_with(|c: char| c.is_ascii_digit())
+                && file.name.strip_prefix(version).is_some_and(|rest| rest.starts_with('_')))
             || own == version
             || of_stem == version
             || (number(version).is_some() && (number(own) == number(version) || number(of_stem) == number(version)))

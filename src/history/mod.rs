@@ -27,8 +27,8 @@ pub type StatementId = usize;
 pub struct History {
     /// The folder that it was read from.
     pub folder: PathBuf,
-    /// The name of the layout by which it was read.
-    pub layout: &'static str,
+    /// The layout by which it was read.
+    pub layout: &'static dyn Layout,
     /// What the tool does to its connection before each file.
     pub between: Between,
     /// What runs before it and is none of it, as SQL: the preludes.
@@ -219,10 +219,10 @@ pub fn from_texts(folder: &Path, files: &[(String, String)]) -> Result<History, 
     assemble(empty(folder, layout), read.collect())
 }
 
-fn empty(folder: &Path, layout: &dyn Layout) -> History {
+fn empty(folder: &Path, layout: &'static dyn Layout) -> History {
     History {
         folder: folder.to_path_buf(),
-        layout: layout.name(),
+        layout,
         between: layout.between(),
         prelude: Vec::new(),
         files: Vec::new(),

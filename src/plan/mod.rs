@@ -136,7 +136,7 @@ pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
         findings,
         fates,
         warnings,
-        layout: history.layout,
+        layout: history.layout.name(),
         before: Size { files: history.files.len(), statements: history.statements.len(), lines: history.lines() },
         after: Size { files: set.files.len(), statements: set.statements(), lines: set.lines() },
     })

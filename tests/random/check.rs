@@ -123,7 +123,7 @@ fn consolidated(history: &History, folder: &Path, depth: Depth, outcome: &mut Ou
         return Err(wrong("written although not identical".into()));
     }
     let new = folder.join("migrations");
-    let layout = consolidate::history::layout::by_name(history.layout).map_err(wrong)?;
+    let layout = history.layout;
     let laid = consolidate::emit::lay_out(&proven.set, history, &history.folder, layout, true)
         .map_err(|e| wrong(format!("lay out: {e}")))?;
     write::write(&new, &laid, "", false).map_err(|e| wrong(format!("write: {e}")))?;

@@ -95,11 +95,16 @@ impl Layout for Drizzle {
     }
 
     fn write(&self, m: &Outgoing) -> Vec<Output> {
-        vec![(format!("{}_{}.sql", m.version, m.words), with_breakpoints(&m.text))]
+        let ending = if m.in_folders { "/migration.sql" } else { ".sql" };
+        vec![(format!("{}_{}{ending}", m.version, m.words), with_breakpoints(&m.text))]
     }
 
     fn companions(&self, set: &[Outgoing], old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
         drizzle_meta::companions(set, old)
+    }
+
+    fn without(&self, path: &str, text: &str, there: &[&str]) -> Option<Result<String>> {
+        (path == JOURNAL).then(|| drizzle_meta::journal_of(text, there))
     }
 }
 

@@ -54,6 +54,21 @@ pub fn companions(set: &[Outgoing], old: &dyn Fn(&str) -> Option<String>) -> Res
     Ok(found)
 }
 
+/// The journal with the entries of the files that are there.
+pub fn journal_of(text: &str, there: &[&str]) -> Result<String> {
+    let wrong = |what: &str| {
+        Error::new(format!("the journal {what}")).at(At::new(JOURNAL, 1)).hint("consolidate the whole history instead")
+    };
+    let mut journal: Value = serde_json::from_str(text).map_err(|e| wrong(&format!("can't be read: {e}")))?;
+    let entries = journal.get_mut("entries").and_then(|e| e.as_array_mut()).ok_or_else(|| wrong("has no entries"))?;
+    entries.retain(|entry| entry["tag"].as_str().is_some_and(|tag| there.contains(&tag)));
+    if let Some(tag) = there.iter().find(|tag| !entries.iter().any(|e| e["tag"].as_str() == Some(tag))) {
+        return Err(wrong(&format!("doesn't list {tag}.sql")));
+    }
+    entries.iter_mut().enumerate().for_each(|(i, entry)| entry["idx"] = i.into());
+    Ok(pretty(&journal))
+}
+
 /// The snapshot of the last entry, by the prefix of its tag.
 fn last_snapshot(old: &dyn Fn(&str) -> Option<String>) -> impl Fn(&Value) -> Option<Value> {
     move |entry| {

@@ -100,6 +100,15 @@ pub trait Layout: Sync {
     fn companions(&self, _set: &[Outgoing], _old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
         Ok(Companions::default())
     }
+
+    /// What lies beside the migrations and lists them, once only these files are there, by their names without the
+    /// ending. None for what lists nothing.
+    ///
+    /// # Errors
+    /// When it can't be read, or doesn't list what is there.
+    fn without(&self, _path: &str, _text: &str, _there: &[&str]) -> Option<Result<String>> {
+        None
+    }
 }
 
 /// When a new set has parts that undo.
@@ -111,6 +120,18 @@ pub enum Down {
     AsHistory,
     /// Always: the tool wants the file.
     Always,
+}
+
+impl std::fmt::Display for dyn Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl PartialEq for dyn Layout {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
 }
 
 impl std::fmt::Debug for dyn Layout {

@@ -29,6 +29,8 @@ pub struct Outgoing {
     pub old_prefix: Option<String>,
     /// Whether the history's files have `.up` in their names.
     pub is_reversible: bool,
+    /// Whether the history's migrations have folders of their own, and this one goes beside some of them.
+    pub in_folders: bool,
     /// Whether the history is of another layout.
     pub is_converted: bool,
 }
