@@ -192,14 +192,7 @@ pub fn run(args: &EmitArgs) -> Outcome {
     }
     let about = About::of(&consolidated, cut, &proven);
     if let Some(path) = &args.summary {
-        let cut_at = cut.and_then(|cut| cut.first_statement(&consolidated));
-        let model = replay_from(&consolidated, cut_at);
-        let plan = match cut {
-            Some(Cut::From(start)) => plan_part(&consolidated, &model, &project.config, start),
-            _ => plan(&consolidated, &model, &project.config),
-        };
-        let text = summary::markdown(&proven, &consolidated, &about, &plan.map_err(|e| vec![e])?);
-        std::fs::write(path, text).map_err(|e| vec![Error::new(format!("can't write {}: {e}", path.display()))])?;
+        summarize(path, &project, &consolidated, cut, &proven, &about).map_err(|e| vec![e])?;
     }
     let written = write_all(args, &project, &history, aside.as_ref(), &files).map_err(|e| vec![e])?;
     match args.common.format {
@@ -211,6 +204,24 @@ pub fn run(args: &EmitArgs) -> Outcome {
         format => drop(super::verify::show(&proven.verdict, &Sides::sets(), format)),
     }
     Ok(FINE)
+}
+
+/// Writes what a pull request says.
+fn summarize(
+    path: &std::path::Path,
+    project: &Project,
+    consolidated: &History,
+    cut: Option<Cut>,
+    proven: &Proven,
+    about: &About,
+) -> Result<(), Error> {
+    let model = replay_from(consolidated, cut.and_then(|cut| cut.first_statement(consolidated)));
+    let plan = match cut {
+        Some(Cut::From(start)) => plan_part(consolidated, &model, &project.config, start),
+        _ => plan(consolidated, &model, &project.config),
+    };
+    let text = summary::markdown(proven, consolidated, about, &plan?);
+    std::fs::write(path, text).map_err(|e| Error::new(format!("can't write {}: {e}", path.display())))
 }
 
 /// A whole history's set, laid out for its tool.

@@ -167,6 +167,36 @@ fn first_names(array: &str) -> String {
     FIRST_NAMES.replace("{A}", array)
 }
 
+/// Stops where the new set's rows may as well be the history's first ones, unless the table's comment says whose they are.
+fn only_if_noted(name: &str, mark: &str) -> String {
+    format!(
+        "        IF noted IS NULL OR position('{mark}' IN noted) = 0 THEN\n\
+         \x20           RAISE EXCEPTION 'behind: {name} notes %, which are also the first of the history', array_to_string(ran, ', ')\n\
+         \x20               USING HINT = 'a database that the new set made needs no hand-over; another must run the rest of the old set first';\n\
+         \x20       END IF;\n",
+    )
+}
+
+/// Stops where the database ran other texts than the history's.
+fn stops_if_changed(ran: &str) -> String {
+    format!(
+        "    wrong := ARRAY(SELECT r.k FROM ({ran}) r JOIN unnest(old_keys, old_sums) o(k, s) ON o.k = r.k WHERE o.s <> r.s ORDER BY 1);\n\
+         \x20   IF cardinality(wrong) > 0 THEN\n\
+         \x20       RAISE EXCEPTION 'changed: this database ran other texts of %', {names}\n\
+         \x20           USING HINT = 'put the files back as they were, or say --allow-drift if the difference is of no account';\n\
+         \x20   END IF;\n",
+        names = first_names("wrong"),
+    )
+}
+
+fn insert_of(table: &str, columns: &str, rows: &[Row]) -> String {
+    let values: Vec<String> = rows.iter().map(|row| format!("        ({})", row.values)).collect();
+    match values.is_empty() {
+        true => String::new(),
+        false => format!("    INSERT INTO {table} ({columns}) VALUES\n{};\n", values.join(",\n")),
+    }
+}
+
 fn rows_script(
     tool: &Tool,
     table: &str,
@@ -179,35 +209,9 @@ fn rows_script(
     let name = tool.name;
     let keys = |rows: &[Row]| texts(rows.iter().map(|r| r.key.as_str()));
     let ran = ran.replace("{T}", table);
-    let already = if sets.is_ambiguous() {
-        format!(
-            "        IF noted IS NULL OR position('{mark}' IN noted) = 0 THEN\n\
-             \x20           RAISE EXCEPTION 'behind: {name} notes %, which are also the first of the history', array_to_string(ran, ', ')\n\
-             \x20               USING HINT = 'a database that the new set made needs no hand-over; another must run the rest of the old set first';\n\
-             \x20       END IF;\n",
-            mark = sets.mark
-        )
-    } else {
-        String::new()
-    };
-    let changed = if changed_texts {
-        String::new()
-    } else {
-        format!(
-            "    wrong := ARRAY(SELECT r.k FROM ({ran}) r JOIN unnest(old_keys, old_sums) o(k, s) ON o.k = r.k WHERE o.s <> r.s ORDER BY 1);\n\
-             \x20   IF cardinality(wrong) > 0 THEN\n\
-             \x20       RAISE EXCEPTION 'changed: this database ran other texts of %', {names}\n\
-             \x20           USING HINT = 'put the files back as they were, or say --allow-drift if the difference is of no account';\n\
-             \x20   END IF;\n",
-            names = first_names("wrong"),
-        )
-    };
-    let values: Vec<String> = sets.new.iter().map(|row| format!("        ({})", row.values)).collect();
-    let insert = if values.is_empty() {
-        String::new()
-    } else {
-        format!("    INSERT INTO {table} ({columns}) VALUES\n{};\n", values.join(",\n"))
-    };
+    let already = if sets.is_ambiguous() { only_if_noted(name, &sets.mark) } else { String::new() };
+    let changed = if changed_texts { String::new() } else { stops_if_changed(&ran) };
+    let insert = insert_of(table, columns, &sets.new);
     format!(
         "DECLARE\n\
          \x20   old_keys text[] := {old_keys};\n\

@@ -203,7 +203,7 @@ pub fn verify(
     let mut other = other.map_err(|error| ("new", error))?;
     let judge = Judge::new(old, one, settings, progress, begun);
     if judge.has_other_rows(&other) {
-        // Both will be asked for.
+        // A verdict on differing rows may ask for both.
         std::thread::scope(|scope| {
             scope.spawn(|| judge.again().map(drop));
             other.again = judge.once_more(new);

@@ -2,10 +2,11 @@
 
 use super::style::Style;
 use crate::emit::write::Changes;
-use crate::emit::{How, Proven};
+use crate::emit::{How, Proven, Rungs};
 use crate::history::History;
 use crate::history::cut::Cut;
 use crate::plan::Size;
+use crate::proof::Verdict;
 use serde_json::{Value, json};
 
 /// What an emit did with the files.
@@ -63,6 +64,55 @@ impl About {
     }
 }
 
+/// What was compared, and where.
+fn heading(verdict: &Verdict, style: Style) -> String {
+    let compared = &verdict.comparison.compared;
+    format!(
+        "{}: {}, {} in {}, {} compared on {} ({:.1} s)\n",
+        style.green("identical"),
+        plural(compared.objects, "object"),
+        plural(compared.rows, "row"),
+        plural(compared.tables, "table"),
+        plural(compared.sequences, "sequence"),
+        super::verdict::server(verdict),
+        verdict.seconds,
+    )
+}
+
+/// How much shorter it became, and which part.
+fn sizes(about: &About, untouched: bool) -> String {
+    let (before, after) = (&about.before, &about.after);
+    let line = |what: &str, before: usize, after: usize| format!("  {what:<10}  {before:>5} → {after}\n");
+    let mut out = line("files", before.files, after.files)
+        + &line("statements", before.statements, after.statements)
+        + &line("lines", before.lines, after.lines);
+    if let Some(part) = &about.part {
+        let how = match untouched {
+            true => "best as it is: nothing of it can go",
+            false => "consolidated; the rest is untouched",
+        };
+        out.push_str(&format!("  part        {part}: {how}\n"));
+    }
+    out
+}
+
+/// How many objects stand on which rung.
+fn objects(rungs: &Rungs, about: &About) -> String {
+    let Rungs { as_written, folded, as_stated, as_happened } = *rungs;
+    let is_whole = about.part.is_none();
+    let happened = match as_happened > 0 && is_whole {
+        true => format!(", {as_happened} as it happened"),
+        false => String::new(),
+    };
+    let mut out = format!(
+        "  objects     {as_written} as written, {folded} folded, {as_stated} as PostgreSQL states them{happened}\n"
+    );
+    if as_happened > 0 && !is_whole {
+        out.push_str(&format!("              {} as it happened\n", plural(as_happened, "statement")));
+    }
+    out
+}
+
 /// An emit for people.
 pub fn text(
     proven: &Proven,
@@ -72,52 +122,14 @@ pub fn text(
     folder: &str,
     style: Style,
 ) -> String {
-    let verdict = &proven.verdict;
-    let compared = &verdict.comparison.compared;
-    let mut out = format!(
-        "{}: {}, {} in {}, {} compared on {} ({:.1} s)\n",
-        style.green("identical"),
-        plural(compared.objects, "object"),
-        plural(compared.rows, "row"),
-        plural(compared.tables, "table"),
-        plural(compared.sequences, "sequence"),
-        super::verdict::server(verdict),
-        verdict.seconds,
-    );
-    out.push_str(&format!(
-        "  files       {:>5} → {}\n  statements  {:>5} → {}\n  lines       {:>5} → {}\n",
-        about.before.files,
-        about.after.files,
-        about.before.statements,
-        about.after.statements,
-        about.before.lines,
-        about.after.lines,
-    ));
-    if let Some(part) = &about.part {
-        let how = if proven.untouched {
-            "best as it is: nothing of it can go"
-        } else {
-            "consolidated; the rest is untouched"
-        };
-        out.push_str(&format!("  part        {part}: {how}\n"));
-    }
-    let r = &proven.rungs;
-    let whole = about.part.is_none();
-    let happened =
-        if r.as_happened > 0 && whole { format!(", {} as it happened", r.as_happened) } else { String::new() };
-    out.push_str(&format!(
-        "  objects     {} as written, {} folded, {} as PostgreSQL states them{happened}\n",
-        r.as_written, r.folded, r.as_stated
-    ));
-    if r.as_happened > 0 && !whole {
-        out.push_str(&format!("              {} as it happened\n", plural(r.as_happened, "statement")));
-    }
+    let mut out = heading(&proven.verdict, style) + &sizes(about, proven.untouched) + &objects(&proven.rungs, about);
     let rows = &proven.rows;
     if rows.as_written + rows.as_stated > 0 {
         let (kept, made) = (plural(rows.as_written, "statement"), plural(rows.as_stated, "statement"));
         out.push_str(&format!("  rows        {kept} as written, {made} made from the rows\n"));
     }
-    let word = if about.part.is_some() && r.as_stated == 0 { "gave way:" } else { "stated:" };
+    let whole = about.part.is_none();
+    let word = if !whole && proven.rungs.as_stated == 0 { "gave way:" } else { "stated:" };
     for lowered in &proven.lowered {
         let how = match lowered.how {
             How::Happened if whole => "as it happened:",
@@ -129,7 +141,7 @@ pub fn text(
     for statement in &proven.backfills {
         out.push_str(&format!("    {} {} touched no row\n", style.dim("left out:"), history.at(*statement)));
     }
-    for call in &verdict.stand_ins {
+    for call in &proven.verdict.stand_ins {
         out.push_str(&format!(
             "  {} {} of {} computes something else than the original\n",
             style.yellow("stand-in:"),
@@ -137,11 +149,11 @@ pub fn text(
             call.extension
         ));
     }
-    if verdict.comparison.volatile_cells > 0 {
-        let values = plural(verdict.comparison.volatile_cells, "value");
+    if proven.verdict.comparison.volatile_cells > 0 {
+        let values = plural(proven.verdict.comparison.volatile_cells, "value");
         out.push_str(&format!("  {} compared by kind only: from run to run they differ\n", values));
     }
-    for note in &verdict.comparison.notes {
+    for note in &proven.verdict.comparison.notes {
         out.push_str(&super::plan::wrap(&format!("  {} {note}", style.dim("note:"))));
     }
     match written {
