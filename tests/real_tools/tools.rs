@@ -28,6 +28,21 @@ pub struct Tool {
     pub unaided: [Unaided; 2],
 }
 
+impl Tool {
+    /// A tool that has no question to ask and no project around the migrations.
+    fn new(
+        layout: &'static str,
+        table: &'static str,
+        version: String,
+        run: impl Fn(&Path, &str) -> Command + 'static,
+        unaided: [Unaided; 2],
+    ) -> Tool {
+        let run = Box::new(run);
+        let (ask, stays, within, files, python) = (None, false, "", Vec::new(), None);
+        Tool { layout, table, version, run, ask, stays, within, files, python, unaided }
+    }
+}
+
 /// What a tool does with the new set on a database that wasn't handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unaided {
@@ -105,18 +120,7 @@ fn crates(folder: &Path) -> Vec<Tool> {
         };
         let entry = lock.split(&format!("name = \"{package}\"\nversion = \"")).nth(1).and_then(|r| r.split('"').next());
         let version = entry.unwrap_or("?").to_string();
-        Tool {
-            layout,
-            table,
-            version,
-            run: Box::new(run),
-            ask: None,
-            stays: false,
-            within: "",
-            files: Vec::new(),
-            python: None,
-            unaided: [Stops, Stops],
-        }
+        Tool::new(layout, table, version, run, [Stops, Stops])
     };
     vec![tool("sqlx", "_sqlx_migrations", "sqlx-core"), tool("refinery", "refinery_schema_history", "refinery-core")]
 }
@@ -154,16 +158,8 @@ fn diesel(folder: &Path) -> Option<Tool> {
         }
     };
     Some(Tool {
-        layout: "diesel",
-        table: "__diesel_schema_migrations",
-        version,
-        run: Box::new(make("run")),
         ask: Some((Box::new(make("pending")), "false")),
-        stays: false,
-        within: "",
-        files: Vec::new(),
-        python: None,
-        unaided: [Rests, Stops],
+        ..Tool::new("diesel", "__diesel_schema_migrations", version, make("run"), [Rests, Stops])
     })
 }
 
@@ -200,16 +196,14 @@ fn dbmate(folder: &Path) -> Option<Tool> {
         }
     };
     Some(Tool {
-        layout: "dbmate",
-        table: "schema_migrations",
-        version: version_of_package(&modules, "dbmate"),
-        run: Box::new(make(&["migrate"])),
         ask: Some((Box::new(make(&["status"])), "Pending: 0")),
-        stays: false,
-        within: "",
-        files: Vec::new(),
-        python: None,
-        unaided: [Rests, Stops],
+        ..Tool::new(
+            "dbmate",
+            "schema_migrations",
+            version_of_package(&modules, "dbmate"),
+            make(&["migrate"]),
+            [Rests, Stops],
+        )
     })
 }
 
@@ -234,18 +228,13 @@ fn drizzle(folder: &Path) -> Option<Tool> {
         command.arg(&script).arg(migrations).arg(url);
         command
     };
-    Some(Tool {
-        layout: "drizzle",
-        table: "drizzle.__drizzle_migrations",
-        version: version_of_package(&modules, "drizzle-orm"),
-        run: Box::new(run),
-        ask: None,
-        stays: false,
-        within: "",
-        files: Vec::new(),
-        python: None,
-        unaided: [Rests, Stops],
-    })
+    Some(Tool::new(
+        "drizzle",
+        "drizzle.__drizzle_migrations",
+        version_of_package(&modules, "drizzle-orm"),
+        run,
+        [Rests, Stops],
+    ))
 }
 
 fn node_pg_migrate(folder: &Path) -> Option<Tool> {
@@ -260,16 +249,14 @@ fn node_pg_migrate(folder: &Path) -> Option<Tool> {
         }
     };
     Some(Tool {
-        layout: "node-pg-migrate",
-        table: "pgmigrations",
-        version: version_of_package(&modules, "node-pg-migrate"),
-        run: Box::new(make(&[])),
         ask: Some((Box::new(make(&["--dry-run"])), "No migrations to run!")),
-        stays: false,
-        within: "",
-        files: Vec::new(),
-        python: None,
-        unaided: [Stops, Stops],
+        ..Tool::new(
+            "node-pg-migrate",
+            "pgmigrations",
+            version_of_package(&modules, "node-pg-migrate"),
+            make(&[]),
+            [Stops, Stops],
+        )
     })
 }
 
@@ -314,16 +301,14 @@ fn prisma(folder: &Path) -> Option<Tool> {
         }
     };
     Some(Tool {
-        layout: "prisma",
-        table: "_prisma_migrations",
-        version: version_of_package(&modules, "prisma"),
-        run: Box::new(make(&["migrate", "deploy"])),
         ask: Some((Box::new(make(&["migrate", "status"])), "Database schema is up to date!")),
-        stays: false,
-        within: "",
-        files: Vec::new(),
-        python: None,
-        unaided: [Stops, Stops],
+        ..Tool::new(
+            "prisma",
+            "_prisma_migrations",
+            version_of_package(&modules, "prisma"),
+            make(&["migrate", "deploy"]),
+            [Stops, Stops],
+        )
     })
 }
 
@@ -348,17 +333,15 @@ fn supabase(folder: &Path) -> Option<Tool> {
         }
     };
     Some(Tool {
-        layout: "supabase",
-        table: "supabase_migrations.schema_migrations",
-        version: version_of_package(&modules, "supabase"),
-        run: Box::new(make(&["migration", "up", "--yes"])),
         // Without --yes, it asks before it runs something.
         ask: Some((Box::new(make(&["migration", "up"])), "Remote database is up to date.")),
-        stays: false,
-        within: "",
-        files: Vec::new(),
-        python: None,
-        unaided: [Stops, Stops],
+        ..Tool::new(
+            "supabase",
+            "supabase_migrations.schema_migrations",
+            version_of_package(&modules, "supabase"),
+            make(&["migration", "up", "--yes"]),
+            [Stops, Stops],
+        )
     })
 }
 
@@ -387,16 +370,14 @@ fn sql_migrate(folder: &Path) -> Option<Tool> {
         }
     };
     Some(Tool {
-        layout: "sql-migrate",
-        table: "gorp_migrations",
-        version: version_of(Command::new("dpkg-deb").args(["-f"]).arg(deb(folder)).arg("Version")),
-        run: Box::new(make("up")),
         ask: Some((Box::new(make("up")), "Applied 0 migrations")),
-        stays: false,
-        within: "",
-        files: Vec::new(),
-        python: None,
-        unaided: [Stops, Stops],
+        ..Tool::new(
+            "sql-migrate",
+            "gorp_migrations",
+            version_of(Command::new("dpkg-deb").args(["-f"]).arg(deb(folder)).arg("Version")),
+            make("up"),
+            [Stops, Stops],
+        )
     })
 }
 
