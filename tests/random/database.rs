@@ -101,6 +101,16 @@ impl Database {
         outcome
     }
 
+    /// Looks at what is put off to the end of a transaction, and puts it off anew; false if it is refused.
+    pub fn end_of_file(&mut self) -> bool {
+        let deferred = self.rows(
+            "SELECT 'SET CONSTRAINTS ' || string_agg(DISTINCT format('%I.%I', nspname, conname), ', ') || ' DEFERRED'
+             FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace WHERE condeferred",
+        );
+        let deferred = deferred.into_iter().flatten().next().unwrap_or_default();
+        self.attempt(&format!("SET CONSTRAINTS ALL IMMEDIATE; {deferred}")).is_ok()
+    }
+
     /// Whether a statement broke the connection, so that the history can't go on.
     pub fn is_broken(&self) -> bool {
         self.open.is_none()
