@@ -13,6 +13,7 @@ use crate::proof::{
 };
 use crate::replay::Model;
 use crate::schema::Kind;
+use crate::sql::parse::NodeEnum;
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -249,7 +250,8 @@ impl Work<'_> {
             let model = crate::replay::replay(&history);
             let Ok(grouping) = Grouping::new(self.config, &history, &model) else { break };
             let set = render(&history, &model, &grouping, &Choices::default());
-            if set.is_as(&proven.set) {
+            let idle = leave_backfills(&model, &touched, &history, &mut Choices::default());
+            if set.is_as(&proven.set) && idle.is_empty() {
                 break;
             }
             let work = Work { history: &history, model: &model, grouping, touched: &touched, ..*self };
@@ -297,7 +299,8 @@ pub(super) fn leave_backfills(
         let place = statement - history.files[file].statements.start;
         let touched = touched.get(file).and_then(|f| f.get(place)).copied().flatten();
         // Inside a DO block one count stands for many statements.
-        if touched == Some(0) && !model.schema.objects[id].edited {
+        let is_block = matches!(history.statements[statement].node, NodeEnum::DoStmt(_));
+        if touched == Some(0) && !is_block {
             choices.left_out.insert(id);
             idle.push(statement);
         }

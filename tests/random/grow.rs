@@ -85,12 +85,13 @@ fn again(database: &mut Database, parts: &[Part]) {
 }
 
 /// Statements that put every sequence back to where it stands now. `pg_sequences` says nothing of one that was set and gave
-/// out no number yet.
+/// out no number yet; of one that may not be read, nothing can be taken back either.
 fn positions(database: &mut Database) -> Vec<String> {
     let each = database.rows(
         "SELECT string_agg(format('SELECT format(''SELECT setval(%%L, %%s, %%L)'', %1$L, last_value, is_called) FROM %1$s',
             format('%I.%I', schemaname, sequencename)), ' UNION ALL ' ORDER BY schemaname, sequencename)
-         FROM pg_sequences",
+         FROM pg_sequences WHERE has_schema_privilege(schemaname, 'USAGE')
+            AND has_sequence_privilege(format('%I.%I', schemaname, sequencename), 'SELECT')",
     );
     let each = each.into_iter().flatten().find(|sql| !sql.is_empty());
     each.map(|sql| database.rows(&sql).into_iter().flatten().collect()).unwrap_or_default()
