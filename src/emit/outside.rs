@@ -14,6 +14,9 @@ const SEEN: &[&str] = &[
     "delete", "truncate", "refresh",
 ];
 
+/// What stands after ALTER or CREATE that may run functions; all else that such statements say runs later, or never.
+const RUNNING: &[&str] = &["table", "materialized", "temporary", "temp", "unlogged", "schema", "domain"];
+
 /// What stands after ALTER, CREATE or DROP and isn't, or isn't only, in the database.
 const OF_SERVER: &[&str] = &["system", "database", "tablespace", "subscription", "server"];
 
@@ -81,6 +84,14 @@ pub(super) fn reaches_outside(model: &Model, id: ObjectId) -> Option<String> {
     }
     if !SEEN.contains(&first.as_str()) {
         return Some(first.to_uppercase());
+    }
+    let is_still = match first.as_str() {
+        "alter" | "create" => !second.is_some_and(|s| RUNNING.contains(&s.as_str())),
+        "drop" | "comment" | "grant" | "revoke" => true,
+        _ => false,
+    };
+    if is_still {
+        return None;
     }
     if first == "do"
         && let Some(language) = foreign_language(text)
@@ -203,6 +214,7 @@ mod tests {
             "CREATE SCHEMA app; CREATE FUNCTION app.f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'x'; END $$; \
              SELECT app.f()",
             "DO $$ BEGIN EXECUTE 'INSERT INTO auth.users (id) VALUES (1)'; END $$",
+            "CREATE POLICY p ON storage.objects USING (net.http_get('a') IS NOT NULL)",
         ] {
             assert_eq!(outside(sql), None, "{sql}");
         }
