@@ -274,12 +274,23 @@ impl<'a> Lowering<'a> {
             return false;
         }
         let key = (difference.kind.clone(), difference.schema.clone(), difference.name.clone());
-        // What no object of the model is, such as the default of a serial column, may belong to what was refused.
-        let Some(ids) = self.owners.get(&key) else { return difference.change == Change::Removed };
+        let Some(ids) = self.owners.get(&key) else {
+            return difference.change == Change::Removed && failed.iter().any(|f| self.may_bring(*f, &difference.name));
+        };
         ids.iter().any(|id| {
             let unit = self.model.schema.unit_of(*id);
             failed.contains(&Owner::Object(unit)) || self.follows(Owner::Object(unit), failed)
         })
+    }
+
+    /// Whether something that no object of the model is, such as the default of a serial column, may belong to what was refused.
+    fn may_bring(&self, owner: Owner, name: &str) -> bool {
+        let Owner::Object(id) = owner else { return true };
+        let object = &self.model.schema.objects[id];
+        match &object.body {
+            Body::Text(text) if object.kind == Kind::Opaque => !words(text).is_disjoint(&words(name)),
+            _ => words(name).contains(&object.name.to_lowercase()),
+        }
     }
 
     /// The proof found a difference. False if nothing more can be done about it.
