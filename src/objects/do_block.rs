@@ -3,7 +3,7 @@
 //! Understood are blocks of plain statements, `IF [NOT] EXISTS (...) THEN ... END IF`, and `EXCEPTION WHEN duplicate_...`.
 //! A guard asks whether what its statements make is there; whether it is, the model knows.
 
-use super::do_read::{Item, read_block, skip_statement};
+use super::do_read::{Guard, Item, read_block, skip_statement};
 use crate::ledger::Mark;
 use crate::replay::Replay;
 use crate::schema::{Body, Kind};
@@ -12,7 +12,7 @@ use crate::sql::lex::{Token, TokenKind, lex_code};
 use crate::sql::names;
 use crate::sql::parse::parse;
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableType, DoStmt};
+use pg_query::protobuf::DoStmt;
 
 /// Words without which a block can change nothing.
 const WRITING: &[&str] = &[
@@ -41,7 +41,7 @@ impl Replay<'_> {
     /// Roles belong to the cluster, not to the database: one may be there already where the new set runs, so the author's
     /// guard stays around its CREATE ROLE.
     fn keep_role_guard(&mut self, items: &[Item]) {
-        let [Item::Guarded(true, inner)] = items else { return };
+        let [Item::Guarded(Guard { absent: true, .. }, inner)] = items else { return };
         let [Item::Sql(text)] = inner.as_slice() else { return };
         let Some(NodeEnum::CreateRoleStmt(role)) = parse(text).ok().flatten() else { return };
         let Some(id) = self.schema.global(Kind::Role, &role.role) else { return };
@@ -51,17 +51,20 @@ impl Replay<'_> {
         }
     }
 
-    fn run_items(&mut self, items: &[Item], guard: Option<bool>) {
+    fn run_items(&mut self, items: &[Item], guard: Option<&Guard>) {
+        let runs = guard.and_then(|guard| self.answer(guard));
         for item in items {
             match item {
                 Item::Rows(text) => self.rows_by_effect(text),
-                Item::Guarded(absent, inner) => self.run_items(inner, Some(*absent)),
+                Item::Guarded(guard, inner) => self.run_items(inner, Some(guard)),
                 Item::Sql(text) => {
                     let node = parse(text).ok().flatten();
-                    let there = node.as_ref().and_then(|n| self.is_there(n));
-                    match (guard, there) {
-                        (Some(true), Some(true)) => self.mark(Mark::Noop("it is already there".into())),
-                        (Some(false), Some(false)) => self.mark(Mark::Noop("it isn't there".into())),
+                    let runs = runs.or_else(|| Some(self.runs(guard?, node.as_ref()?)));
+                    match (guard, runs) {
+                        (Some(Guard { absent: true, .. }), Some(false)) => {
+                            self.mark(Mark::Noop("it is already there".into()));
+                        }
+                        (Some(_), Some(false)) => self.mark(Mark::Noop("it isn't there".into())),
                         _ => self.apply_inner(text),
                     }
                 }
@@ -146,78 +149,6 @@ impl Replay<'_> {
         };
         let worth = rows.is_empty() || items.iter().any(changes_schema);
         !items.is_empty() && worth && !rows.iter().any(|text| self.calls_own(text)) && all(items, false)
-    }
-
-    /// Whether what the statement makes, or needs, is there; `None` if it can't be told.
-    fn is_there(&self, node: &NodeEnum) -> Option<bool> {
-        let path = self.path();
-        let of_type = |parts: &[pg_query::Node]| {
-            let name = names::qualified(&names::strings(parts));
-            let (schema, name) = self.place(&name);
-            self.schema.type_of(&names::Qualified { schema: Some(schema), name }, &path).is_some()
-        };
-        Some(match node {
-            NodeEnum::CreateEnumStmt(s) => of_type(&s.type_name),
-            NodeEnum::CreateDomainStmt(s) => of_type(&s.domainname),
-            NodeEnum::CompositeTypeStmt(s) => {
-                self.schema.type_of(&names::range_var(s.typevar.as_ref()?), &path).is_some()
-            }
-            NodeEnum::CreateStmt(s) => self.relation_opt(&s.relation).is_some(),
-            NodeEnum::CreateSeqStmt(s) => self.relation_opt(&s.sequence).is_some(),
-            NodeEnum::CreateRoleStmt(s) => self.schema.global(Kind::Role, &s.role).is_some(),
-            NodeEnum::CreateSchemaStmt(s) => self.schema.global(Kind::Schema, &s.schemaname).is_some(),
-            NodeEnum::CreateExtensionStmt(s) => self.schema.global(Kind::Extension, &s.extname).is_some(),
-            NodeEnum::IndexStmt(s) => {
-                let table = self.relation_opt(&s.relation)?;
-                let schema = Some(self.schema.objects[table].schema.clone());
-                self.schema.relation(&names::Qualified { schema, name: s.idxname.clone() }, &[]).is_some()
-            }
-            NodeEnum::CreateTrigStmt(s) => {
-                self.schema.child(self.relation_opt(&s.relation)?, Kind::Trigger, &s.trigname).is_some()
-            }
-            NodeEnum::CreatePolicyStmt(s) => {
-                self.schema.child(self.relation_opt(&s.table)?, Kind::Policy, &s.policy_name).is_some()
-            }
-            NodeEnum::DropStmt(s) => {
-                let kind = Kind::of_object_type(s.remove_type)?;
-                s.objects.iter().any(|o| self.locate(kind, o).is_some())
-            }
-            NodeEnum::AlterTableStmt(s) => return self.alter_is_there(s),
-            NodeEnum::RenameStmt(s) if !s.subname.is_empty() => {
-                let table = self.relation_opt(&s.relation)?;
-                let kind = Kind::of_object_type(s.rename_type)?;
-                self.schema.child(table, kind, &s.subname).is_some()
-            }
-            NodeEnum::RenameStmt(s) => self.relation_opt(&s.relation).is_some(),
-            NodeEnum::AlterEnumStmt(_) => false,
-            _ => return None,
-        })
-    }
-
-    fn alter_is_there(&self, statement: &pg_query::protobuf::AlterTableStmt) -> Option<bool> {
-        let table = self.relation_opt(&statement.relation)?;
-        let NodeEnum::AlterTableCmd(command) = statement.cmds.first()?.node.as_ref()? else { return None };
-        let definition = command.def.as_ref().and_then(|d| d.node.as_ref());
-        match (AlterTableType::try_from(command.subtype).ok()?, definition) {
-            (AlterTableType::AtAddColumn, Some(NodeEnum::ColumnDef(c))) => {
-                Some(self.schema.column(table, &c.colname).is_some())
-            }
-            (AlterTableType::AtAddConstraint, Some(NodeEnum::Constraint(c))) => {
-                Some(self.schema.child(table, Kind::Constraint, &c.conname).is_some())
-            }
-            (AlterTableType::AtDropConstraint, _) => {
-                Some(self.schema.child(table, Kind::Constraint, &command.name).is_some())
-            }
-            (AlterTableType::AtDropColumn, _) => Some(self.schema.column(table, &command.name).is_some()),
-            (
-                AlterTableType::AtAlterColumnType
-                | AlterTableType::AtColumnDefault
-                | AlterTableType::AtSetNotNull
-                | AlterTableType::AtDropNotNull,
-                _,
-            ) => Some(self.schema.column(table, &command.name).is_some()),
-            _ => None,
-        }
     }
 }
 

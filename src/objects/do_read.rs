@@ -9,8 +9,17 @@ pub(crate) enum Item {
     Sql(String),
     /// Something of PL/pgSQL that may change rows, but nothing else.
     Rows(String),
-    /// Statements that run only if something isn't there (true) or is there (false).
-    Guarded(bool, Vec<Item>),
+    /// Statements that run only if something isn't there, or is there.
+    Guarded(Guard, Vec<Item>),
+}
+
+/// What a guard asks.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Guard {
+    /// Whether its statements run where it finds nothing.
+    pub absent: bool,
+    /// The query; none for a handler of duplicates, where each statement asks for itself.
+    pub asks: Option<String>,
 }
 
 /// `BEGIN items [EXCEPTION WHEN duplicate_... THEN nothing] END`.
@@ -29,7 +38,7 @@ pub(crate) fn read_block(body: &str, tokens: &[Token]) -> Option<Vec<Item>> {
         if !tokens.get(at)?.is(body, "end") {
             return None;
         }
-        return Some(if duplicates { vec![Item::Guarded(true, items)] } else { items });
+        return Some(if duplicates { vec![Item::Guarded(Guard { absent: true, asks: None }, items)] } else { items });
     }
     tokens.get(at)?.is(body, "end").then_some(items)
 }
@@ -208,6 +217,8 @@ impl Reader<'_> {
         if !self.is(close + 1, "then") {
             return None;
         }
+        let asks = self.body[self.tokens[exists + 1].end..self.tokens[close].start].to_string();
+        let guard = Guard { absent, asks: Some(asks) };
         *at = close + 2;
         let items = self.items(at)?;
         if self.is(*at, "else") {
@@ -218,7 +229,7 @@ impl Reader<'_> {
         }
         let ends = self.is(*at, "end") && self.is(*at + 1, "if") && self.tokens.get(*at + 2)?.text(self.body) == ";";
         *at += 3;
-        (ends && items.iter().all(|i| matches!(i, Item::Sql(_)))).then_some(Item::Guarded(absent, items))
+        (ends && items.iter().all(|i| matches!(i, Item::Sql(_)))).then_some(Item::Guarded(guard, items))
     }
 }
 
@@ -235,9 +246,11 @@ mod tests {
     fn the_common_guards_are_read_through() {
         let sql = || Item::Sql("CREATE TYPE e AS ENUM ('a')".into());
         let exception = "BEGIN CREATE TYPE e AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN null; END";
-        assert_eq!(read(exception), Some(vec![Item::Guarded(true, vec![sql()])]));
+        let handler = Guard { absent: true, asks: None };
+        assert_eq!(read(exception), Some(vec![Item::Guarded(handler, vec![sql()])]));
         let guard = "BEGIN IF NOT EXISTS (SELECT 1 FROM pg_type) THEN CREATE TYPE e AS ENUM ('a'); END IF; END;";
-        assert_eq!(read(guard), Some(vec![Item::Guarded(true, vec![sql()])]));
+        let asks = Guard { absent: true, asks: Some("SELECT 1 FROM pg_type".into()) };
+        assert_eq!(read(guard), Some(vec![Item::Guarded(asks, vec![sql()])]));
     }
 
     #[test]

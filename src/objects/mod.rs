@@ -7,6 +7,7 @@ pub mod auto_name;
 mod constraint;
 mod default_privileges;
 mod do_block;
+mod do_guard;
 mod do_read;
 mod domain;
 mod element;
