@@ -161,8 +161,8 @@ impl<'a> Look<'a> {
             }
         }
         let full = place.map_or(name.to_string(), |place| format!("{place}.{name}"));
-        let is_of_history = |place: &str| objects.iter().any(|o| o.kind == Kind::Schema && o.name == place);
-        let unknown = place.is_some_and(|p| !EVERYWHERE.contains(&p) && !is_of_history(p));
+        // Also where the history made the schema: an extension may have filled it.
+        let unknown = place.is_some_and(|p| !EVERYWHERE.contains(&p));
         let tells = name
             .strip_prefix("pg_")
             .is_some_and(|rest| rest.ends_with("_is_visible") || TELLS.iter().any(|known| rest.starts_with(known)));
@@ -225,6 +225,7 @@ mod tests {
         for (sql, what) in [
             ("SELECT cron.schedule('a', '* * * * *', 'SELECT 1')", "cron.schedule()"),
             ("DO $$ BEGIN PERFORM net.http_post('x'); END $$", "net.http_post()"),
+            ("CREATE SCHEMA net; SELECT net.http_post('x')", "net.http_post()"),
             ("DO $$ BEGIN PERFORM pg_notify('a', 'b'); END $$", "pg_notify()"),
             ("DO $$ BEGIN NOTIFY a; EXECUTE 'x'; END $$", "NOTIFY"),
             ("DO $$ BEGIN EXECUTE 'COPY a TO PROGRAM ''mail'''; END $$", "COPY"),
