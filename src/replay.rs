@@ -17,7 +17,7 @@ use crate::schema::{Body, Context, Kind, Need, Object, ObjectId, Schema, Strengt
 use crate::sql::parse::NodeEnum;
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 pub(crate) use changes::{DROP, RENAME};
 pub(crate) use generic::is_cascade;
@@ -30,7 +30,7 @@ pub struct Model {
     /// What happened to it.
     pub ledger: Ledger,
     /// The session in which each statement ran.
-    pub contexts: Vec<Rc<Context>>,
+    pub contexts: Vec<Arc<Context>>,
     /// Schemas, and who has privileges from the start on what is made in them, since the prelude says so.
     pub given_grantees: Vec<(Vec<String>, Vec<String>)>,
 }
@@ -40,9 +40,9 @@ pub struct Replay<'h> {
     pub(crate) history: &'h History,
     pub(crate) schema: Schema,
     pub(crate) ledger: Ledger,
-    pub(crate) context: Rc<Context>,
+    pub(crate) context: Arc<Context>,
     /// What the session's context was before SET LOCAL.
-    pub(crate) context_before_local: Option<Rc<Context>>,
+    pub(crate) context_before_local: Option<Arc<Context>>,
     /// The statement under way.
     pub(crate) current: StatementId,
     /// Its text; inside a DO block, the text of the inner statement.
@@ -82,7 +82,7 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
         history,
         schema: Schema::default(),
         ledger: Ledger::default(),
-        context: Rc::default(),
+        context: Arc::default(),
         context_before_local: None,
         current: 0,
         text: Cow::Borrowed(""),
@@ -233,7 +233,7 @@ impl Replay<'_> {
         object.context = self.context.clone();
         if unchecked {
             // It keeps its place, where what its body speaks of may not be there yet.
-            Rc::make_mut(&mut object.context).unchecked_bodies = true;
+            Arc::make_mut(&mut object.context).unchecked_bodies = true;
         }
     }
 

@@ -7,7 +7,7 @@ pub use crate::objects::kind::{Kind, Namespace};
 use crate::objects::{Column, Constraint, GrantBody, Table};
 use crate::sql::names::{Qualified, quote};
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// An object's number.
 pub type ObjectId = usize;
@@ -101,7 +101,7 @@ pub struct Object {
     /// Whether the text differs from the author's.
     pub edited: bool,
     /// The session in which its text means what it means.
-    pub context: Rc<Context>,
+    pub context: Arc<Context>,
     /// What it needs.
     pub needs: Vec<Need>,
     /// Tables whose columns it has besides its own: parents by inheritance or partition.

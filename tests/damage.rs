@@ -56,7 +56,7 @@ fn damaged(name: &str, folder: &Path, config: &Config, settings: &Settings, tall
     let (old, set) = (replay_files(&history), set_files(&proven.set));
     let begun = Instant::now();
     let seen = proof::replay("old", &old, settings, &Silent).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let judge = Judge::new(&old, seen, settings, &Silent, begun);
+    let judge = Judge::new(&old, seen, None, settings, &Silent, begun);
     for (f, file) in set.iter().enumerate() {
         for (s, statement) in file.statements.iter().enumerate() {
             let text = bare(&statement.text);

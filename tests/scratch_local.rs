@@ -175,7 +175,7 @@ fn nothing_is_left_behind_by_a_run_that_is_killed() {
         return;
     }
     let project = Project::history(&[("1_a.sql", "CREATE TABLE a (id int);\nSELECT pg_sleep(100);\n")]);
-    for signal in ["TERM", "INT", "KILL"] {
+    for signal in ["TERM", "INT", "KILL"].into_iter().filter(|signal| cli_support::heeds(signal)) {
         let mut run = command(&project, "emit --scratch local");
         let mut child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
         let (folder, server) = server_of(&child).expect("a server starts");

@@ -305,7 +305,9 @@ fn a_run_that_ends_early_takes_all_back() {
     let before = server.all();
     let url = server.url("postgres", "", "");
     let project = waiting();
-    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+    for (name, code) in
+        [("INT", 130), ("TERM", 143), ("HUP", 129)].into_iter().filter(|(name, _)| cli_support::heeds(name))
+    {
         let run = spawn(command(&project, "emit", &url));
         assert!(server.running("SELECT pg_sleep").starts_with(PREFIX));
         signal(run.id(), name);

@@ -2,9 +2,9 @@
 //! real PostgreSQL: the embedded one, and that of this machine, if there is one.
 //!
 //! What must hold: the plan says what `plan.txt` says; every statement has one fate; the set that emit gives is identical
-//! by an independent replay, and has fewer statements than the history; consolidating it
-//! again gives it again. A folder with `refused.txt` must be refused, with those words; where they begin with `embedded: ` or
-//! `local: ` only by that PostgreSQL, which lacks something.
+//! by an independent replay, and has fewer statements than the history; consolidating it again gives it again, and so does
+//! consolidating the history again, where rows are written from a replay. A folder with `refused.txt` must be refused, with
+//! those words; where they begin with `embedded: ` or `local: ` only by that PostgreSQL, which lacks something.
 //! What the lines of `keeps.txt` say must be in the set, though the database doesn't show it.
 //! A folder with `prelude.txt` replays on the prelude of that name.
 
@@ -71,7 +71,15 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
         }
         (Err(why), None) => return Err(format!("not proven: {}", describe(&why))),
         (Ok(_), Some(_)) => return Err("should have been refused, and was not".into()),
-        (Ok(proven), None) => proven.set,
+        (Ok(proven), None) => {
+            if proven.rows.as_stated > 0 && settings.database.name() == "embedded" {
+                let other = prove(&history, &model, &config, settings, &Silent).map_err(|why| describe(&why))?;
+                if !other.set.is_as(&proven.set) {
+                    wrong.push("emitting twice gave two sets".into());
+                }
+            }
+            proven.set
+        }
     };
     if set.statements() >= history.statements.len() {
         wrong.push(format!("{} statements became {}", history.statements.len(), set.statements()));
@@ -144,6 +152,9 @@ fn again(set: &NewSet, settings: &Settings) -> Result<(), String> {
 fn missing_findings(history: &History, findings: &[Finding], expected: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(expected).unwrap_or_default();
     let mut missing = Vec::new();
+    if text.trim().is_empty() {
+        missing.push("plan.txt says nothing".to_string());
+    }
     for line in text.lines().filter(|l| !l.trim().is_empty()) {
         let [rule, object, born, died] = line.split(' ').collect::<Vec<_>>()[..] else {
             missing.push(format!("plan.txt: not four words: {line}"));

@@ -4,7 +4,7 @@
 //! file, then in the files of the part, since PostgreSQL wants some statements in transactions of their own.
 
 use super::lay_out::may_be_bare;
-use super::prove::{Touched, kept_opaque, leave_backfills, mark_bare, rungs};
+use super::prove::{kept_opaque, leave_backfills, mark_bare, rungs};
 use super::set::{NewFile, NewStatement, as_happened, before_each};
 use super::{
     Choices, Grouping, How, Lowered, NewSet, Owner, Proven, RowRungs, Rungs, Unproven, render, replay_files, set_files,
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::history::{History, StatementId};
 use crate::ledger::{Event, What};
 use crate::proof::{
-    Judge, Progress, ReplayError, ReplayFile, Settings, Snapshot, Verdict, VerdictKind, replay_and_survey,
+    Judge, Progress, ReplayError, ReplayFile, Settings, Snapshot, Touched, Verdict, VerdictKind, replay_and_survey,
 };
 use crate::replay::{Model, replay_around, replay_from};
 use crate::schema::{Body, Kind, ObjectId, Schema};
@@ -74,8 +74,9 @@ pub fn prove_part(
         forms.retain(|f| !matches!(f, Form::Net | Form::NetByFile));
     }
     let mut set = part.candidate(forms[0], &choices).map_err(unable)?;
-    let (seen_old, first) = replay_and_survey(&old, &part.on_top(&set), settings, progress);
-    let judge = Judge::new(&old, seen_old.map_err(Unproven::History)?, settings, progress, begun);
+    let tried = replay_and_survey(&old, &part.on_top(&set), settings, progress, &|_| None);
+    let (seen_old, first) = (tried.old.map_err(Unproven::History)?, tried.new);
+    let judge = Judge::new(&old, seen_old, tried.again, settings, progress, begun);
     let backfills = part.leave_backfills(&judge.old, &mut choices);
     let mut first = Some(first).filter(|_| backfills.is_empty());
     let mut lowered = part.moving_told();

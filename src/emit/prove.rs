@@ -8,13 +8,14 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::history::{History, StatementId};
 use crate::proof::{
-    Judge, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Verdict, VerdictKind,
-    replay_and_survey,
+    Judge, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched, Verdict,
+    VerdictKind, replay_and_survey,
 };
 use crate::replay::Model;
 use crate::schema::Kind;
 use crate::sql::parse::NodeEnum;
 use std::collections::HashSet;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 /// How often a set is tried before everything is written as PostgreSQL states it.
@@ -149,11 +150,21 @@ pub fn prove(
     let old_files = replay_files(history);
     let set = render(history, model, &grouping, &Choices::default());
     let begun = Instant::now();
-    let (old, first) = replay_and_survey(&old_files, &set_files(&set), settings, progress);
-    let judge = Judge::new(&old_files, old.map_err(Unproven::History)?, settings, progress, begun);
+    // What touches no row goes as soon as that is known.
+    let without_backfills = OnceLock::new();
+    let better = |touched: &Touched| {
+        let mut choices = Choices::default();
+        let backfills = leave_backfills(model, touched, history, &mut choices);
+        let render = || set_files(without_backfills.get_or_init(|| render(history, model, &grouping, &choices)));
+        (!backfills.is_empty()).then(render)
+    };
+    let tried = replay_and_survey(&old_files, &set_files(&set), settings, progress, &better);
+    let old = tried.old.map_err(Unproven::History)?;
+    let judge = Judge::new(&old_files, old, tried.again, settings, progress, begun);
+    let set = without_backfills.into_inner().unwrap_or(set);
     let touched = &judge.old.touched;
     let work = Work { history, model, config, grouping, settings, judge: &judge, touched };
-    let stepped = work.step_down(set, Some(first)).map(|(proven, touched)| work.settle(proven, touched));
+    let stepped = work.step_down(set, Some(tried.new)).map(|(proven, touched)| work.settle(proven, touched));
     let why = match &stepped {
         Ok(proven) if proven.set.statements() <= history.statements.len() => return stepped,
         Ok(_) => "any other set has more statements".to_string(),
@@ -168,9 +179,6 @@ pub fn prove(
     }
 }
 
-/// How many rows each statement of each file touched.
-pub(super) type Touched = Vec<Vec<Option<u64>>>;
-
 /// What the loop works with.
 struct Work<'a> {
     history: &'a History,
@@ -184,8 +192,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// From the highest rungs down, object by object. `first` is what is known of `set` already. Also gives how many rows
-    /// each statement of the proven set touched.
+    /// From the highest rungs down, object by object. `first` is what is known already of `set`, if that is without the
+    /// statements that touch no row. Also gives how many rows each statement of the proven set touched.
     fn step_down(
         &self,
         mut set: NewSet,
@@ -197,13 +205,12 @@ impl Work<'_> {
         let backfills = leave_backfills(model, self.touched, history, &mut choices);
         let render = |choices: &Choices| render(history, model, &self.grouping, choices);
         let look = |set: &NewSet, tried: Option<&Snapshot>| self.judge.survey(&set_files(set), tried);
-        if !backfills.is_empty() {
-            set = render(&choices);
-        }
-        let mut candidate = match first {
-            Some(first) if backfills.is_empty() => first,
-            first => look(&set, first.and_then(Result::ok).as_ref()),
-        };
+        let mut candidate = first.unwrap_or_else(|| {
+            if !backfills.is_empty() {
+                set = render(&choices);
+            }
+            look(&set, None)
+        });
         let mut last_resort = false;
         for round in 1.. {
             let seen = candidate.map_err(|error| Unproven::Candidate(error, lowering.blocked.clone()))?;

@@ -2,7 +2,7 @@
 //! values differ from run to run.
 
 use crate::proof::{Entry, Snapshot, TableRows};
-use crate::sql::names::quote;
+use crate::sql::names::{literal, quote};
 use regex::Regex;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -26,6 +26,27 @@ struct Work<'a> {
     volatile: Vec<Vec<bool>>,
     /// The rows of the second run in the order of the first.
     twins: Vec<Option<&'a [Option<String>]>>,
+}
+
+impl Work<'_> {
+    /// The rows in an order that is the same in every run. The judge sorts them by their primary key, which may differ from
+    /// run to run; then by what of them doesn't.
+    fn in_lasting_order(&self) -> Vec<usize> {
+        let (rows, columns) = (&self.rows.rows, self.rows.columns.len());
+        let sorted_by = if self.rows.key.is_empty() { (0..columns).collect() } else { self.rows.key.clone() };
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        if sorted_by.iter().any(|i| self.volatile.iter().any(|row| row[*i])) {
+            let others = (0..columns).filter(|i| !sorted_by.contains(i));
+            let by: Vec<usize> = sorted_by.iter().copied().chain(others).collect();
+            let value = |n: usize, i: usize| rows[n][i].as_ref().filter(|_| !self.volatile[n][i]);
+            // 9 comes before 10.
+            order.sort_by_cached_key(|n| {
+                let lasting = by.iter().map(|i| value(*n, *i).map(|v| (v.parse::<i64>().ok(), v)));
+                lasting.collect::<Vec<_>>()
+            });
+        }
+        order
+    }
 }
 
 impl<'a> RowTexts<'a> {
@@ -53,7 +74,7 @@ impl<'a> RowTexts<'a> {
             return Ok(vec![format!("INSERT INTO {table} DEFAULT VALUES"); rows.rows.len()]);
         }
         let mut lines = Vec::with_capacity(rows.rows.len());
-        for n in 0..rows.rows.len() {
+        for n in work.in_lasting_order() {
             let mut values = Vec::with_capacity(wanted.len());
             for i in &wanted {
                 let unknown = || {
@@ -121,7 +142,7 @@ impl<'a> RowTexts<'a> {
     fn value(&self, work: &Work, n: usize, i: usize) -> Option<String> {
         let Some(value) = &work.rows.rows[n][i] else { return Some("NULL".into()) };
         if !work.volatile[n][i] {
-            return Some(literal(value));
+            return Some(constant(value, &work.rows.columns[i].1));
         }
         if let Some((schema, table, column)) = self.origin(work.rows, i) {
             return self.look_up(find(self.first, schema, table)?, column, value, 0);
@@ -166,7 +187,9 @@ impl<'a> RowTexts<'a> {
             let name = quote(&table.columns[i].0);
             conditions.push(match &table.rows[row][i] {
                 None => format!("{name} IS NULL"),
-                Some(_) if !work.volatile[row][i] => format!("{name} = {}", literal(table.rows[row][i].as_deref()?)),
+                Some(value) if !work.volatile[row][i] => {
+                    format!("{name} = {}", constant(value, &table.columns[i].1))
+                }
                 Some(value) => {
                     let (schema, other, key) = self.origin(table, i)?;
                     format!("{name} = {}", self.look_up(find(self.first, schema, other)?, key, value, depth + 1)?)
@@ -238,11 +261,19 @@ fn matched(rows: &TableRows, twin: &TableRows) -> Vec<(usize, usize)> {
     order(rows).into_iter().zip(order(twin)).collect()
 }
 
-fn literal(text: &str) -> String {
-    if text.contains('\\') {
-        format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-    } else {
-        format!("'{}'", text.replace('\'', "''"))
+/// A value of a type as people write it: numbers and truth without quotes.
+fn constant(text: &str, type_name: &str) -> String {
+    let is_number = || {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+        [whole, part].iter().all(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let base = type_name.split('(').next().unwrap_or_default();
+    match (base, text) {
+        ("boolean", "t") => "true".into(),
+        ("boolean", "f") => "false".into(),
+        ("smallint" | "integer" | "bigint" | "numeric", _) if is_number() => text.into(),
+        _ => literal(text),
     }
 }
 
@@ -294,4 +325,26 @@ fn alike(work: &Work, i: usize) -> Option<String> {
     let random = (0..rest.div_ceil(32)).map(|_| "md5(random()::text)").collect::<Vec<_>>().join(" || ");
     let random = if rest % 32 == 0 { random } else { format!("substr({random}, 1, {rest})") };
     Some(if prefix.is_empty() { random } else { format!("{} || {random}", literal(prefix)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_truth_stand_without_quotes() {
+        for (text, type_name, written) in [
+            ("20", "integer", "20"),
+            ("-7", "bigint", "-7"),
+            ("1.50", "numeric(4,2)", "1.50"),
+            ("NaN", "numeric", "'NaN'"),
+            ("t", "boolean", "true"),
+            ("t", "text", "'t'"),
+            ("007", "character varying(3)", "'007'"),
+            ("1e+20", "double precision", "'1e+20'"),
+            ("{1,2}", "integer[]", "'{1,2}'"),
+        ] {
+            assert_eq!(constant(text, type_name), written);
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! The script of a hand-over: one transaction that looks at the tool's table, refuses or changes it, and says what it did.
 
 use super::Migration;
-use super::tools::{Kind, Row, Tool, literal};
+use super::tools::{Kind, Row, Tool};
 use crate::error::Result;
+use crate::sql::names::literal;
 
 /// A hand-over, ready to run.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@
 use super::Migration;
 use super::sums;
 use crate::error::{Error, Result};
+use crate::sql::names::literal;
 
 /// A tool's table.
 #[derive(Debug, Clone, Copy)]
@@ -342,10 +343,4 @@ impl Migration {
     pub fn folder(&self) -> &str {
         self.path.rsplit_once('/').map_or(self.path.as_str(), |(folder, _)| folder)
     }
-}
-
-/// A text as SQL, whatever standard_conforming_strings says.
-pub fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if text.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }

@@ -16,6 +16,7 @@ mod replay;
 mod rows;
 mod same;
 mod session;
+mod side_by_side;
 mod sides;
 mod snapshot;
 mod verdict;
@@ -29,7 +30,8 @@ pub use choice::{Choice, Ran, Wish, on_chosen};
 pub use compare::{Change, Class, Compared, Comparison, Difference};
 pub use drift::{NOT_COMPARED as LIVE_NOT_COMPARED, drift, run as run_script};
 pub use live::{masked, without_password};
-pub use replay::{replay, replay_and_survey, replay_both, survey};
+pub use replay::{replay, survey};
+pub use side_by_side::{Better, Tried, replay_and_survey, replay_both};
 pub use sides::{Source, compare_sources};
 pub use verdict::{Judge, Verdict, VerdictKind, verify};
 
@@ -125,8 +127,8 @@ pub struct Snapshot {
     pub again: Option<Vec<TableRows>>,
     /// Where the sequences stand.
     pub sequences: Vec<SequencePosition>,
-    /// How many rows each statement of each file touched; `None` where that isn't known or isn't its purpose.
-    pub touched: Vec<Vec<Option<u64>>>,
+    /// What its statements touched.
+    pub touched: Touched,
     /// Functions named by the set for which a stand-in computes something else.
     pub stand_ins: Vec<StandInCall>,
     /// What it can't see in this database.
@@ -153,6 +155,9 @@ pub struct Entry {
     /// The SQL, without header comment and settings.
     pub text: String,
 }
+
+/// How many rows each statement of each file touched; `None` where that isn't known or isn't its purpose.
+pub type Touched = Vec<Vec<Option<u64>>>;
 
 /// The rows of one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -1,5 +1,6 @@
 //! Runs a set on a scratch database, statement by statement, as its migration tool would.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
@@ -7,7 +8,7 @@ use super::snapshot::{self, Want};
 use super::words::{
     Word, comment_end, counts_rows, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
 };
-use super::{Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot};
+use super::{Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched};
 use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions};
 use crate::{At, Error};
 
@@ -34,52 +35,41 @@ pub fn survey(
     isolated(|| replay_for(side, files, settings, &needs, SURVEY, progress))
 }
 
-/// Replays two sets side by side, each on a scratch database of its own.
-pub fn replay_both(
-    old: &[ReplayFile],
-    new: &[ReplayFile],
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> (Result<Snapshot, ReplayError>, Result<Snapshot, ReplayError>) {
-    side_by_side(old, new, settings, STRICT, progress)
-}
-
-/// Replays one set and surveys another side by side.
-pub fn replay_and_survey(
-    old: &[ReplayFile],
-    new: &[ReplayFile],
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> (Result<Snapshot, ReplayError>, Result<Snapshot, ReplayError>) {
-    side_by_side(old, new, settings, SURVEY, progress)
-}
-
-fn side_by_side(
-    old: &[ReplayFile],
-    new: &[ReplayFile],
-    settings: &Settings,
-    of_new: Manner,
-    progress: &dyn Progress,
-) -> (Result<Snapshot, ReplayError>, Result<Snapshot, ReplayError>) {
-    // Both databases hold the same ready, so that neither set sees another world.
-    let needs = &needs(&[old, new], settings);
-    std::thread::scope(|scope| {
-        let other = scope.spawn(move || replay_for("new", new, settings, needs, of_new, progress));
-        let one = isolated(|| replay_for("old", old, settings, needs, STRICT, progress));
-        (one, joined(other))
-    })
-}
-
 /// What a replay is for.
-#[derive(Debug, Clone, Copy)]
-struct Manner {
+#[derive(Clone, Copy)]
+pub(super) struct Manner<'a> {
     want: Want,
     /// Whether it goes on after a refusal.
     goes_on: bool,
+    /// Set when nobody wants the replay any more.
+    called_off: Option<&'a AtomicBool>,
+    /// Hears how many rows each statement touched, when all have run.
+    listener: Option<&'a dyn Fn(&Touched)>,
 }
 
-const STRICT: Manner = Manner { want: Want::Everything, goes_on: false };
-const SURVEY: Manner = Manner { want: Want::Everything, goes_on: true };
+pub(super) const STRICT: Manner<'_> =
+    Manner { want: Want::Everything, goes_on: false, called_off: None, listener: None };
+pub(super) const SURVEY: Manner<'_> = Manner { goes_on: true, ..STRICT };
+pub(super) const ROWS: Manner<'_> = Manner { want: Want::Rows, ..STRICT };
+
+impl<'a> Manner<'a> {
+    /// The same, until it is called off: then it is an error at the next file.
+    pub fn until(self, called_off: &'a AtomicBool) -> Self {
+        Manner { called_off: Some(called_off), ..self }
+    }
+
+    /// The same, with somebody who hears what the statements touched.
+    pub fn heard_by(self, listener: &'a dyn Fn(&Touched)) -> Self {
+        Manner { listener: Some(listener), ..self }
+    }
+
+    fn is_wanted(&self) -> Result<(), ReplayError> {
+        match self.called_off {
+            Some(called_off) if called_off.load(Ordering::Relaxed) => Err(Error::new("it was called off").into()),
+            _ => Ok(()),
+        }
+    }
+}
 
 /// Replays a set for its rows only, to learn which of them differ from run to run.
 pub(super) fn replay_rows(
@@ -89,8 +79,7 @@ pub(super) fn replay_rows(
     progress: &dyn Progress,
 ) -> Result<Snapshot, ReplayError> {
     let needs = needs(&[files], settings);
-    let manner = Manner { want: Want::Rows, goes_on: false };
-    isolated(|| replay_for(side, files, settings, &needs, manner, progress))
+    isolated(|| replay_for(side, files, settings, &needs, ROWS, progress))
 }
 
 /// Runs work on a thread of its own, so that it may block whoever calls, and so that a panic is an error.
@@ -98,14 +87,14 @@ pub(super) fn isolated<T: Send>(work: impl FnOnce() -> Result<T, ReplayError> + 
     std::thread::scope(|scope| joined(scope.spawn(work)))
 }
 
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, ReplayError>>) -> Result<T, ReplayError> {
+pub(super) fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, ReplayError>>) -> Result<T, ReplayError> {
     thread
         .join()
         .unwrap_or_else(|panic| Err(Error::new(format!("the scratch database failed: {}", panic_text(&*panic))).into()))
 }
 
 /// What the scratch database must hold ready for sets.
-fn needs(sets: &[&[ReplayFile]], settings: &Settings) -> Needs {
+pub(super) fn needs(sets: &[&[ReplayFile]], settings: &Settings) -> Needs {
     let files = sets.iter().flat_map(|set| set.iter()).chain(&settings.prelude);
     let texts = files.flat_map(|file| &file.statements).map(|statement| statement.text.as_str());
     let platforms = settings.platforms.iter().flat_map(|platform| platform.files).map(|(_, sql)| *sql);
@@ -114,12 +103,12 @@ fn needs(sets: &[&[ReplayFile]], settings: &Settings) -> Needs {
     Needs { extensions: extensions::named(texts), stand_ins, limits: settings.limits }
 }
 
-fn replay_for(
+pub(super) fn replay_for(
     side: &str,
     files: &[ReplayFile],
     settings: &Settings,
     needs: &Needs,
-    manner: Manner,
+    manner: Manner<'_>,
     progress: &dyn Progress,
 ) -> Result<Snapshot, ReplayError> {
     let begun = Instant::now();
@@ -139,12 +128,17 @@ fn replay_for(
     run.new_session()?;
     let mut touched = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
+        manner.is_wanted()?;
         progress.step(side, "replay", index, files.len());
         if index > 0 && !settings.one_session {
             run.new_session()?;
         }
         touched.push(run.file(index, file)?);
     }
+    if let Some(listener) = manner.listener {
+        listener(&touched);
+    }
+    manner.is_wanted()?;
     progress.step(side, "look", files.len(), files.len());
     let Run { mut session, notes, refused, .. } = run;
     let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want)?;
@@ -459,15 +453,27 @@ fn line_at(text: &str, position: usize) -> usize {
     text.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count() + 1
 }
 
-/// The extension that PostgreSQL didn't find, if that is the trouble.
+/// The extension that PostgreSQL didn't find, if that is the trouble. Before 15 it names the file that it misses.
 fn missing_extension(refusal: &Refusal) -> Option<&str> {
-    let rest = refusal.message.strip_prefix("extension \"")?;
-    rest.strip_suffix("\" is not available")
+    if let Some(rest) = refusal.message.strip_prefix("extension \"") {
+        return rest.strip_suffix("\" is not available");
+    }
+    let rest = refusal.message.strip_prefix("could not open extension control file \"")?;
+    rest.split('"').next()?.strip_suffix(".control")?.rsplit('/').next()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_extension_is_told_by_every_version() {
+        let said = |message: &str| Refusal { message: message.into(), ..Refusal::default() };
+        assert_eq!(missing_extension(&said("extension \"postgis\" is not available")), Some("postgis"));
+        let of_14 = "could not open extension control file \"/usr/share/extension/postgis.control\": No such file";
+        assert_eq!(missing_extension(&said(of_14)), Some("postgis"));
+        assert_eq!(missing_extension(&said("extension \"postgis\" already exists")), None);
+    }
 
     #[test]
     fn a_failure_points_to_the_line_it_is_about() {

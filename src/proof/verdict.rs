@@ -65,15 +65,17 @@ pub struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// A judge of an old set that was replayed already; `begun` is when that began.
+    /// A judge of an old set that was replayed already, and perhaps once `again`; `begun` is when that began.
     pub fn new(
         files: &'a [ReplayFile],
         old: Snapshot,
+        again: Option<Snapshot>,
         settings: &'a Settings,
         progress: &'a dyn Progress,
         begun: Instant,
     ) -> Self {
-        Judge { files, old, settings, progress, begun, again: OnceLock::new(), reloaded: OnceLock::new() }
+        let again = again.map_or_else(OnceLock::new, |again| OnceLock::from(Ok(again)));
+        Judge { files, old, settings, progress, begun, again, reloaded: OnceLock::new() }
     }
 
     /// The rows of a second replay of the old set: what isn't as in the first one differs from run to run.
@@ -201,7 +203,7 @@ pub fn verify(
     let (one, other) = replay_both(old, new, settings, progress);
     let one = one.map_err(|error| ("old", error))?;
     let mut other = other.map_err(|error| ("new", error))?;
-    let judge = Judge::new(old, one, settings, progress, begun);
+    let judge = Judge::new(old, one, None, settings, progress, begun);
     if judge.has_other_rows(&other) {
         // A verdict on differing rows may ask for both.
         std::thread::scope(|scope| {

@@ -9,7 +9,7 @@ use crate::sql::names::{self, quote};
 use pg_query::protobuf::{
     AlterObjectSchemaStmt, AlterOwnerStmt, CommentStmt, DropBehavior, DropStmt, ObjectType, RenameStmt, SecLabelStmt,
 };
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Whether a DROP says CASCADE.
 pub(crate) fn is_cascade(behavior: i32) -> bool {
@@ -358,7 +358,7 @@ impl Replay<'_> {
                 && path.iter().any(|s| s == from)
             {
                 let path = path.iter().map(|s| if s == from { to.to_string() } else { s.clone() }).collect();
-                self.schema.objects[id].context = Rc::new(Context { search_path: Some(path), ..context });
+                self.schema.objects[id].context = Arc::new(Context { search_path: Some(path), ..context });
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::sql::lex::lex_code;
 use crate::sql::names;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{SelectStmt, TransactionStmt, TransactionStmtKind, VariableSetKind, VariableSetStmt};
-use std::rc::Rc;
+use std::sync::Arc;
 
 impl Replay<'_> {
     /// SET, RESET.
@@ -19,7 +19,7 @@ impl Replay<'_> {
         let value = matches!(kind, VariableSetKind::VarSetValue).then_some(values);
         if kind == VariableSetKind::VarResetAll {
             let role = self.context.role.clone();
-            self.context = Rc::new(Context { role, ..Context::default() });
+            self.context = Arc::new(Context { role, ..Context::default() });
             return;
         }
         self.set(&set.name, value, set.is_local);
@@ -47,7 +47,7 @@ impl Replay<'_> {
         if is_local && self.context_before_local.is_none() {
             self.context_before_local = Some(self.context.clone());
         }
-        self.context = Rc::new(context);
+        self.context = Arc::new(context);
     }
 
     /// What the migration tool does to the session between two files.
@@ -60,7 +60,7 @@ impl Replay<'_> {
             }
         };
         if context != *self.context {
-            self.context = Rc::new(context);
+            self.context = Arc::new(context);
         }
     }
 

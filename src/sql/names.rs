@@ -124,6 +124,12 @@ pub fn quote(name: &str) -> String {
     if plain && !is_keyword(name) { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
+/// A text as a constant, whatever standard_conforming_strings says.
+pub fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if text.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
 /// Whether the word is a keyword that can't stand as a name everywhere. PostgreSQL's scanner is asked once for each word.
 fn is_keyword(name: &str) -> bool {
     thread_local! {

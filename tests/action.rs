@@ -1,0 +1,111 @@
+//! `action.yml`, run as GitHub's runner runs a composite action: the steps of the shell, in order, with the inputs put in, each
+//! with its folder, its variables and the files through which it speaks to the next. What only GitHub has is left out: the
+//! cache, which here holds the program already.
+
+mod cli_support;
+
+use cli_support::{Project, Ran, ran};
+use serde_yaml_ng::Value;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+/// Runs the action in a project with these inputs, up to the step that fails. Also gives the names of the steps that ran.
+fn run(project: &Project, with: &[(&str, &str)]) -> (Ran, Vec<String>) {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let text = fs::read_to_string(format!("{root}/action.yml")).expect("action.yml");
+    let action: Value = serde_yaml_ng::from_str(&text).expect("it is YAML");
+    let inputs = action["inputs"].as_mapping().expect("it has inputs");
+    assert!(with.iter().all(|(name, _)| inputs.contains_key(*name)), "an input that the action doesn't have");
+    let filled = |text: &str| {
+        inputs.iter().fold(text.to_string(), |text, (name, input)| {
+            let name = name.as_str().expect("a name");
+            let given = with.iter().find(|(given, _)| *given == name).map(|(_, value)| *value);
+            let value = given.unwrap_or_else(|| input["default"].as_str().expect("every input has a default"));
+            text.replace(&format!("${{{{ inputs.{name} }}}}"), value)
+        })
+    };
+    project.write("home/output", "");
+    project.write("home/path", "");
+    let kept = project.path("home/.cache/consolidate/bin");
+    fs::create_dir_all(&kept).expect("a folder");
+    if !kept.join("consolidate").exists() {
+        symlink(env!("CARGO_BIN_EXE_consolidate"), kept.join("consolidate")).expect("a link to the program");
+    }
+    let (mut all, mut names) = (Ran { code: 0, out: String::new(), err: String::new() }, Vec::new());
+    for step in action["runs"]["steps"].as_sequence().expect("it has steps") {
+        let Some(script) = step["run"].as_str() else { continue };
+        if let Some(condition) = step["if"].as_str() {
+            let (name, value) = condition.split_once(" == ").expect("a comparison");
+            if filled(&format!("${{{{ {name} }}}}")) != value.trim_matches('\'') {
+                continue;
+            }
+        }
+        assert_eq!(step["shell"], Value::from("bash"), "a composite action must name the shell");
+        // As GitHub starts `shell: bash`.
+        let mut command = Command::new("bash");
+        command.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &filled(script)]);
+        let paths = project.read("home/path").lines().rev().collect::<Vec<_>>().join(":");
+        command.env("PATH", format!("{paths}:{}", std::env::var("PATH").expect("a PATH")));
+        command.env("HOME", project.path("home")).env("GITHUB_ACTION_PATH", root).env("CONSOLIDATE_PG_BIN", "/nowhere");
+        command.env("GITHUB_OUTPUT", project.path("home/output")).env("GITHUB_PATH", project.path("home/path"));
+        for (name, value) in step["env"].as_mapping().into_iter().flatten() {
+            command.env(name.as_str().expect("a name"), filled(value.as_str().expect("a text")));
+        }
+        command.current_dir(project.path(&filled(step["working-directory"].as_str().unwrap_or("."))));
+        let step_ran = ran(&mut command);
+        names.push(step["name"].as_str().expect("every step has a name").to_string());
+        all.out += &step_ran.out;
+        all.err += &step_ran.err;
+        all.code = step_ran.code;
+        if all.code != 0 {
+            break;
+        }
+    }
+    (all, names)
+}
+
+#[test]
+fn a_set_that_fits_passes_with_the_defaults() {
+    let project = Project::example();
+    let (ran, steps) = run(&project, &[]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert_eq!(steps.last().map(String::as_str), Some("consolidate verify"));
+    assert!(ran.out.contains("identical"), "{ran:#?}");
+    assert!(project.read("home/output").starts_with("sum="), "the cache has no key");
+}
+
+#[test]
+fn a_damaged_set_fails_with_an_annotation() {
+    let project = Project::small();
+    project.fine("emit");
+    let text = project.read("migrations/2_items.sql");
+    project.write("migrations/2_items.sql", text.replace("id int", "id bigint"));
+    let (ran, steps) = run(&project, &[("check", "false")]);
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    assert!(!steps.iter().any(|step| step.contains("--check")), "{steps:?}");
+    assert!(ran.out.contains("::error") && ran.out.contains("item"), "{ran:#?}");
+}
+
+#[test]
+fn a_history_that_holds_what_could_go_fails_in_the_folder_that_is_named() {
+    let project = Project::empty();
+    project.write("app/db/1_shops.sql", "CREATE TABLE shop (id int PRIMARY KEY);\nCREATE TABLE draft (id int);\n");
+    project.write("app/db/2_drafts.sql", "DROP TABLE draft;\n");
+    let inputs = [("working-directory", "app"), ("old", "db"), ("verify", "false")];
+    let (ran, steps) = run(&project, &inputs);
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    assert_eq!(steps.last().map(String::as_str), Some("consolidate plan --check"));
+    assert!(ran.out.contains("draft"), "{ran:#?}");
+}
+
+#[test]
+fn classes_that_are_ignored_are_handed_on() {
+    let project = Project::empty();
+    project.write("old/1.sql", "CREATE TABLE t (a int, b int);\n");
+    project.write("new/1.sql", "CREATE TABLE t (b int, a int);\n");
+    let with =
+        |ignore: &str| run(&project, &[("old", "old"), ("new", "new"), ("check", "false"), ("ignore", ignore)]).0;
+    assert_eq!(with("").code, 1);
+    assert_eq!(with("column-order rows").code, 0);
+}
