@@ -24,6 +24,7 @@ const MARKS: &[&str] = &[
     "Custom SQL migration",
     "Warnings:",
     "no-transaction",
+    "--!",
 ];
 
 fn fixtures() -> Vec<(String, PathBuf)> {
@@ -154,6 +155,31 @@ fn alembics_revisions_are_rendered_by_the_projects_python_if_asked() {
         said.code == 2 && said.err.contains("can't print the SQL") && said.err.contains("KeyError: x"),
         "{said:#?}"
     );
+}
+
+#[test]
+fn graphile_migrates_other_files_stay_and_its_hashes_follow() {
+    let project = Project::empty();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/layouts/graphile-migrate/migrations");
+    copy(&folder, &project, "migrations");
+    project.write("migrations/afterReset.sql", "CREATE TABLE of_reset ();\n");
+    project.write("migrations/current.sql", "CREATE TABLE current ();\n");
+    let said = project.fine("emit --in-place --old migrations");
+    assert!(said.err.contains("current.sql:1: it isn't committed yet") && !said.err.contains("afterReset"), "{said:?}");
+    for folder in ["migrations", "migrations.old"] {
+        assert!(project.read(&format!("{folder}/current.sql")).contains("current ()"));
+        assert!(project.read(&format!("{folder}/afterReset.sql")).contains("of_reset"));
+    }
+    assert!(project.fine("emit --old migrations.old").out.contains("nothing changed"));
+    project.fine("restore");
+    project.fine("emit --old migrations --new part --from 000002");
+    let (kept, end) = (project.read("part/committed/000001-books.sql"), project.read("part/committed/000002-title.sql"));
+    assert_eq!(kept, project.read("migrations/committed/000001-books.sql"));
+    let hash = kept.lines().find_map(|l| l.strip_prefix("--! Hash: ")).expect("a hash");
+    assert!(end.starts_with(&format!("--! Previous: {hash}\n")), "{end}");
+    let texts = ["committed/000003.sql:1: the file before it has the hash", "--from"];
+    project.refused("emit --old migrations --new part --force --through 000002", &texts);
+    project.refused("plan --old migrations/committed", &["--old migrations"]);
 }
 
 #[test]

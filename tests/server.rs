@@ -103,7 +103,7 @@ fn wait<T>(what: impl Fn() -> Option<T>) -> T {
         if let Some(found) = what() {
             return found;
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "waited too long");
+        assert!(begun.elapsed() < Duration::from_secs(120), "waited too long");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -338,10 +338,25 @@ fn a_run_that_ends_early_takes_all_back() {
         assert!(!err.contains("left"), "{err}");
         assert_eq!(server.all(), before, "{what}");
     }
+    // The connection is lost while all is being taken back: the lock holds DROP DATABASE up until then.
+    let run = spawn(command(&project, "emit", &url));
+    server.running("SELECT pg_sleep");
+    let lock = "BEGIN; LOCK TABLE pg_catalog.pg_database IN SHARE MODE; SELECT pg_sleep(99)";
+    let mut holds = server.program("psql").args(["-XAtq", "-d", "postgres", "-c", lock]).spawn().expect("psql starts");
+    let sleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    wait(|| (server.sql(sleep) == "2").then_some(()));
+    server.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep'");
+    server.running("DROP DATABASE");
+    server.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query ~ '^DROP DATABASE'");
+    server.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query ~ '^BEGIN; LOCK'");
+    let (ended, _, err) = end(run);
+    holds.wait().expect("psql ends");
+    assert!(ended == Some(2) && !err.contains("left"), "{err}");
+    assert_eq!(server.all(), before);
     // Limits of time.
     for (limit, says) in [
         ("--statement-timeout 700ms", "error: migrations.old/2_b.sql:2: the statement took longer than 700 ms\nhint: "),
-        ("--timeout 2s", "error: migrations.old/2_b.sql:2: the time limit of 2 s is used up\nhint: "),
+        ("--timeout 8s", "error: migrations.old/2_b.sql:2: the time limit of 8 s is used up\nhint: "),
     ] {
         let late = ran(&mut command(&project, &format!("emit {limit}"), &url));
         assert!(late.code == 2 && late.out.is_empty() && late.err.starts_with(says), "{late:#?}");

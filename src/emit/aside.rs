@@ -105,9 +105,11 @@ pub fn restore(folder: &Path, force: bool) -> Result<PathBuf> {
 
 /// Files of the set that were changed or added since, and others that the history's folder doesn't hold just so.
 fn refuse_losses(folder: &Path, aside: &Path) -> Result<()> {
+    let is_back = |p: &str| fs::read(folder.join(p)).ok() == fs::read(aside.join(p)).ok();
     let mut lost = changed_or_strange(folder)?;
+    lost.retain(|p| !is_back(p));
     let known = super::write::manifest(folder);
-    let differs = |p: &&str| !known.contains_key(*p) && fs::read(folder.join(p)).ok() != fs::read(aside.join(p)).ok();
+    let differs = |p: &&str| !known.contains_key(*p) && !is_back(p);
     let mut all = Vec::new();
     all_below(folder, "", &mut all)?;
     lost.extend(all.iter().map(String::as_str).filter(differs).map(String::from));

@@ -4,7 +4,7 @@ use super::set::{NewFile, NewSet};
 use super::whole::WholeFile;
 use crate::error::{Error, Result};
 use crate::history::contents::Contents;
-use crate::history::layout::write::{Form, Outgoing, Output, REFUSES};
+use crate::history::layout::write::{Form, Outgoing, Output, REFUSES, written};
 use crate::history::layout::{Down, Layout};
 use crate::history::{self, History};
 use crate::sql::parse::NodeEnum;
@@ -48,7 +48,7 @@ pub fn lay_out(
     let old = |path: &str| std::fs::read_to_string(history.folder.join(path)).ok();
     let companions = layout.companions(&migrations, &old)?;
     notes.extend(companions.notes);
-    let mut files: Vec<Output> = migrations.iter().flat_map(|m| layout.write(m)).collect();
+    let mut files = written(layout, &migrations)?;
     files.extend(companions.files);
     same_statements(set, &migrations, &files, layout)?;
     let inner = if is_converted { PathBuf::new() } else { inner_folder(&history.folder, asked) };

@@ -99,17 +99,23 @@ impl<'a> RowTexts<'a> {
         let twin = self.again.and_then(|s| find(s, &rows.schema, &rows.table));
         let twin = twin.filter(|t| t.rows.len() == rows.rows.len() && t.columns == rows.columns);
         let Some(twin) = twin else {
-            let volatile = rows.rows.iter().map(|r| vec![false; r.len()]).collect();
+            let volatile = rows.rows.iter().map(|r| r.iter().map(|v| self.is_of_clock(v)).collect()).collect();
             return Work { rows, volatile, twins: vec![None; rows.rows.len()] };
         };
         let mut work = Work { rows, volatile: Vec::new(), twins: vec![None; rows.rows.len()] };
         for (a, b) in matched(rows, twin) {
             work.twins[a] = Some(&twin.rows[b]);
         }
-        let differs = |n: usize, i: usize| work.twins[n].is_some_and(|t| t[i] != rows.rows[n][i]);
+        let other = |n: usize, i: usize| work.twins[n].is_some_and(|t| t[i] != rows.rows[n][i]);
+        let differs = |n: usize, i: usize| other(n, i) || self.is_of_clock(&rows.rows[n][i]);
         work.volatile =
             (0..rows.rows.len()).map(|n| (0..rows.columns.len()).map(|i| differs(n, i)).collect()).collect();
         work
+    }
+
+    /// Whether a value is the time at which it was written: two replays may give the same by chance.
+    fn is_of_clock(&self, value: &Option<String>) -> bool {
+        value.as_ref().is_some_and(|value| self.first.clock.gave(value))
     }
 
     /// The column's line in the table's entry.
@@ -150,7 +156,11 @@ impl<'a> RowTexts<'a> {
         if let Some((table, column)) = self.owner(work.rows, i, value) {
             return self.look_up(table, &column, value, 0);
         }
-        expression(&work.rows.columns[i].1).map(String::from).or_else(|| alike(work, i))
+        let type_name = &work.rows.columns[i].1;
+        expression(type_name)
+            .map(String::from)
+            .or_else(|| self.is_of_clock(&work.rows.rows[n][i]).then(|| counted_time(value, type_name)).flatten())
+            .or_else(|| alike(work, i))
     }
 
     /// Without a foreign key: an earlier table with the same long value, which the value then refers to.
@@ -298,6 +308,26 @@ fn expression(type_name: &str) -> Option<&'static str> {
     }
 }
 
+/// What gives the time of now as the column counts it: in seconds, or thousandths or millionths of them.
+fn counted_time(value: &str, type_name: &str) -> Option<String> {
+    let units = match value.split('.').next()?.len() {
+        10 => "",
+        13 => " * 1000",
+        16 => " * 1000000",
+        _ => return None,
+    };
+    let base = type_name.split('(').next()?;
+    matches!(base, "integer" | "bigint" | "numeric" | "text" | "character varying")
+        .then(|| format!("floor(extract(epoch FROM now()){units})::{base}"))
+}
+
+/// Whether a text is a UUID as PostgreSQL writes it.
+fn is_uuid_text(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    let is_hex = |group: &&str| group.bytes().all(|b| b.is_ascii_hexdigit());
+    groups.iter().map(|g| g.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(is_hex)
+}
+
 /// What gives text like the column's: what all its values begin with, and random letters and digits to the same length.
 fn alike(work: &Work, i: usize) -> Option<String> {
     let type_name = &work.rows.columns[i].1;
@@ -313,12 +343,17 @@ fn alike(work: &Work, i: usize) -> Option<String> {
     if values.iter().all(|value| is_time_text(value)) {
         return Some("now()::text".into());
     }
+    if values.iter().all(|value| is_uuid_text(value)) {
+        return Some("gen_random_uuid()::text".into());
+    }
     let common = values.iter().map(|v| v.bytes().zip(first.bytes()).take_while(|(a, b)| a == b).count()).min()?;
     // A random letter that happens to be the same everywhere is no part of what they begin with.
     let prefix = first.get(..common)?;
     let prefix = &prefix[..prefix.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1)];
     let rest = first.len() - prefix.len();
-    let fits = |v: &&str| v.len() == first.len() && v[prefix.len()..].bytes().all(|b| b.is_ascii_alphanumeric());
+    // Alphabets for addresses and base64 have more than letters and digits.
+    let is_random = |b: u8| b.is_ascii_alphanumeric() || b"-_+/=".contains(&b);
+    let fits = |v: &&str| v.len() == first.len() && v[prefix.len()..].bytes().all(is_random);
     if rest < 8 || !values.iter().all(fits) {
         return None;
     }

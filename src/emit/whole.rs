@@ -7,6 +7,7 @@ use super::set::NewFile;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::history::cut::Cut;
+use crate::history::layout::write::Linked;
 use std::fs;
 use std::path::Path;
 
@@ -45,10 +46,24 @@ pub fn whole(history: &History, cut: Cut, set: &NewSet) -> Result<Vec<WholeFile>
         files.push(WholeFile { path, bytes: text.into_bytes(), is_new: true });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
+    link(history, &mut files)?;
     match history.layout.name() {
         "tern" => without_gap(&files).map(|()| files),
         _ => Ok(files),
     }
+}
+
+/// What the new files say of each other, and of those that stay.
+fn link(history: &History, files: &mut [WholeFile]) -> Result<()> {
+    let text = |file: &WholeFile| String::from_utf8(file.bytes.clone()).ok();
+    let of = |file: &WholeFile| Some(Linked { path: file.path.clone(), text: text(file)?, is_new: file.is_new });
+    let mut linked: Vec<Linked> = files.iter().filter_map(of).collect();
+    history.layout.link(&mut linked)?;
+    for one in linked {
+        let file = files.iter_mut().find(|file| file.is_new && file.path == one.path);
+        file.into_iter().for_each(|file| file.bytes = one.text.clone().into_bytes());
+    }
+    Ok(())
 }
 
 /// tern counts its migrations from 1 and refuses a gap.

@@ -10,6 +10,8 @@ use super::whole::WholeFile;
 use super::{Laid, NewSet};
 use crate::error::{Error, Result};
 use crate::history::contents::Contents;
+use crate::history::layout::Layout;
+use crate::history::layout::graphile_migrate::{COMMITTED, GraphileMigrate};
 use crate::history::{History, LAYOUT_LINE, MANIFEST};
 use std::collections::BTreeMap;
 use std::fs;
@@ -283,7 +285,11 @@ pub(super) fn parent_of(folder: &Path) -> PathBuf {
 /// and what its manifest names.
 fn set_files(folder: &Path) -> Result<Vec<String>> {
     let contents = Contents::read(folder)?;
+    let in_committed = GraphileMigrate.fits(&contents);
     let is_migration = |p: &&str| {
+        if in_committed {
+            return p.starts_with(COMMITTED);
+        }
         let name = p.rsplit('/').next().unwrap_or(p);
         !p.contains('/') || IN_FOLDERS.contains(&name) || is_read_anywhere(name)
     };

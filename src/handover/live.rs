@@ -50,7 +50,7 @@ pub fn drift(
 /// sequence.
 fn is_of_tool(tools: &str, name: &str) -> bool {
     let (schema, table) = tools.split_once('.').unwrap_or(("", tools));
-    let own_schema = ["drizzle", "supabase_migrations"].contains(&schema);
+    let own_schema = ["drizzle", "supabase_migrations", "graphile_migrate"].contains(&schema);
     let (first, rest) = name.split_once('.').unwrap_or((name, ""));
     let bare = rest.trim_start_matches('"');
     let rest = bare.strip_prefix(table);
@@ -73,6 +73,7 @@ mod tests {
             ("alembic_version", "public.alembic_version_pkc"),
             ("_sqlx_migrations", "public._sqlx_migrations.version"),
             ("drizzle.__drizzle_migrations", "drizzle.anything"),
+            ("graphile_migrate.migrations", "graphile_migrate.current"),
         ] {
             assert!(is_of_tool(table, own), "{own} of {table}");
         }

@@ -5,6 +5,7 @@
 use super::Migration;
 use super::sums;
 use crate::error::{Error, Result};
+use crate::history::layout::graphile_migrate;
 use crate::sql::names::literal;
 
 /// A tool's table.
@@ -241,6 +242,19 @@ pub const TOOLS: &[Tool] = &[
         broken: None,
         commands: &[],
     },
+    // graphile/migrate's src/migration.ts, `_migrateMigrationSchema`, `runStringMigration`.
+    Tool {
+        name: "graphile-migrate",
+        table: "graphile_migrate.migrations",
+        kind: Kind::Rows {
+            ran: "SELECT filename AS k, hash AS s FROM {T}",
+            which: "true",
+            columns: "hash, previous_hash, filename",
+            row: graphile_migrate,
+        },
+        broken: None,
+        commands: &[],
+    },
     // migrate.go, `MigrationRecord`: the id is the file's name.
     Tool {
         name: "sql-migrate",
@@ -299,6 +313,18 @@ pub const TOOLS: &[Tool] = &[
         ],
     },
 ];
+
+fn graphile_migrate(m: &Migration, _: usize) -> Result<Row> {
+    let lacks = || Error::new(format!("{} lacks its lines --! Previous: and --! Hash:", m.path));
+    let hash = graphile_migrate::hash(&m.text).ok_or_else(lacks)?;
+    let previous = match graphile_migrate::previous(&m.text).ok_or_else(lacks)? {
+        "-" => "NULL".to_string(),
+        previous => literal(previous),
+    };
+    let name = format!("{}.sql", m.version()?);
+    let values = format!("{}, {previous}, {}", literal(hash), literal(&name));
+    Ok(Row { key: name, sum: Some(hash.to_string()), values })
+}
 
 fn flyway(m: &Migration, number: usize) -> Result<Row> {
     // Flyway fills placeholders in before it sums up a file that runs again.

@@ -336,8 +336,8 @@ fn rows(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Comparison)
         return Ok(());
     }
     let stable = match more.again()? {
-        Again::Old(again) => Stable::learn(&old.rows, &again.rows),
-        Again::New(again) => Stable::learn(&new.rows, &again.rows),
+        Again::Old(again) => Stable::learn(&old.rows, &again.rows, &old.clock),
+        Again::New(again) => Stable::learn(&new.rows, &again.rows, &new.clock),
         Again::Neither => Stable::default(),
     };
     let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
@@ -359,7 +359,7 @@ fn rows(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Comparison)
         && new.refused.is_empty()
         && let Some(again) = new.again.clone().map_or_else(|| more.new_again(), |rows| Ok(Some(rows)))?
     {
-        other.fix(&Stable::learn(&new.rows, &again).mark(&new.rows, &matched));
+        other.fix(&Stable::learn(&new.rows, &again, &new.clock).mark(&new.rows, &matched));
         differences = rows_of_all(&pairs, &one, &other);
     }
     found.volatile_cells += volatile;

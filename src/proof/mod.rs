@@ -4,6 +4,7 @@
 
 mod canonical;
 mod choice;
+mod clock;
 mod compare;
 mod drift;
 mod entries;
@@ -26,6 +27,7 @@ mod words;
 pub use crate::scratch::extensions::{StandIn, StandInCall};
 pub use crate::scratch::preludes::Prelude;
 pub use crate::scratch::{Database, Limits};
+pub use clock::Clock;
 pub use choice::{Choice, Ran, Wish, on_chosen};
 pub use compare::{Change, Class, Compared, Comparison, Difference};
 pub use drift::{NOT_COMPARED as LIVE_NOT_COMPARED, drift, run as run_script};
@@ -122,6 +124,8 @@ pub struct Snapshot {
     pub globals: Vec<Entry>,
     /// All rows of all tables that aren't the system's or an extension's, empty ones too.
     pub rows: Vec<TableRows>,
+    /// When it was replayed.
+    pub clock: Clock,
     /// The rows once more, where the same set was replayed a second time beside this replay.
     #[serde(skip)]
     pub again: Option<Vec<TableRows>>,

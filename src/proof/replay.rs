@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::clock::Clock;
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
 use super::words::{
@@ -115,6 +116,7 @@ pub(super) fn replay_for(
     progress.step(side, "start", 0, files.len());
     let scratch = settings.database.open(needs)?;
     let mut session = Session::open(&*scratch, settings.limits)?;
+    let clock = Clock::begin(&mut session)?;
     let before = snapshot::before(&mut session, &*scratch)?;
     let mut run = Run::new(session, &*scratch);
     for platform in &settings.platforms {
@@ -141,7 +143,7 @@ pub(super) fn replay_for(
     manner.is_wanted()?;
     progress.step(side, "look", files.len(), files.len());
     let Run { mut session, notes, refused, .. } = run;
-    let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want)?;
+    let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want, clock)?;
     drop(session);
     scratch.stop()?;
     let texts = settings.prelude.iter().chain(files).flat_map(|f| &f.statements).map(|s| s.text.as_str());

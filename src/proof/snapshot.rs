@@ -1,5 +1,6 @@
 //! Looks at everything in a scratch database after a replay.
 
+use super::clock::Clock;
 use super::session::Session;
 use super::{Entry, SequencePosition, Snapshot, entries, globals, hidden, rows};
 use crate::Result;
@@ -39,10 +40,11 @@ fn version(session: &mut Session) -> Result<u32> {
 }
 
 /// Takes the snapshot. It closes the session when it needs the database for `pg_dump`.
-pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, before: &[Entry], want: Want) -> Result<Snapshot> {
+pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, before: &[Entry], want: Want, begun: Clock) -> Result<Snapshot> {
     session.forget()?;
     session.must_run(PLAIN)?;
-    let mut snapshot = Snapshot { rows: rows::read(session)?, ..Snapshot::default() };
+    let clock = begun.end(session)?;
+    let mut snapshot = Snapshot { rows: rows::read(session)?, clock, ..Snapshot::default() };
     if want == Want::Rows {
         return Ok(snapshot);
     }

@@ -11,6 +11,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
+use super::clock::Clock;
 use super::TableRows;
 use super::session::TextRow;
 
@@ -70,14 +71,14 @@ pub(super) struct Stable {
 }
 
 impl Stable {
-    /// Learns from two replays of the same set.
-    pub fn learn(once: &[TableRows], again: &[TableRows]) -> Self {
+    /// Learns from two replays of the same set, the first of which ran by this clock.
+    pub fn learn(once: &[TableRows], again: &[TableRows], clock: &Clock) -> Self {
         let mut stable = Stable::default();
         let again: HashMap<(&str, &str), &TableRows> =
             again.iter().map(|table| ((table.schema.as_str(), table.table.as_str()), table)).collect();
         for table in once {
             let Some(other) = again.get(&(table.schema.as_str(), table.table.as_str())) else { continue };
-            if let Some(rows) = row_by_row(table, other) {
+            if let Some(rows) = row_by_row(table, other, clock) {
                 stable.keyed.insert((table.schema.clone(), table.table.clone()), rows);
                 continue;
             }
@@ -87,10 +88,12 @@ impl Stable {
                     rows.iter().filter_map(|row| row.get(i).cloned().flatten()).collect()
                 };
                 let (one, two) = (values(&table.rows), values(&other.rows));
-                if one != two {
+                let lasting: HashSet<String> =
+                    one.intersection(&two).filter(|value| !clock.gave(value)).cloned().collect();
+                if one != two || lasting.len() != one.len() {
                     stable.volatile.insert(key.clone());
                 }
-                stable.columns.insert(key, one.intersection(&two).cloned().collect());
+                stable.columns.insert(key, lasting);
             }
         }
         stable
@@ -144,7 +147,7 @@ impl Stable {
 }
 
 /// The columns of each row that two replays gave otherwise, by the row's key; none if they didn't give the same keys.
-fn row_by_row(once: &TableRows, again: &TableRows) -> Option<Varied> {
+fn row_by_row(once: &TableRows, again: &TableRows, clock: &Clock) -> Option<Varied> {
     if once.key.is_empty() || once.key != again.key || once.columns != again.columns {
         return None;
     }
@@ -160,7 +163,8 @@ fn row_by_row(once: &TableRows, again: &TableRows) -> Option<Varied> {
     let mut varied = vec![0; once.columns.len()];
     for (key, at) in first {
         let (one, other) = (&once.rows[at], &again.rows[*second.get(&key)?]);
-        let differ: Vec<usize> = (0..one.len()).filter(|&i| one[i] != other[i]).collect();
+        let of_clock = |i: usize| one[i].as_ref().is_some_and(|value| clock.gave(value));
+        let differ: Vec<usize> = (0..one.len()).filter(|&i| one[i] != other[i] || of_clock(i)).collect();
         differ.iter().for_each(|&i| varied[i] += 1);
         found.insert(key, differ.into_iter().map(|i| once.columns[i].0.clone()).collect());
     }
@@ -263,7 +267,7 @@ mod tests {
     fn random_identifiers_are_equal_where_they_refer_to_the_same() {
         let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
         let (old, again) = (family(A, B, A), family(C, D, C));
-        let stable = Stable::learn(&old, &again);
+        let stable = Stable::learn(&old, &again, &Clock::default());
         let marked = stable.mark(&old, &all);
         let same = stable.mark(&family(E, F, E), &all);
         let other = stable.mark(&family(E, F, F), &all);
@@ -276,7 +280,7 @@ mod tests {
     fn a_fixed_value_in_a_volatile_column_stays_a_value() {
         let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
         let rows = |now: &str, fixed: &str| vec![table("t", &["a", "at"], &[&["1", now], &["2", fixed]])];
-        let stable = Stable::learn(&rows("2026-01-01 10:00", "2020-01-01"), &rows("2026-01-01 11:00", "2020-01-01"));
+        let stable = Stable::learn(&rows("2026-01-01 10:00", "2020-01-01"), &rows("2026-01-01 11:00", "2020-01-01"), &Clock::default());
         let marked = cells(&stable.mark(&rows("2026-01-01 10:00", "2020-01-01"), &all), "t");
         assert_eq!(marked, cells(&stable.mark(&rows("2026-01-01 12:00", "2020-01-01"), &all), "t"));
         assert_ne!(marked, cells(&stable.mark(&rows("2026-01-01 12:00", "2021-01-01"), &all), "t"));

@@ -189,6 +189,25 @@ pub const FAMILIES: &[Family] = &[
         look: "id",
     },
     Family {
+        layout: "graphile-migrate",
+        table: "graphile_migrate.migrations",
+        make: "CREATE SCHEMA graphile_migrate; CREATE TABLE graphile_migrate.migrations (hash text PRIMARY KEY,
+            previous_hash text REFERENCES graphile_migrate.migrations, filename text NOT NULL,
+            date timestamptz NOT NULL DEFAULT now())",
+        note: |r| {
+            let line = |name: &str| {
+                let line = r.text.lines().find_map(|l| l.strip_prefix("--! ")?.strip_prefix(name)).expect("a line");
+                line.trim_start_matches(':').trim().to_string()
+            };
+            let values = format!("'{}', nullif('{}', '-'), '{}.sql'", line("Hash"), line("Previous"), r.version);
+            format!("INSERT INTO graphile_migrate.migrations (hash, previous_hash, filename) VALUES ({values})")
+        },
+        spoil: None,
+        // No other row names the last one.
+        change: Some("UPDATE graphile_migrate.migrations SET hash = 'sha1:x' WHERE filename = '000003.sql'"),
+        look: "concat_ws(' ', filename, hash, previous_hash)",
+    },
+    Family {
         layout: "node-pg-migrate",
         table: "pgmigrations",
         make: "CREATE TABLE pgmigrations (id SERIAL PRIMARY KEY, name varchar(255) NOT NULL, run_on timestamp NOT NULL)",

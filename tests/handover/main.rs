@@ -45,11 +45,12 @@ fn write_set(
     companions.files.iter().for_each(|(path, text)| project.write(&format!("{folder}/{path}"), text));
     let journal = companions.files.first().and_then(|(_, text)| serde_json::from_str(text).ok());
     let journal: serde_json::Value = journal.unwrap_or_default();
+    let written = layout::write::written(layout, &set).expect("files");
+    written.iter().for_each(|(path, text)| project.write(&format!("{folder}/{path}"), text));
     let mut ran = Vec::new();
     for (number, m) in set.into_iter().enumerate() {
-        let files = layout.write(&m);
-        files.iter().for_each(|(path, text)| project.write(&format!("{folder}/{path}"), text));
-        let (path, text) = files[0].clone();
+        let first = &layout.write(&m)[0].0;
+        let (path, text) = written.iter().find(|(path, _)| path == first).expect("it was written").clone();
         let when = journal["entries"][number]["when"].as_i64().unwrap_or(0);
         ran.push(Ran { version: m.version, path, words: m.words, text, when, number: number + 1 });
     }
@@ -116,7 +117,7 @@ fn each_tool_is_handed_over_once_and_everything_else_is_refused() {
     let mut wrong = Vec::new();
     for family in FAMILIES {
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check_family(&live, family)));
-        live.fine("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS drizzle, supabase_migrations CASCADE");
+        live.fine("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS drizzle, supabase_migrations, graphile_migrate CASCADE");
         if let Err(panic) = found {
             let said = panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(|s| s.to_string()));
             wrong.push(format!("{}: {}", family.layout, said.unwrap_or_default()));
@@ -212,6 +213,7 @@ fn undo(live: &Live, family: &Family, further: &Ran, old: &[Ran]) {
         "goose" => drop(live.fine(&format!("DELETE FROM {table} WHERE version_id = {}", further.version))),
         "drizzle" => drop(live.fine(&format!("DELETE FROM {table} WHERE created_at = {}", further.when))),
         "prisma" => drop(live.fine(&format!("DELETE FROM {table} WHERE migration_name = '{}'", further.name()))),
+        "graphile-migrate" => drop(live.fine(&format!("DELETE FROM {table} WHERE filename = '{}.sql'", further.version))),
         "sql-migrate" => drop(live.fine(&format!("DELETE FROM {table} WHERE id = '{}'", further.path))),
         "node-pg-migrate" => drop(live.fine(&format!("DELETE FROM {table} WHERE name = '{}'", further.name()))),
         _ => drop(live.fine(&format!("DELETE FROM {table} WHERE version::text = '{}'", further.version))),
@@ -233,7 +235,7 @@ fn handed_over(live: &Live, family: &Family, script: &str, look: &str, new: &[Ra
     }
     // A database that the new set made is noted just so.
     let schema = family.table.split_once('.').map_or("", |(schema, _)| schema);
-    let clear = if ["drizzle", "supabase_migrations"].contains(&schema) {
+    let clear = if ["drizzle", "supabase_migrations", "graphile_migrate"].contains(&schema) {
         format!("DROP SCHEMA {schema} CASCADE")
     } else {
         format!("DROP TABLE {}", family.table)

@@ -13,7 +13,8 @@ mod cli_support;
 mod tools;
 
 use cli_support::{Project, ran};
-use consolidate::history::layout::{self, write::Outgoing, write::REFUSES};
+use consolidate::history::layout::write::{Linked, Outgoing, Output, REFUSES};
+use consolidate::history::layout;
 use consolidate::scratch::{Database, Needs, Scratch};
 use sqlx::{Connection, Executor, PgConnection};
 use std::path::PathBuf;
@@ -50,6 +51,7 @@ const OLD: &[(&str, &str)] = &[
 fn migration(name: &str, number: usize, words: &str, text: &str) -> (Outgoing, Vec<(String, String)>) {
     let version = match name {
         "refinery" => number.to_string(),
+        "graphile-migrate" => format!("{number:06}"),
         "drizzle" => format!("{:04}", number - 1),
         "node-pg-migrate" => (1_700_000_000_000 + number as u64).to_string(),
         _ => (20_240_101_000_000 + number as u64).to_string(),
@@ -70,7 +72,7 @@ fn add_further(case: &Case) {
     let count = project.tree("migrations").keys().filter(|p| p.extension().is_some_and(|e| e == "sql")).count();
     let number = if layout == "drizzle" { count + 1 } else { 9 };
     let (m, files) = migration(layout, number, "further", "CREATE TABLE further (id int);\n");
-    files.iter().for_each(|(path, text)| project.write(&format!("{}/{path}", case.at("migrations")), text));
+    case.write("migrations", files);
     if layout == "drizzle" {
         let journal = "migrations/meta/_journal.json";
         let mut value: serde_json::Value = serde_json::from_str(&project.read(journal)).expect("a journal");
@@ -110,6 +112,21 @@ impl Case<'_> {
         ran(command.envs(self.tool.python.iter().map(|python| ("CONSOLIDATE_PYTHON", python))))
     }
 
+    /// Writes files of the tool behind those that a folder holds.
+    fn write(&self, folder: &str, files: Vec<Output>) {
+        let text = |bytes: Option<Vec<u8>>| String::from_utf8(bytes?).ok();
+        let there = self.project.path(&self.at(folder)).exists().then(|| self.project.tree(&self.at(folder)));
+        let there = there.into_iter().flatten().filter_map(|(path, bytes)| {
+            Some(Linked { path: path.to_str()?.to_string(), text: text(bytes)?, is_new: false })
+        });
+        let new = files.into_iter().map(|(path, text)| Linked { path, text, is_new: true });
+        let mut linked: Vec<Linked> = there.chain(new).collect();
+        layout::by_name(self.tool.layout).expect("a layout").link(&mut linked).expect("they follow each other");
+        for file in linked.iter().filter(|file| file.is_new) {
+            self.project.write(&format!("{}/{}", self.at(folder), file.path), &file.text);
+        }
+    }
+
     /// Writes the first so many migrations of the old set.
     fn write_old(&self, folder: &str, count: usize) {
         let layout = layout::by_name(self.tool.layout).expect("a layout");
@@ -119,7 +136,7 @@ impl Case<'_> {
                 "alembic" => alembic::revision(number + 1, words),
                 layout => migration(layout, number + 1, words, text),
             };
-            files.iter().for_each(|(path, text)| self.project.write(&format!("{}/{path}", self.at(folder)), text));
+            self.write(folder, files);
             set.push(m);
         }
         let companions = layout.companions(&set, &|_| None).expect("companions");

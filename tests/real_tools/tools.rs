@@ -65,11 +65,12 @@ type Install = fn(&Path) -> Option<Tool>;
 /// The tools that are asked for and can be installed; each of the others has its line.
 pub fn install(folder: &Path, is_asked: &dyn Fn(&str) -> bool) -> Vec<Tool> {
     let mut tools = if is_asked("sqlx") || is_asked("refinery") { crates(&folder.join("crates")) } else { Vec::new() };
-    let others: [(&str, Install); 8] = [
+    let others: [(&str, Install); 9] = [
         ("diesel", diesel),
         ("dbmate", dbmate),
         ("drizzle", drizzle),
         ("node-pg-migrate", node_pg_migrate),
+        ("graphile-migrate", graphile_migrate),
         ("prisma", prisma),
         ("supabase", supabase),
         ("sql-migrate", sql_migrate),
@@ -256,6 +257,32 @@ fn node_pg_migrate(folder: &Path) -> Option<Tool> {
             version_of_package(&modules, "node-pg-migrate"),
             make(&[]),
             [Stops, Stops],
+        )
+    })
+}
+
+/// Its databases for trying things out are named, and not used.
+fn graphile_migrate(folder: &Path) -> Option<Tool> {
+    let modules = npm(folder, "graphile-migrate", &["graphile-migrate"])?;
+    let make = |word: &'static str| {
+        let (program, config) = (modules.join(".bin/graphile-migrate"), folder.join("gmrc"));
+        move |migrations: &Path, url: &str| {
+            let settings = serde_json::json!({ "connectionString": url, "migrationsFolder": migrations });
+            std::fs::write(&config, settings.to_string()).expect("a configuration");
+            let mut command = Command::new(&program);
+            command.args([word, "--config"]).arg(&config);
+            command.env("SHADOW_DATABASE_URL", "postgres:///shadow").env("ROOT_DATABASE_URL", "postgres:///root");
+            command
+        }
+    };
+    Some(Tool {
+        ask: Some((Box::new(make("status")), "Up to date")),
+        ..Tool::new(
+            "graphile-migrate",
+            "graphile_migrate.migrations",
+            version_of_package(&modules, "graphile-migrate"),
+            make("migrate"),
+            [Rests, Stops],
         )
     })
 }

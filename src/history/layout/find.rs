@@ -149,6 +149,7 @@ fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(A
     let is_known = |path: &str| {
         listing.entries.iter().any(|e| e.path == path)
             || listing.set_aside.iter().any(|p| p == path)
+            || listing.beside.iter().any(|p| p == path)
             || listing.passed_over.iter().any(|(p, _)| p == path)
     };
     for path in contents.skipped() {

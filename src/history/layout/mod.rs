@@ -11,6 +11,7 @@ mod find;
 mod flyway;
 mod golang_migrate;
 mod goose;
+pub mod graphile_migrate;
 mod hasura;
 mod names;
 mod node_pg_migrate;
@@ -32,7 +33,7 @@ pub use strangers::refuse;
 use super::contents::Contents;
 use crate::error::{At, Error, Result};
 use std::ops::Range;
-use write::{Companions, Outgoing, Output, Versions};
+use write::{Companions, Linked, Outgoing, Output, Versions};
 
 /// A layout of migrations.
 pub trait Layout: Sync {
@@ -101,6 +102,14 @@ pub trait Layout: Sync {
         Ok(Companions::default())
     }
 
+    /// Writes into new files what they say of each other, once all files of the new folder are known.
+    ///
+    /// # Errors
+    /// When a file that stays as it is says something of others that isn't so any more.
+    fn link(&self, _files: &mut [Linked]) -> Result<()> {
+        Ok(())
+    }
+
     /// What lies beside the migrations and lists them, once only these files are there, by their names without the
     /// ending. None for what lists nothing.
     ///
@@ -144,6 +153,7 @@ impl std::fmt::Debug for dyn Layout {
 pub const ALL: &[&dyn Layout] = &[
     &drizzle::Drizzle,
     &prisma::Prisma,
+    &graphile_migrate::GraphileMigrate,
     &flyway::Flyway,
     &refinery::Refinery,
     &goose::Goose,
@@ -183,6 +193,8 @@ pub struct Listing {
     pub set_aside: Vec<String>,
     /// Files that don't run, and why: each is a warning.
     pub passed_over: Vec<(String, String)>,
+    /// Files that are the tool's, and no migrations.
+    pub beside: Vec<String>,
     /// What files run that aren't SQL themselves, by path.
     pub texts: Vec<(String, String)>,
 }

@@ -1,6 +1,8 @@
 //! How a new set is written as a tool lays it out: versions, names, marks. Each layout says it beside how it reads.
 
+use super::Layout;
 use super::names::number;
+use crate::error::Result;
 use crate::sql::split::split;
 use std::ops::Range;
 
@@ -37,6 +39,28 @@ pub struct Outgoing {
 
 /// A file to write: its path in the folder, and its text.
 pub type Output = (String, String);
+
+/// A file of the new folder.
+#[derive(Debug, Clone)]
+pub struct Linked {
+    /// Its path in the folder.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// Whether it is written; else it stays as it was.
+    pub is_new: bool,
+}
+
+/// Migrations as a tool's files, with what they say of each other.
+///
+/// # Errors
+/// As [`Layout::link`].
+pub fn written(layout: &dyn Layout, migrations: &[Outgoing]) -> Result<Vec<Output>> {
+    let files = migrations.iter().flat_map(|m| layout.write(m));
+    let mut files: Vec<Linked> = files.map(|(path, text)| Linked { path, text, is_new: true }).collect();
+    layout.link(&mut files)?;
+    Ok(files.into_iter().map(|file| (file.path, file.text)).collect())
+}
 
 /// What lies beside the migrations, and what there is to say about it.
 #[derive(Debug, Default)]

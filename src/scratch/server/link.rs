@@ -64,6 +64,11 @@ impl Link {
         self.run("SELECT 1").is_ok()
     }
 
+    /// Whether the last request lost it.
+    pub fn is_lost(&self) -> bool {
+        self.connection.is_none()
+    }
+
     /// Runs SQL.
     ///
     /// # Errors

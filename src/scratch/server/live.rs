@@ -13,7 +13,9 @@ use super::{TURN, reach};
 use crate::{Error, Result};
 
 /// How long a server that went away may take to come back, so that we can clean up.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often what was made is taken back, if each time the connection is lost meanwhile.
+const ATTEMPTS: usize = 5;
 
 /// See above.
 pub(super) struct Live {
@@ -140,22 +142,34 @@ impl Live {
         })
     }
 
-    /// Takes back all that the replay made on the server. Says what is left, and how to remove it.
+    /// Takes back all that the replay made on the server. Says what is left, and how to remove it. A connection that is lost
+    /// on the way is made anew: what was taken back already needs nothing more.
     pub fn take_back(&mut self) -> Vec<String> {
         let Some(mut link) = self.link.take() else { return Vec::new() };
         let mut has_turn = true;
-        if !link.stands() {
-            drop(link);
-            match self.again() {
-                Ok((again, turn)) => (link, has_turn) = (again, turn),
-                Err(error) => return vec![self.nothing_done(&error)],
+        for _ in 0..ATTEMPTS {
+            if !link.stands() {
+                drop(link);
+                match self.again() {
+                    Ok((again, turn)) => (link, has_turn) = (again, turn),
+                    Err(error) => return vec![self.nothing_done(&error)],
+                }
+            }
+            let left = self.take_back_by(&mut link, has_turn);
+            if !link.is_lost() {
+                return left;
             }
         }
+        vec![self.nothing_done(&Error::new("the connection to the scratch server was lost again and again"))]
+    }
+
+    /// Takes back what still is to be taken back. Says what is left.
+    fn take_back_by(&self, link: &mut Link, has_turn: bool) -> Vec<String> {
         let mut left = Vec::new();
-        if let Err(error) = drop_database(&self.address, &mut link, &self.name) {
+        if let Err(error) = drop_database(&self.address, link, &self.name) {
             left.push(format!("the database {} is left on the scratch server: {}", self.name, error.message));
         }
-        let after = match Shared::read(&mut link) {
+        let after = match Shared::read(link) {
             Ok(after) => after,
             Err(error) => return vec![self.nothing_done(&error)],
         };
@@ -174,7 +188,7 @@ impl Live {
                 left.push(format!("the role {name} came up on the scratch server meanwhile; nothing says that it is the replay's, so it stays"));
             }
         }
-        left.extend(clear(&mut link, ours, &self.name));
+        left.extend(clear(link, ours, &self.name));
         left
     }
 
