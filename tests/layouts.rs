@@ -173,7 +173,8 @@ fn graphile_migrates_other_files_stay_and_its_hashes_follow() {
     assert!(project.fine("emit --old migrations.old").out.contains("nothing changed"));
     project.fine("restore");
     project.fine("emit --old migrations --new part --from 000002");
-    let (kept, end) = (project.read("part/committed/000001-books.sql"), project.read("part/committed/000002-title.sql"));
+    let (kept, end) =
+        (project.read("part/committed/000001-books.sql"), project.read("part/committed/000002-title.sql"));
     assert_eq!(kept, project.read("migrations/committed/000001-books.sql"));
     let hash = kept.lines().find_map(|l| l.strip_prefix("--! Hash: ")).expect("a hash");
     assert!(end.starts_with(&format!("--! Previous: {hash}\n")), "{end}");

@@ -19,6 +19,12 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// Of a replay between these times.
+    #[cfg(test)]
+    pub(super) fn between(begun: f64, ended: f64) -> Clock {
+        Clock { begun, ended, zone: 0.0 }
+    }
+
     /// Looks at the clock as the replay begins.
     pub(super) fn begin(session: &mut Session) -> Result<Clock> {
         let (begun, zone) = look(session)?;

@@ -40,7 +40,13 @@ fn version(session: &mut Session) -> Result<u32> {
 }
 
 /// Takes the snapshot. It closes the session when it needs the database for `pg_dump`.
-pub(super) fn take(session: &mut Session, scratch: &dyn Scratch, before: &[Entry], want: Want, begun: Clock) -> Result<Snapshot> {
+pub(super) fn take(
+    session: &mut Session,
+    scratch: &dyn Scratch,
+    before: &[Entry],
+    want: Want,
+    begun: Clock,
+) -> Result<Snapshot> {
     session.forget()?;
     session.must_run(PLAIN)?;
     let clock = begun.end(session)?;

@@ -11,8 +11,8 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
-use super::clock::Clock;
 use super::TableRows;
+use super::clock::Clock;
 use super::session::TextRow;
 
 /// The rows of one side, with marks in place of volatile values.
@@ -280,9 +280,34 @@ mod tests {
     fn a_fixed_value_in_a_volatile_column_stays_a_value() {
         let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
         let rows = |now: &str, fixed: &str| vec![table("t", &["a", "at"], &[&["1", now], &["2", fixed]])];
-        let stable = Stable::learn(&rows("2026-01-01 10:00", "2020-01-01"), &rows("2026-01-01 11:00", "2020-01-01"), &Clock::default());
+        let stable = Stable::learn(
+            &rows("2026-01-01 10:00", "2020-01-01"),
+            &rows("2026-01-01 11:00", "2020-01-01"),
+            &Clock::default(),
+        );
         let marked = cells(&stable.mark(&rows("2026-01-01 10:00", "2020-01-01"), &all), "t");
         assert_eq!(marked, cells(&stable.mark(&rows("2026-01-01 12:00", "2020-01-01"), &all), "t"));
         assert_ne!(marked, cells(&stable.mark(&rows("2026-01-01 12:00", "2021-01-01"), &all), "t"));
+    }
+
+    /// Two replays side by side now and then write the same millisecond.
+    #[test]
+    fn a_time_that_two_replays_happened_to_share_is_volatile() {
+        let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
+        let rows = |now: &str, fixed: &str| vec![table("t", &["id", "at"], &[&["1", now], &["2", fixed]])];
+        let shared = rows("2026-11-22 10:00:01.250", "2026-11-21 10:00:00.250");
+        let clock = Clock::between(1_795_341_600.0, 1_795_341_602.0);
+        for key in [vec![], vec![0]] {
+            let keyed = |mut tables: Vec<TableRows>| {
+                tables[0].key.clone_from(&key);
+                tables
+            };
+            let stable = Stable::learn(&keyed(shared.clone()), &keyed(shared.clone()), &clock);
+            let at = |marked: Marked| cells(&marked, "t").into_iter().map(|row| row[1].clone()).collect::<Vec<_>>();
+            let marked = at(stable.mark(&keyed(shared.clone()), &all));
+            assert_eq!(marked, [Cell::Volatile(0), Cell::Value("2026-11-21 10:00:00.250".into())]);
+            let later = rows("2026-11-22 10:00:09.750", "2026-11-21 10:00:00.250");
+            assert_eq!(marked, at(stable.mark(&keyed(later), &all)));
+        }
     }
 }

@@ -213,7 +213,9 @@ fn undo(live: &Live, family: &Family, further: &Ran, old: &[Ran]) {
         "goose" => drop(live.fine(&format!("DELETE FROM {table} WHERE version_id = {}", further.version))),
         "drizzle" => drop(live.fine(&format!("DELETE FROM {table} WHERE created_at = {}", further.when))),
         "prisma" => drop(live.fine(&format!("DELETE FROM {table} WHERE migration_name = '{}'", further.name()))),
-        "graphile-migrate" => drop(live.fine(&format!("DELETE FROM {table} WHERE filename = '{}.sql'", further.version))),
+        "graphile-migrate" => {
+            drop(live.fine(&format!("DELETE FROM {table} WHERE filename = '{}.sql'", further.version)))
+        }
         "sql-migrate" => drop(live.fine(&format!("DELETE FROM {table} WHERE id = '{}'", further.path))),
         "node-pg-migrate" => drop(live.fine(&format!("DELETE FROM {table} WHERE name = '{}'", further.name()))),
         _ => drop(live.fine(&format!("DELETE FROM {table} WHERE version::text = '{}'", further.version))),

@@ -13,8 +13,8 @@ mod cli_support;
 mod tools;
 
 use cli_support::{Project, ran};
-use consolidate::history::layout::write::{Linked, Outgoing, Output, REFUSES};
 use consolidate::history::layout;
+use consolidate::history::layout::write::{Linked, Outgoing, Output, REFUSES};
 use consolidate::scratch::{Database, Needs, Scratch};
 use sqlx::{Connection, Executor, PgConnection};
 use std::path::PathBuf;

@@ -128,8 +128,9 @@ impl Layout for GraphileMigrate {
                 let message = header(&file.text, "Message").unwrap_or_default().to_string();
                 file.text = written(last.as_deref(), &message, body(&file.text));
             } else {
-                follows(&entry.path, &file.text, last.as_deref())
-                    .map_err(|e| e.hint("each file names the one before by its hash: consolidate all, or the end (--from)"))?;
+                follows(&entry.path, &file.text, last.as_deref()).map_err(|e| {
+                    e.hint("each file names the one before by its hash: consolidate all, or the end (--from)")
+                })?;
             }
             last = header(&file.text, "Hash").map(String::from);
         }
@@ -262,7 +263,8 @@ mod tests {
         let mut other = set(&["create table a ();\n", "create table b ();\n"]);
         other[0].text = other[0].text.replace("table a", "table c");
         assert!(list(&other).unwrap_err().message.contains("its text has the hash"));
-        other[0].text = files[0].text.replacen("sha1:", "sha1:0", 1).replace("Message", "AllowInvalidHash\n--! Message");
+        other[0].text =
+            files[0].text.replacen("sha1:", "sha1:0", 1).replace("Message", "AllowInvalidHash\n--! Message");
         let error = list(&other).unwrap_err();
         assert_eq!(error.at, Some(At::new("committed/000002-a_b.sql", 1)));
         assert!(list(&[Linked { path: "000001.sql".into(), ..files[0].clone() }]).unwrap_err().hint.is_some());
