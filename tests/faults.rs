@@ -7,6 +7,7 @@ use cli_support::{Project, Tree};
 use consolidate::emit::swap::{Healed, Moment, Way, heal};
 use consolidate::emit::write::write_watched;
 use consolidate::emit::{NewFile, NewSet};
+use consolidate::scratch::room;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -187,7 +188,7 @@ fn a_link_whose_folder_was_moved_aside_is_healed() {
 /// Folders of embedded databases of a process.
 fn embedded_folders(process: u32) -> usize {
     let prefix = format!("consolidate-embedded-{process}-");
-    let all = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten();
+    let all = room::places().into_iter().flat_map(std::fs::read_dir).flatten().flatten();
     all.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)).count()
 }
 

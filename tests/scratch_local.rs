@@ -4,6 +4,7 @@ mod cli_support;
 
 use cli_support::{Project, Ran, ran};
 use consolidate::scratch::programs::Programs;
+use consolidate::scratch::room;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -146,7 +147,7 @@ fn server_of(child: &Child) -> Option<(PathBuf, u32)> {
     let prefix = format!("consolidate-pg-{}-", child.id());
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(30) {
-        for base in [std::env::temp_dir(), PathBuf::from("/tmp"), PathBuf::from("/var/tmp")] {
+        for base in room::places().into_iter().chain([PathBuf::from("/tmp"), PathBuf::from("/var/tmp")]) {
             for entry in std::fs::read_dir(base).into_iter().flatten().flatten() {
                 if !entry.file_name().to_string_lossy().starts_with(&prefix) {
                     continue;
@@ -205,5 +206,7 @@ fn nothing_is_left_behind_by_a_run_that_ends() {
         let mut names = std::fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.file_name());
         names.any(|name| name.to_string_lossy().starts_with(&prefix))
     };
-    assert!(!left(&std::env::temp_dir()) && !left(Path::new("/tmp")) && !left(Path::new("/var/tmp")));
+    assert!(
+        room::places().iter().all(|place| !left(place)) && !left(Path::new("/tmp")) && !left(Path::new("/var/tmp"))
+    );
 }

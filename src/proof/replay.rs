@@ -10,7 +10,7 @@ use super::words::{
     Word, comment_end, counts_rows, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
 };
 use super::{Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched};
-use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions};
+use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions, room};
 use crate::{At, Error};
 
 /// Replays a set on a scratch database of its own and tells everything that came out.
@@ -47,6 +47,9 @@ pub(super) struct Manner<'a> {
     /// Hears how many rows each statement touched, when all have run.
     listener: Option<&'a dyn Fn(&Touched)>,
 }
+
+/// PostgreSQL's `disk_full` and `io_error`.
+const FULL: [&str; 2] = ["53100", "58030"];
 
 pub(super) const STRICT: Manner<'_> =
     Manner { want: Want::Everything, goes_on: false, called_off: None, listener: None };
@@ -403,7 +406,8 @@ impl<'a> Run<'a> {
             return unable(format!("the scratch database has no extension {extension}"), hint);
         }
         let ours = || (!self.whole).then(|| lacking(&refusal.sqlstate, &file.statements, at)).flatten();
-        let hint = refusal.hint.clone().or_else(ours);
+        let full = || FULL.contains(&refusal.sqlstate.as_str()).then(room::hint);
+        let hint = full().or_else(|| refusal.hint.clone()).or_else(ours);
         ReplayError::Failed(Box::new(ReplayFailure {
             file: file.name.clone(),
             line,

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::extensions::{self, StandIn};
 use super::seat::Seat;
-use super::{Needs, Scratch, stand_ins};
+use super::{Needs, Scratch, room, stand_ins};
 use crate::{Error, Result};
 
 /// Our folders: this, the number of our process, and something random.
@@ -49,7 +49,7 @@ impl Embedded {
         let prefix = format!("{PREFIX}{}-", std::process::id());
         let folder = {
             let mut folders = FOLDERS.lock().map_err(text)?;
-            let folder = tempfile::Builder::new().prefix(&prefix).tempdir().map_err(text)?;
+            let folder = in_a_place(&prefix).map_err(text)?;
             folders.push(folder.path().to_path_buf());
             folder
         };
@@ -164,11 +164,18 @@ pub fn remove_all() {
     std::mem::forget(folders);
 }
 
+/// A folder in the first place that takes one.
+fn in_a_place(prefix: &str) -> std::io::Result<TempDir> {
+    let make = |place: &PathBuf| tempfile::Builder::new().prefix(prefix).tempdir_in(place);
+    let places = room::places();
+    places.iter().find_map(|place| make(place).ok()).map_or_else(|| make(&std::env::temp_dir()), Ok)
+}
+
 /// Removes what runs left behind that were killed.
 fn sweep() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        for entry in room::places().into_iter().flat_map(std::fs::read_dir).flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
             let age = entry.metadata().ok().and_then(|m| m.modified().ok()).and_then(|at| at.elapsed().ok());

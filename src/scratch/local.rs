@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::programs::{Programs, User};
-use super::{Limits, Scratch};
+use super::{Limits, Scratch, room};
 use crate::{Error, Result};
 
 /// The path of a socket has at most 103 bytes (macOS; 107 on Linux). This much is left for the folder that ours is made in.
@@ -86,7 +86,7 @@ impl Local {
         let programs = Programs::find(given)?;
         let process = std::process::id();
         let base = base()?;
-        sweep(&base);
+        room::places().iter().chain([&base]).for_each(|place| sweep(place));
         let prefix = format!("{PREFIX}{process}-");
         let folder =
             tempfile::Builder::new().prefix(&prefix).tempdir_in(&base).map_err(|e| unable("make a folder", e))?;
@@ -293,13 +293,13 @@ fn give(folder: &Path, user: Option<&User>) -> Result<()> {
     std::os::unix::fs::chown(folder, Some(user.uid), Some(user.gid)).map_err(|e| unable("give away a folder", e))
 }
 
-/// The folder for temporary files, or another one if the path of a socket in it would be too long, or if only root can go
+/// Where scratch databases lie, or another folder if the path of a socket in it would be too long, or if only root can go
 /// there.
 fn base() -> Result<PathBuf> {
-    let usual = std::env::temp_dir();
     let open = |folder: &&PathBuf| folder.ancestors().all(|f| fs::metadata(f).is_ok_and(|m| m.mode() & 0o001 != 0));
     let short = |folder: &&PathBuf| folder.is_absolute() && folder.as_os_str().len() <= LONGEST_BASE;
-    let all = [usual, PathBuf::from("/tmp"), PathBuf::from("/var/tmp")];
+    let all: Vec<PathBuf> =
+        room::places().into_iter().chain([PathBuf::from("/tmp"), PathBuf::from("/var/tmp")]).collect();
     let found = all.iter().filter(short).find(|folder| open(folder));
     found.or_else(|| all.iter().find(short)).cloned().ok_or_else(|| unable("make a folder", "there is no place for it"))
 }

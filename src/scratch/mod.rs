@@ -10,6 +10,7 @@ pub mod local;
 pub mod local;
 pub mod preludes;
 pub mod programs;
+pub mod room;
 mod seat;
 pub mod server;
 pub mod stand_ins;
