@@ -188,7 +188,7 @@ fn a_link_whose_folder_was_moved_aside_is_healed() {
 /// Folders of embedded databases of a process.
 fn embedded_folders(process: u32) -> usize {
     let prefix = format!("consolidate-embedded-{process}-");
-    let all = room::places().into_iter().flat_map(std::fs::read_dir).flatten().flatten();
+    let all = room::ever().into_iter().flat_map(std::fs::read_dir).flatten().flatten();
     all.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)).count()
 }
 

@@ -175,7 +175,7 @@ fn in_a_place(prefix: &str) -> std::io::Result<TempDir> {
 fn sweep() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        for entry in room::places().into_iter().flat_map(std::fs::read_dir).flatten().flatten() {
+        for entry in room::ever().into_iter().flat_map(std::fs::read_dir).flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
             let age = entry.metadata().ok().and_then(|m| m.modified().ok()).and_then(|at| at.elapsed().ok());

@@ -86,7 +86,7 @@ impl Local {
         let programs = Programs::find(given)?;
         let process = std::process::id();
         let base = base()?;
-        room::places().iter().chain([&base]).for_each(|place| sweep(place));
+        room::ever().iter().chain([&base]).for_each(|place| sweep(place));
         let prefix = format!("{PREFIX}{process}-");
         let folder =
             tempfile::Builder::new().prefix(&prefix).tempdir_in(&base).map_err(|e| unable("make a folder", e))?;

@@ -8,12 +8,21 @@ const FREE: u64 = 2 << 30;
 /// What must be free of the memory itself, in bytes: the files are only a part of what is needed.
 const MEMORY: u64 = 4 << 30;
 
+/// The file system in memory that Linux has for everybody.
+const IN_MEMORY: &str = "/dev/shm";
+
 /// The folders in which ours may lie, the best first. `TMPDIR` has the last word.
 pub fn places() -> Vec<PathBuf> {
     let usual = std::env::temp_dir();
     let is_free = std::env::var_os("TMPDIR").is_none_or(|folder| folder.is_empty());
     let in_memory = if is_free { in_memory() } else { None };
     in_memory.into_iter().chain([usual]).collect()
+}
+
+/// All folders in which ours may have been left, room or not.
+pub fn ever() -> Vec<PathBuf> {
+    let in_memory = cfg!(target_os = "linux").then(|| PathBuf::from(IN_MEMORY));
+    in_memory.into_iter().chain([std::env::temp_dir()]).collect()
 }
 
 /// What to do when there isn't enough room.
@@ -27,11 +36,11 @@ fn in_memory() -> Option<PathBuf> {
     None
 }
 
-/// The file system in memory that Linux has for everybody, if there is room in it.
+/// It, if there is room in it.
 #[cfg(target_os = "linux")]
 fn in_memory() -> Option<PathBuf> {
     const TMPFS: i64 = 0x0102_1994;
-    let folder = PathBuf::from("/dev/shm");
+    let folder = PathBuf::from(IN_MEMORY);
     let found = rustix::fs::statfs(&folder).ok()?;
     let free = found.f_bavail.saturating_mul(u64::try_from(found.f_bsize).unwrap_or(0));
     let is_open = rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok();
