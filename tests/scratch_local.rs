@@ -206,7 +206,5 @@ fn nothing_is_left_behind_by_a_run_that_ends() {
         let mut names = std::fs::read_dir(base).into_iter().flatten().flatten().map(|entry| entry.file_name());
         names.any(|name| name.to_string_lossy().starts_with(&prefix))
     };
-    assert!(
-        room::ever().iter().all(|place| !left(place)) && !left(Path::new("/tmp")) && !left(Path::new("/var/tmp"))
-    );
+    assert!(room::ever().iter().all(|place| !left(place)) && !left(Path::new("/tmp")) && !left(Path::new("/var/tmp")));
 }
