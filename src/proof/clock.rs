@@ -4,13 +4,12 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde::Serialize;
 
 use super::session::Session;
 use crate::Result;
 
 /// The times, in seconds since 1970 in UTC; all 0 where no clock was looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Clock {
     begun: f64,
     ended: f64,
@@ -39,17 +38,19 @@ impl Clock {
     /// Whether a value is a time of this replay: as PostgreSQL writes it, or counted in seconds, milliseconds or
     /// microseconds. What keeps no more than minutes, days and the like isn't found.
     pub fn gave(&self, value: &str) -> bool {
-        // Times are kept to the second, too, cut off or rounded.
-        let within = |time: f64| time >= self.begun.floor() && time <= self.ended + 1.0;
         if self.begun <= 0.0 {
             return false;
         }
+        // What the value leaves off was cut off or rounded.
+        let digits = value.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
+        let last = 0.1_f64.powi(i32::try_from(digits).unwrap_or(i32::MAX));
+        let within = |time: f64, last: f64| time > self.begun - last && time < self.ended + last;
         if let Ok(number) = value.parse::<f64>() {
-            return [1.0, 1e3, 1e6].iter().any(|unit| within(number / unit));
+            return [1.0, 1e3, 1e6].iter().any(|unit| within(number / unit, last / unit));
         }
         match seconds(value) {
-            Some((time, Some(zone))) => within(time - zone),
-            Some((time, None)) => within(time) || within(time - self.zone),
+            Some((time, Some(zone))) => within(time - zone, last),
+            Some((time, None)) => within(time, last) || within(time - self.zone, last),
             None => false,
         }
     }
@@ -104,6 +105,9 @@ mod tests {
         for value in [
             "2026-11-22 09:59:59+00",
             "2026-11-22 10:00:05+00",
+            "2026-11-22 10:00:00.125",
+            "2026-11-22 10:00:03.625+00",
+            "1795341600125",
             "2026-11-22 11:00:02+00",
             "2026-11-22 12:00:02",
             "2026-11-22",

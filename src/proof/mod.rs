@@ -125,6 +125,7 @@ pub struct Snapshot {
     /// All rows of all tables that aren't the system's or an extension's, empty ones too.
     pub rows: Vec<TableRows>,
     /// When it was replayed.
+    #[serde(skip)]
     pub clock: Clock,
     /// The rows once more, where the same set was replayed a second time beside this replay.
     #[serde(skip)]

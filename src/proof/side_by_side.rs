@@ -37,7 +37,8 @@ pub struct Tried {
 }
 
 /// Replays one set and surveys another. `better` is asked as soon as the statements of the old one have run: what it names is
-/// surveyed instead. If the old set fails, the survey is called off. What the old side has to spare then goes into a second replay of its rows, unless they came out alike.
+/// surveyed instead. If the old set fails, the survey is called off. What the old side has to spare then goes into a second
+/// replay of its rows, unless they came out alike.
 pub fn replay_and_survey(
     old: &[ReplayFile],
     new: &[ReplayFile],
