@@ -1,6 +1,7 @@
 //! A hand-over that connects by itself: looks for drift, then runs the script.
 
 use super::script::{OUTCOME, Script};
+use super::tools::{TOOLS, Tool};
 use crate::error::Error;
 use crate::proof::{self, Progress, ReplayError, ReplayFile, Settings};
 
@@ -50,7 +51,9 @@ pub fn drift(
 /// sequence.
 fn is_of_tool(tools: &str, name: &str) -> bool {
     let (schema, table) = tools.split_once('.').unwrap_or(("", tools));
-    let own_schema = ["drizzle", "supabase_migrations", "graphile_migrate"].contains(&schema);
+    // What tools make a schema for, that schema is theirs.
+    let is_made = |tool: &Tool| tool.table.split_once('.').is_some_and(|(own, _)| own == schema && own != "public");
+    let own_schema = TOOLS.iter().any(is_made);
     let (first, rest) = name.split_once('.').unwrap_or((name, ""));
     let bare = rest.trim_start_matches('"');
     let rest = bare.strip_prefix(table);

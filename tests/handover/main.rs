@@ -237,7 +237,7 @@ fn handed_over(live: &Live, family: &Family, script: &str, look: &str, new: &[Ra
     }
     // A database that the new set made is noted just so.
     let schema = family.table.split_once('.').map_or("", |(schema, _)| schema);
-    let clear = if ["drizzle", "supabase_migrations", "graphile_migrate"].contains(&schema) {
+    let clear = if !["", "public"].contains(&schema) {
         format!("DROP SCHEMA {schema} CASCADE")
     } else {
         format!("DROP TABLE {}", family.table)
