@@ -4,7 +4,7 @@ mod diff;
 mod emit;
 mod handover;
 mod init;
-mod interrupt;
+pub mod interrupt;
 mod plan;
 mod progress;
 mod project;

@@ -137,16 +137,9 @@ impl Project {
 /// Whether a signal ends what the tests start. Not if whoever started the tests wants it ignored, as nohup does with HUP, and
 /// shells with INT for what runs in the background: the program keeps to that.
 pub fn heeds(signal: &str) -> bool {
-    let number = match signal {
-        "HUP" => 1,
-        "INT" => 2,
-        "TERM" => 15,
-        _ => return true,
-    };
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    mask >> (number - 1) & 1 == 0
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let number = [("HUP", SIGHUP), ("INT", SIGINT), ("TERM", SIGTERM)].into_iter().find(|(name, _)| *name == signal);
+    number.is_none_or(|(_, number)| !consolidate::cli::interrupt::is_ignored(number))
 }
 
 /// Runs a command to its end.
