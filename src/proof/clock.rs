@@ -46,7 +46,10 @@ impl Clock {
         let last = 0.1_f64.powi(i32::try_from(digits).unwrap_or(i32::MAX));
         let within = |time: f64, last: f64| time > self.begun - last && time < self.ended + last;
         if let Ok(number) = value.parse::<f64>() {
-            return [1.0, 1e3, 1e6].iter().any(|unit| within(number / unit, last / unit));
+            // Whole seconds may be counted in thousandths, too.
+            let zeros = value.len() - value.trim_end_matches('0').len();
+            let last = if digits == 0 { 10_f64.powi(i32::try_from(zeros).unwrap_or(i32::MAX)) } else { last };
+            return [1.0, 1e3, 1e6].iter().any(|unit| within(number / unit, (last / unit).min(1.0)));
         }
         match seconds(value) {
             Some((time, Some(zone))) => within(time - zone, last),
@@ -98,6 +101,7 @@ mod tests {
             "1795341600",
             "1795341602.25",
             "1795341602250",
+            "1795341600000",
             "1795341602250000",
         ] {
             assert!(clock.gave(value), "{value}");
