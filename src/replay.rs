@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-pub(crate) use changes::{DROP, RENAME};
+pub(crate) use changes::{DROP, RENAME, VALIDATED};
 pub(crate) use generic::is_cascade;
 
 /// What a replay in memory leaves.
@@ -33,6 +33,8 @@ pub struct Model {
     pub contexts: Vec<Arc<Context>>,
     /// Schemas, and who has privileges from the start on what is made in them, since the prelude says so.
     pub given_grantees: Vec<(Vec<String>, Vec<String>)>,
+    /// Statements of a part that spare tables in use a long lock, though nothing of them is left in the end.
+    pub relied_on: HashSet<StatementId>,
 }
 
 /// A replay under way. The rooms `objects/` and `replay/` add their statements to it.
@@ -63,6 +65,8 @@ pub struct Replay<'h> {
     given: usize,
     /// Statements that drop what the model doesn't know, kept, and the names that they name.
     pub(crate) unknown_drops: Vec<(ObjectId, String)>,
+    /// See [`Model::relied_on`].
+    pub(crate) relied_on: HashSet<StatementId>,
 }
 
 /// Replays a history in memory.
@@ -94,6 +98,7 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
         defaults: Vec::new(),
         given: 0,
         unknown_drops: Vec::new(),
+        relied_on: HashSet::new(),
     };
     replay.add_what_is_there();
     let mut contexts = Vec::with_capacity(history.statements.len());
@@ -122,7 +127,8 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
     }
     replay.drop_temporary();
     let given_grantees = replay.given_grantees();
-    Model { schema: replay.schema, ledger: replay.ledger, contexts, given_grantees }
+    let Replay { schema, ledger, relied_on, .. } = replay;
+    Model { schema, ledger, contexts, given_grantees, relied_on }
 }
 
 impl Replay<'_> {

@@ -75,6 +75,42 @@ fn a_part_keeps_what_moves_rows() {
     assert!(!new.contains("COLUMN x"), "{new}");
 }
 
+/// Between one file and the next others may write: a fresh database doesn't show it, and a live one stands still without it.
+#[test]
+fn a_part_keeps_what_spares_tables_in_use_a_lock() {
+    let base = "CREATE TABLE big (id int, v int);\nCREATE INDEX big_id ON big (id);\n";
+    let project = Project::history(&[
+        ("0001_base.sql", base),
+        ("0002_index.sql", "CREATE INDEX CONCURRENTLY big_v ON big (v);\n"),
+        ("0003_check.sql", "ALTER TABLE big ADD CONSTRAINT positive CHECK (v > 0) NOT VALID;\n"),
+        ("0004_valid.sql", "ALTER TABLE big VALIDATE CONSTRAINT positive;\n"),
+        ("0005_own.sql", "CREATE TABLE own (a int);\nALTER TABLE own ADD COLUMN b int;\n"),
+        ("0006_own.sql", "CREATE INDEX CONCURRENTLY own_a ON own (a);\n"),
+        ("0007_less.sql", "DROP INDEX CONCURRENTLY big_id;\n"),
+    ]);
+    let said = project.json("emit --from 0002", 0);
+    let text = |name: &str| project.read(&format!("migrations/{name}"));
+    assert!(text("0002_index.sql").contains("CREATE INDEX CONCURRENTLY big_v"));
+    assert!(text("0003_check.sql").contains("NOT VALID"));
+    assert!(text("0004_valid.sql").contains("VALIDATE CONSTRAINT positive"));
+    assert!(text("0007_less.sql").contains("DROP INDEX CONCURRENTLY big_id"));
+    let own = text("0005_own.sql");
+    assert!(own.contains("CREATE INDEX own_a") && !own.contains("ADD COLUMN"), "nobody uses it yet: {own}");
+    let locks: Vec<(&str, &str)> = said["locks"]
+        .as_array()
+        .expect("locks")
+        .iter()
+        .map(|held| (held["table"].as_str().expect("a table"), held["lock"].as_str().expect("a lock")))
+        .collect();
+    let wanted = [
+        ("big", "share_update_exclusive"),
+        ("big", "access_exclusive"),
+        ("big", "share_update_exclusive"),
+        ("big_id", "share_update_exclusive"),
+    ];
+    assert_eq!(locks, wanted);
+}
+
 #[test]
 fn a_part_keeps_what_fires_while_rows_move() {
     let base = "CREATE TABLE users (id int, name text, seen int);\n";

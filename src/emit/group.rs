@@ -8,6 +8,7 @@ use crate::history::History;
 use crate::replay::Model;
 use crate::schema::{Kind, Namespace, ObjectId};
 use globset::{Glob, GlobMatcher};
+use std::collections::BTreeSet;
 
 /// The files of a new set, before it is known which of them stay empty.
 pub struct Grouping {
@@ -22,6 +23,8 @@ pub struct Grouping {
 /// What decides on an object's file.
 enum By {
     Birth,
+    /// As by birth, with runs of the history's files put together: the place of each file's run.
+    Runs(Vec<usize>),
     Rules(Vec<Rule>),
     /// The schemas, one for each file but the first, which is the database's.
     Schema(Vec<String>),
@@ -77,6 +80,22 @@ impl Grouping {
             versions: Versions::Named,
             annotate: false,
         }
+    }
+
+    /// The files of the part from `first_file` on in as few files as keep those apart that must be; each bears the name of
+    /// its first one, and the very first that of [`Grouping::one_name`].
+    pub fn in_runs(config: &Config, history: &History, first_file: usize, apart: &BTreeSet<usize>) -> Grouping {
+        let mut names: Vec<FileName> = Vec::new();
+        let mut run_of = vec![0; history.files.len()];
+        for file in first_file..history.files.len() {
+            let is_first = file == first_file;
+            if is_first || apart.contains(&file) || apart.contains(&(file - 1)) {
+                let own = || name_of_file(&history.files[file]);
+                names.push(if is_first { Grouping::one_name(config, history, first_file) } else { own() });
+            }
+            run_of[file] = names.len() - 1;
+        }
+        Grouping { by: By::Runs(run_of), names, versions: Versions::Named, annotate: config.emit.annotate }
     }
 
     fn of(config: &Config, history: &History, model: &Model, first_file: usize, otherwise: Files) -> Result<Grouping> {
@@ -169,7 +188,8 @@ impl Grouping {
     /// The file of each unit, by rule, birth or schema alone.
     pub fn assign(&self, history: &History, model: &Model, choices: &Choices, units: &[Unit]) -> Vec<usize> {
         let rules = match &self.by {
-            By::Birth => return units.iter().map(|u| self.by_birth_of(history, model, u)).collect(),
+            By::Birth => return units.iter().map(|u| by_birth_of(history, model, u)).collect(),
+            By::Runs(run_of) => return units.iter().map(|u| run_of[by_birth_of(history, model, u)]).collect(),
             By::One => return vec![0; units.len()],
             By::Schema(schemas) => return units.iter().map(|u| by_schema(schemas, model, choices, u)).collect(),
             By::Rules(rules) => rules,
@@ -191,21 +211,23 @@ impl Grouping {
             })
             .collect()
     }
+}
 
-    fn by_birth_of(&self, history: &History, model: &Model, unit: &Unit) -> usize {
-        let schema = &model.schema;
-        match unit.owner {
-            Owner::Object(id) if schema.objects[id].kind == Kind::DefaultPrivileges => self.len() - 1,
-            // A part has no file for what was there before it.
-            Owner::Object(id) if schema.is_given(schema.root(id)) => {
-                let object = &schema.objects[id];
-                let at = if schema.is_given(id) || object.kind == Kind::Setting { object.source } else { object.born };
-                history.statements[at].file
-            }
-            Owner::Object(id) => history.statements[schema.objects[schema.root(id)].born].file,
-            Owner::Step(_, statement) => history.statements[statement].file,
-            Owner::Extra(_) => self.len() - 1,
+/// The file in which a unit was born.
+fn by_birth_of(history: &History, model: &Model, unit: &Unit) -> usize {
+    let schema = &model.schema;
+    let last = history.files.len() - 1;
+    match unit.owner {
+        Owner::Object(id) if schema.objects[id].kind == Kind::DefaultPrivileges => last,
+        // A part has no file for what was there before it.
+        Owner::Object(id) if schema.is_given(schema.root(id)) => {
+            let object = &schema.objects[id];
+            let at = if schema.is_given(id) || object.kind == Kind::Setting { object.source } else { object.born };
+            history.statements[at].file
         }
+        Owner::Object(id) => history.statements[schema.objects[schema.root(id)].born].file,
+        Owner::Step(_, statement) => history.statements[statement].file,
+        Owner::Extra(_) => last,
     }
 }
 

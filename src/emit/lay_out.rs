@@ -194,7 +194,7 @@ fn old_prefix(history: &History, version: &str) -> Option<String> {
 }
 
 /// Whether PostgreSQL refuses a statement inside a transaction block.
-fn stands_alone(text: &str) -> bool {
+pub(super) fn stands_alone(text: &str) -> bool {
     match crate::sql::parse::parse(text) {
         Ok(Some(NodeEnum::IndexStmt(s))) => s.concurrent,
         Ok(Some(NodeEnum::DropStmt(s))) => s.concurrent,

@@ -4,6 +4,7 @@
 //! file, then in the files of the part, since PostgreSQL wants some statements in transactions of their own.
 
 use super::lay_out::may_be_bare;
+use super::online;
 use super::prove::{kept_opaque, leave_backfills, mark_bare, rungs};
 use super::set::{NewFile, NewStatement, as_happened, before_each};
 use super::{
@@ -18,7 +19,7 @@ use crate::proof::{
 use crate::replay::{Model, replay_around, replay_from};
 use crate::schema::{Body, Kind, ObjectId, Schema};
 use crate::sql::lex::words;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Instant;
 
 /// What is tried, in this order.
@@ -47,10 +48,14 @@ struct Part<'a> {
     before: Vec<ReplayFile>,
     /// Statements that touch what data moved through: it can't be netted, whatever an empty database shows.
     moving: HashSet<StatementId>,
+    /// Those of them that stay since tables in use would be locked for longer without them.
+    relied_on: HashSet<StatementId>,
     /// Statements of which something lives.
     living: HashSet<StatementId>,
     /// Whether the rest can be netted around those that are moving.
     is_netted: bool,
+    /// The files of the part that keep to themselves what spares tables in use a long lock.
+    apart: BTreeSet<usize>,
 }
 
 /// Finds the best set for the files from `first_file` on that is proven, on top of the files before, to give the same.
@@ -72,6 +77,10 @@ pub fn prove_part(
     let mut forms: Vec<Form> = FORMS.to_vec();
     if !part.is_netted {
         forms.retain(|f| !matches!(f, Form::Net | Form::NetByFile));
+    }
+    if !part.apart.is_empty() {
+        // In one file it would be one transaction, which holds all its locks to the end.
+        forms.retain(|f| *f != Form::Happened);
     }
     let mut set = part.candidate(forms[0], &choices).map_err(unable)?;
     let tried = replay_and_survey(&old, &part.on_top(&set), settings, progress, &|_| None);
@@ -183,13 +192,16 @@ impl<'a> Part<'a> {
     fn new(history: &'a History, first_file: usize, config: &'a Config, before: Vec<ReplayFile>) -> Part<'a> {
         let cut = history.files.get(first_file).map(|f| f.statements.start);
         let model = replay_from(history, cut);
-        let moving = moving(&model, cut.unwrap_or(0));
+        let relied_on = model.relied_on.clone();
+        let mut moving = moving(&model, cut.unwrap_or(0));
+        moving.extend(&relied_on);
         let living = living(&model);
         let is_netted = nets_around(history, &model, &moving);
         // A whole history's own statements are told by the model of all of them.
         let is_around = first_file > 0 && is_netted && !moving.is_empty();
         let model = if is_around { replay_around(history, cut, &moving) } else { model };
-        Part { history, model, config, first_file, before, moving, living, is_netted }
+        let apart = cut.map(|_| online::apart(history, &model)).unwrap_or_default();
+        Part { history, model, config, first_file, before, moving, relied_on, living, is_netted, apart }
     }
 
     /// The files before the part, and a set after them.
@@ -203,12 +215,17 @@ impl<'a> Part<'a> {
 
     fn candidate(&self, form: Form, choices: &Choices) -> crate::error::Result<NewSet> {
         let kept = |id: StatementId| self.is_kept(id, choices);
+        let net = |grouping: &Grouping| {
+            let mut set = render(self.history, &self.model, grouping, choices);
+            online::mark_bare(&mut set, self.history.layout);
+            set
+        };
         Ok(match form {
-            Form::Net => {
-                let grouping = Grouping::of_part(self.config, self.history, &self.model, self.first_file)?;
-                render(self.history, &self.model, &grouping, choices)
+            Form::Net if !self.apart.is_empty() => {
+                net(&Grouping::in_runs(self.config, self.history, self.first_file, &self.apart))
             }
-            Form::NetByFile => render(self.history, &self.model, &Grouping::by_birth(self.history), choices),
+            Form::Net => net(&Grouping::of_part(self.config, self.history, &self.model, self.first_file)?),
+            Form::NetByFile => net(&Grouping::by_birth(self.history)),
             Form::Happened => {
                 let name = Grouping::one_name(self.config, self.history, self.first_file);
                 as_happened(self.history, &self.model, self.first_file, Some(&name), &kept)
@@ -253,15 +270,23 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// What stays as it was, and why, a line for each reason.
     fn moving_told(&self) -> Vec<Lowered> {
-        let Some(first) = self.moving.iter().min() else { return Vec::new() };
-        let why = "rows move through what the part makes and drops; these statements stay as they were".to_string();
-        let more = match self.moving.len() - 1 {
+        let (spared, moved): (Vec<StatementId>, Vec<StatementId>) =
+            self.moving.iter().partition(|id| self.relied_on.contains(id));
+        let moved = (moved, "rows move through what the part makes and drops; these statements stay as they were");
+        let spared = (spared, "tables in use would be locked for longer without these; they stay as they were");
+        [moved, spared].into_iter().filter_map(|(statements, why)| self.stay(&statements, why)).collect()
+    }
+
+    fn stay(&self, statements: &[StatementId], why: &str) -> Option<Lowered> {
+        let first = statements.iter().min()?;
+        let more = match statements.len() - 1 {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
         let object = format!("{}{more}", self.history.at(*first));
-        vec![Lowered { object, how: How::Happened, why, statement: Some(*first) }]
+        Some(Lowered { object, how: How::Happened, why: why.to_string(), statement: Some(*first) })
     }
 
     fn proven(&self, form: Form, choices: &Choices, set: NewSet, verdict: Verdict) -> Proven {

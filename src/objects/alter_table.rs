@@ -2,14 +2,15 @@
 
 use super::element::{Element, Place, trail_after};
 use crate::ledger::{Mark, What};
-use crate::replay::Replay;
 use crate::replay::is_cascade;
+use crate::replay::{Replay, VALIDATED};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::edit;
 use crate::sql::lex::{Token, lex_code};
 use crate::sql::names;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType as T, Constraint as ConstraintTree};
+use std::ops::Range;
 
 /// One command of an ALTER TABLE, as text.
 pub(crate) struct Segment {
@@ -132,10 +133,12 @@ impl Replay<'_> {
             T::AtDropCluster => self.take_back(table, "cluster", segment),
             T::AtValidateConstraint => {
                 let constraint = self.schema.child(table, Kind::Constraint, &command.name);
-                if constraint.is_none_or(|id| !self.schema.is_given(id)) {
+                // In one transaction with ADD CONSTRAINT it would hold that one's lock while it reads the table, so what
+                // the part adds isn't folded either.
+                if constraint.is_none_or(|id| !self.schema.is_given(id) && !self.is_to_be_validated(id)) {
                     return false;
                 }
-                self.keep_change(constraint, "validated", segment.alone.clone());
+                self.keep_change(constraint, VALIDATED, segment.alone.clone());
             }
             _ => {
                 let Some(column) = self.schema.child(table, Kind::Column, &command.name) else { return false };
@@ -182,9 +185,11 @@ impl Replay<'_> {
         };
         let cascade = is_cascade(command.behavior);
         if !self.schema.is_given(id) {
-            match kind {
-                Kind::Column => self.drop_added_column(table, id, cascade),
-                _ => self.end(id, None, cascade),
+            if kind == Kind::Column {
+                self.drop_added_column(table, id, cascade);
+            } else {
+                self.keep_what_was_checked(table, id);
+                self.end(id, None, cascade);
             }
             return true;
         }
@@ -356,9 +361,7 @@ impl Replay<'_> {
     fn validate_constraint(&mut self, table: ObjectId, command: &AlterTableCmd) -> bool {
         let Some(id) = self.schema.child(table, Kind::Constraint, &command.name) else { return false };
         let Body::Constraint(constraint) = &mut self.schema.objects[id].body else { return false };
-        let tokens = lex_code(&constraint.text);
-        let pair = tokens.windows(2).find(|w| w[0].is(&constraint.text, "not") && w[1].is(&constraint.text, "valid"));
-        let Some(range) = pair.map(|w| w[0].start..w[1].end) else {
+        let Some(range) = not_valid(&constraint.text) else {
             self.mark(Mark::Noop(format!("constraint {} is valid", command.name)));
             return true;
         };
@@ -367,6 +370,12 @@ impl Replay<'_> {
         self.fold_into_table(table, id);
         true
     }
+}
+
+/// Where a constraint's text says that rows which are there aren't checked.
+pub(crate) fn not_valid(text: &str) -> Option<Range<usize>> {
+    let tokens = lex_code(text);
+    tokens.windows(2).find(|w| w[0].is(text, "not") && w[1].is(text, "valid")).map(|w| w[0].start..w[1].end)
 }
 
 /// What an ALTER that can't be folded is about: a later one about the same supersedes it.

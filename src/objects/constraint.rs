@@ -154,6 +154,11 @@ impl Replay<'_> {
             .filter_map(|c| self.schema.column(table, c))
             .map(|on| Need { on, strength: Strength::Auto })
             .collect();
+        if self.schema.is_given(table) {
+            // It takes over an index that was built while others wrote; to build one anew would lock them out.
+            let built = self.schema.objects[index].source;
+            self.relied_on.extend([built, self.current].into_iter().filter(|s| self.schema.cut <= Some(*s)));
+        }
         self.kill(index, None);
         let suffix = if primary { "pkey" } else { "key" };
         let body = Constraint { prefix, text: format!("{words} ({list})"), place: Place::Late, columns, suffix };

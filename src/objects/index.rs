@@ -9,7 +9,8 @@ use crate::sql::names::{self, Qualified, quote};
 use pg_query::protobuf::IndexStmt;
 
 impl Replay<'_> {
-    /// CREATE INDEX. CONCURRENTLY speaks of a table in use, which a fresh database doesn't have.
+    /// CREATE INDEX. CONCURRENTLY speaks of a table in use, which a fresh database doesn't have; a part of a history runs on
+    /// databases that do, so there it stays for tables that were there before.
     pub(crate) fn create_index(&mut self, statement: &IndexStmt) {
         let Some(table) = self.relation_opt(&statement.relation) else {
             return self.keep_opaque("indexes a table that this history didn't make");
@@ -43,7 +44,8 @@ impl Replay<'_> {
             .chain(self.needs_of_unknown_columns(table, &crate::sql::walk::references(statement).plain_columns))
             .collect();
         let mut text = self.text.to_string();
-        if statement.concurrent {
+        let in_use = self.schema.is_given(table);
+        if statement.concurrent && !in_use {
             text = without_word(&text, "concurrently");
         }
         if !named {
@@ -52,7 +54,7 @@ impl Replay<'_> {
         let edited = text != self.text;
         let id = self.create(New { needs, ..New::of(table, Kind::Index, (schema, name), Body::Text(text)) });
         self.schema.objects[id].edited |= edited;
-        if statement.concurrent {
+        if statement.concurrent && !in_use {
             self.event(id, crate::ledger::What::Folded("concurrently left out".into()));
         }
     }

@@ -27,10 +27,9 @@ mod trigger;
 mod types;
 mod view;
 
-pub(crate) use alter_table::{Segment, segments};
+pub(crate) use alter_table::{Segment, not_valid, segments};
 pub use constraint::name_addition;
 pub use default_privileges::DefaultGrant;
 pub use element::{Column, Constraint, Element, Piece, PieceKind, Place, Table};
 pub use grant::{Atom, GrantBody, Privilege};
-pub(crate) use index::without_word;
 pub(crate) use view::rename_column as rename_column_in_view;

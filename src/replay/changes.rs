@@ -4,6 +4,7 @@
 //! The databases that run the part hold rows, so nothing is netted across a statement that moves some.
 
 use super::{New, Replay};
+use crate::history::StatementId;
 use crate::ledger::{Event, Mark, What};
 use crate::objects::{PieceKind, Segment};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
@@ -17,6 +18,10 @@ use pg_query::protobuf::AlterTableType as T;
 pub(crate) const RENAME: &str = "rename from ";
 /// The beginning of the name of a setting that drops; the name of what is dropped follows.
 pub(crate) const DROP: &str = "drop ";
+/// The name of a setting that validates a constraint.
+pub(crate) const VALIDATED: &str = "validated";
+/// The name of a setting that says whether a column takes NULL.
+pub(crate) const NULLABILITY: &str = "nullability";
 
 /// An object that a DROP names: its name of now, and that of before the part, if it was renamed.
 pub(crate) struct Doomed {
@@ -131,10 +136,6 @@ impl Replay<'_> {
             true => self.text.to_string(),
             false => only_these(&self.text, kind, &doomed.iter().map(Option::is_some).collect::<Vec<_>>()),
         };
-        if kind == Kind::Index && lex_code(&text).get(2).is_some_and(|t| t.is(&text, "concurrently")) {
-            // As for CREATE INDEX: with other statements in its file it can't run.
-            text = crate::objects::without_word(&text, "concurrently");
-        }
         for one in doomed.iter().flatten() {
             if let Some(was) = &one.was {
                 text = edit::rename_object(&text, &one.name, was);
@@ -187,12 +188,38 @@ impl Replay<'_> {
         self.folded(rename, format!("renamed once more, to {}", quote(to)));
     }
 
+    /// Whether a constraint that the part adds to a table of before says NOT VALID: what is there is checked later, and
+    /// others may write meanwhile.
+    pub(crate) fn is_to_be_validated(&self, constraint: ObjectId) -> bool {
+        let object = &self.schema.objects[constraint];
+        let in_use = object.parent.is_some_and(|table| self.schema.is_given(table));
+        in_use && matches!(&object.body, Body::Constraint(c) if crate::objects::not_valid(&c.text).is_some())
+    }
+
+    /// A check that the part adds, validates and drops again: a SET NOT NULL between these reads no row, since PostgreSQL
+    /// finds it proven. Without the check it would read all of them while nobody else may. So all of it stays.
+    pub(crate) fn keep_what_was_checked(&mut self, table: ObjectId, constraint: ObjectId) {
+        let schema = &self.schema;
+        let Some(validated) = schema.child(constraint, Kind::Setting, VALIDATED) else { return };
+        let since = schema.objects[validated].source;
+        let proves = |column: &ObjectId| {
+            let change = schema.child(*column, Kind::Setting, NULLABILITY)?;
+            let source = schema.objects[change].source;
+            (schema.is_given(table) && source > since).then_some(source)
+        };
+        let proven: Vec<StatementId> = schema.columns(table).iter().filter_map(proves).collect();
+        if !proven.is_empty() {
+            let born = schema.objects[constraint].born;
+            self.relied_on.extend(proven.into_iter().chain([born, since, self.current]));
+        }
+    }
+
     /// ALTER COLUMN of a column that was there before, or that the part adds to a table that was; false if it is another
     /// command.
     pub(crate) fn change_column(&mut self, table: ObjectId, column: ObjectId, subtype: T, segment: &Segment) -> bool {
         let key = match subtype {
             T::AtColumnDefault => "default",
-            T::AtSetNotNull | T::AtDropNotNull => "nullability",
+            T::AtSetNotNull | T::AtDropNotNull => NULLABILITY,
             T::AtAlterColumnType => "type",
             T::AtAddIdentity | T::AtSetIdentity | T::AtDropIdentity => "identity",
             T::AtDropExpression | T::AtSetExpression => "expression",

@@ -2,7 +2,7 @@
 
 use super::style::Style;
 use crate::emit::write::Changes;
-use crate::emit::{How, Proven, Rungs};
+use crate::emit::{Held, How, Lock, Proven, Rungs, Work, locks};
 use crate::history::History;
 use crate::history::cut::Cut;
 use crate::plan::Size;
@@ -31,6 +31,8 @@ pub struct About {
     pub untouched: usize,
     /// Which part it was, in a few words.
     pub part: Option<String>,
+    /// What a later part locks of what is there before it.
+    pub locks: Vec<Held>,
 }
 
 impl About {
@@ -60,6 +62,10 @@ impl About {
             },
             untouched: start,
             part,
+            locks: match cut {
+                Some(Cut::From(_)) => locks(&proven.set, history),
+                _ => Vec::new(),
+            },
         }
     }
 }
@@ -138,6 +144,7 @@ pub fn text(
         };
         out.push_str(&format!("    {} {}: {}\n", style.yellow(how), lowered.object, lowered.why));
     }
+    out.push_str(&locked(&about.locks));
     for statement in &proven.backfills {
         out.push_str(&format!("    {} {} touched no row\n", style.dim("left out:"), history.at(*statement)));
     }
@@ -170,6 +177,40 @@ pub fn text(
     out
 }
 
+/// What the databases that run the part must bear.
+fn locked(locks: &[Held]) -> String {
+    let mut out = String::new();
+    if !locks.is_empty() {
+        out.push_str("  locks       on tables that are there already, each until its transaction ends:\n");
+    }
+    for held in locks {
+        let (lock, work) = (lock_words(held.lock), work_words(held.work));
+        out.push_str(&format!("    {}:{} {}: {lock}{work}\n", held.file, held.line, held.table));
+    }
+    out
+}
+
+fn lock_words(lock: Lock) -> &'static str {
+    match lock {
+        Lock::AccessExclusive => "ACCESS EXCLUSIVE, nobody else reads or writes",
+        Lock::Exclusive => "EXCLUSIVE, others only read",
+        Lock::ShareRowExclusive => "SHARE ROW EXCLUSIVE, others only read",
+        Lock::Share => "SHARE, others only read",
+        Lock::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE, others read and write",
+        Lock::RowExclusive => "ROW EXCLUSIVE, others read and write other rows",
+    }
+}
+
+fn work_words(work: Work) -> &'static str {
+    match work {
+        Work::Catalogs | Work::Rows => "",
+        Work::Scan => "; reads all rows",
+        Work::IndexBuild => "; builds an index",
+        Work::Rewrite => "; writes all rows anew",
+        Work::MayRewrite => "; may write all rows anew",
+    }
+}
+
 fn plural(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
@@ -189,6 +230,7 @@ pub fn json(proven: &Proven, history: &History, about: &About, written: &Written
         "statements": { "history": about.before.statements, "set": about.after.statements },
         "lines": { "history": about.before.lines, "set": about.after.lines },
         "part": about.part,
+        "locks": about.locks,
         "untouched": proven.untouched,
         "rungs": proven.rungs,
         "rows": proven.rows,
