@@ -85,7 +85,7 @@ fn ready(args: &EmitArgs, project: &Project) -> Result<Option<PathBuf>, Error> {
         }
         if args.part.wish().is_some() {
             let message = "--in-place moves a whole history aside, and a part of this one stays as it is";
-            return Err(Error::new(message).hint("move it aside by yourself: git mv migrations migrations.old"));
+            return Err(Error::new(message).hint("name a folder for the whole new set with --new"));
         }
         let aside = aside::aside_of(&project.old);
         aside::check(&project.old, &aside)?;
@@ -95,10 +95,14 @@ fn ready(args: &EmitArgs, project: &Project) -> Result<Option<PathBuf>, Error> {
         return Ok(None);
     }
     if project.is_one_folder() {
-        return Err(Error::new(format!("the history is in {old}, where the new set would go")).hint(
-            "move it aside with --in-place, or by yourself (git mv migrations migrations.old), name another folder with \
-             --new, or look at what would come with --dry-run",
-        ));
+        let hint = match args.part.wish() {
+            None => {
+                "move it aside with --in-place, or by yourself (git mv migrations migrations.old), name another folder with \
+                 --new, or look at what would come with --dry-run"
+            }
+            Some(_) => "name a folder for the whole new set with --new, or look at what would come with --dry-run",
+        };
+        return Err(Error::new(format!("the history is in {old}, where the new set would go")).hint(hint));
     }
     write::check(&project.new, args.force).map(|()| None)
 }
