@@ -70,6 +70,8 @@ pub struct ReplayStatement {
 pub struct Settings {
     /// Preludes that come with the tool, run before all else on both sides.
     pub platforms: Vec<&'static Prelude>,
+    /// Whether they give what they gave in former times.
+    pub as_before: bool,
     /// Run next on both sides.
     pub prelude: Vec<ReplayFile>,
     /// One session for the whole set, or a new one for each file.
@@ -87,9 +89,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The SQL that runs first on both sides.
+    /// The same on platforms as they were before, if any of them was otherwise; and what that is, in words.
+    pub fn before(&self) -> Option<(Settings, &'static str)> {
+        let was = self.platforms.iter().find_map(|platform| platform.before.as_ref()).filter(|_| !self.as_before);
+        was.map(|was| (Settings { as_before: true, ..self.clone() }, was.which))
+    }
+
+    /// The SQL that runs first on both sides, or may run there.
     pub fn prelude_texts(&self) -> Vec<String> {
-        let platforms = self.platforms.iter().flat_map(|p| p.files).map(|(_, sql)| sql.to_string());
+        let platforms = self.platforms.iter().flat_map(|p| p.files(true)).map(|(_, sql)| sql.to_string());
         let own = self.prelude.iter().flat_map(|f| &f.statements).map(|s| s.text.clone());
         platforms.chain(own).collect()
     }

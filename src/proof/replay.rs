@@ -101,7 +101,7 @@ pub(super) fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, Repl
 pub(super) fn needs(sets: &[&[ReplayFile]], settings: &Settings) -> Needs {
     let files = sets.iter().flat_map(|set| set.iter()).chain(&settings.prelude);
     let texts = files.flat_map(|file| &file.statements).map(|statement| statement.text.as_str());
-    let platforms = settings.platforms.iter().flat_map(|platform| platform.files).map(|(_, sql)| *sql);
+    let platforms = settings.platforms.iter().flat_map(|platform| platform.files(true)).map(|(_, sql)| *sql);
     let texts = texts.chain(platforms);
     let stand_ins = settings.stand_ins.clone();
     Needs { extensions: extensions::named(texts), stand_ins, limits: settings.limits }
@@ -123,7 +123,7 @@ pub(super) fn replay_for(
     let before = snapshot::before(&mut session, &*scratch)?;
     let mut run = Run::new(session, &*scratch);
     for platform in &settings.platforms {
-        run.platform(platform)?;
+        run.platform(platform, settings.as_before)?;
     }
     for (index, file) in settings.prelude.iter().enumerate() {
         run.file(index, file)?;
@@ -216,8 +216,8 @@ impl<'a> Run<'a> {
     }
 
     /// Runs a prelude that comes with the tool, each of its files at once.
-    fn platform(&mut self, platform: &Prelude) -> Result<(), ReplayError> {
-        for (name, sql) in platform.files {
+    fn platform(&mut self, platform: &Prelude, as_before: bool) -> Result<(), ReplayError> {
+        for (name, sql) in platform.files(as_before) {
             self.scratch.before(sql).map_err(|error| error.at(At::new(*name, 1)))?;
             self.session.run(sql).map_err(|refusal| {
                 let at = refusal.position.map_or(1, |position| line_at(sql, position as usize));

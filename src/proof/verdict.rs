@@ -192,8 +192,34 @@ pub(super) fn kind(comparison: &Comparison) -> VerdictKind {
     }
 }
 
-/// Replays both sets at once and compares what came out. An error names the side on which it happened.
+/// Replays both sets at once and compares what came out: on the platforms of today, and if that is the same on those of
+/// before. An error names the side on which it happened.
 pub fn verify(
+    old: &[ReplayFile],
+    new: &[ReplayFile],
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Verdict, (&'static str, ReplayError)> {
+    let verdict = verify_once(old, new, settings, progress)?;
+    let Some((before, which)) = settings.before().filter(|_| verdict.kind == VerdictKind::Identical) else {
+        return Ok(verdict);
+    };
+    let begun = Instant::now();
+    let other = verify_once(old, new, &before, progress)?;
+    let took = verdict.seconds + begun.elapsed().as_secs_f64();
+    Ok(with_note(if other.kind == VerdictKind::Identical { verdict } else { other }, which, took))
+}
+
+/// Adds on what else a verdict was found.
+fn with_note(mut verdict: Verdict, which: &str, seconds: f64) -> Verdict {
+    verdict.comparison.notes.push(match verdict.kind {
+        VerdictKind::Identical => format!("the same on {which}"),
+        _ => format!("this is so on {which}; on those of today the two are the same"),
+    });
+    Verdict { seconds, ..verdict }
+}
+
+fn verify_once(
     old: &[ReplayFile],
     new: &[ReplayFile],
     settings: &Settings,
