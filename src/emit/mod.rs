@@ -16,6 +16,7 @@ mod lower_forms;
 mod lower_rows;
 mod outside;
 mod part;
+mod portable;
 mod prove;
 mod provenance;
 mod row_values;

@@ -1,7 +1,7 @@
 //! Statements made from rows: one INSERT for a table's rows as the replayed history left them, with expressions where their
 //! values differ from run to run.
 
-use crate::proof::{Entry, Snapshot, TableRows};
+use crate::proof::{Entry, Facts, Snapshot, TableRows};
 use crate::sql::names::{literal, quote};
 use regex::Regex;
 use std::collections::HashMap;
@@ -150,6 +150,9 @@ impl<'a> RowTexts<'a> {
         if !work.volatile[n][i] {
             return Some(constant(value, &work.rows.columns[i].1));
         }
+        if let Some(expression) = self.of_the_server(work, n, i) {
+            return Some(expression);
+        }
         if let Some((schema, table, column)) = self.origin(work.rows, i) {
             return self.look_up(find(self.first, schema, table)?, column, value, 0);
         }
@@ -161,6 +164,28 @@ impl<'a> RowTexts<'a> {
             .map(String::from)
             .or_else(|| self.is_of_clock(&work.rows.rows[n][i]).then(|| counted_time(value, type_name)).flatten())
             .or_else(|| alike(work, i))
+    }
+
+    /// What gives a value that is the server's own, or holds it: both replays say the same of servers that are called otherwise.
+    fn of_the_server(&self, work: &Work, n: usize, i: usize) -> Option<String> {
+        let (value, twin) = (work.rows.rows[n][i].as_ref()?, work.twins[n]?[i].as_ref()?);
+        let (here, there) = (&self.first.facts, &self.again?.facts);
+        let named =
+            |facts: &Facts, number: &str| facts.relations.iter().find(|(_, n)| n == number).map(|r| r.0.clone());
+        if let Some(name) = named(here, value).filter(|name| named(there, twin).as_ref() == Some(name)) {
+            return Some(format!("{}::regclass::oid", literal(&name)));
+        }
+        let facts: Vec<_> =
+            here.named().into_iter().zip(there.named()).map(|((what, a), (_, b))| (what, a, b)).collect();
+        if let Some((what, ..)) = facts.iter().find(|(_, a, b)| a != b && a == value && b == twin) {
+            return Some(what.to_string());
+        }
+        let type_name = &work.rows.columns[i].1;
+        if type_name.ends_with("with time zone") && here.states_without_zone(value, there, twin) {
+            return value.strip_suffix("+00").map(literal);
+        }
+        let is_text = type_name == "text" || type_name.starts_with("character varying");
+        is_text.then(|| put_together(value, twin, &facts)).flatten()
     }
 
     /// Without a foreign key: an earlier table with the same long value, which the value then refers to.
@@ -236,6 +261,34 @@ impl<'a> RowTexts<'a> {
 
 fn find<'a>(snapshot: &'a Snapshot, schema: &str, table: &str) -> Option<&'a TableRows> {
     snapshot.rows.iter().find(|t| t.schema == schema && t.table == table)
+}
+
+/// A text that holds facts of the server, as what gives it; `facts` are expressions with what they gave in each replay. Both
+/// texts are walked along together, since two facts may be alike on one server.
+fn put_together(value: &str, twin: &str, facts: &[(&str, &str, &str)]) -> Option<String> {
+    let (mut here, mut there) = (value, twin);
+    let (mut parts, mut text) = (Vec::new(), String::new());
+    while let Some(next) = here.chars().next() {
+        let fact = facts.iter().find_map(|(what, a, b)| {
+            let rests = here.strip_prefix(a).filter(|_| a != b && a.len() > 2).zip(there.strip_prefix(b))?;
+            Some((what, rests))
+        });
+        if let Some((what, rests)) = fact {
+            if !text.is_empty() {
+                parts.push(literal(&std::mem::take(&mut text)));
+            }
+            parts.push((*what).to_string());
+            (here, there) = rests;
+            continue;
+        }
+        there = there.strip_prefix(next)?;
+        here = &here[next.len_utf8()..];
+        text.push(next);
+    }
+    if !text.is_empty() {
+        parts.push(literal(&text));
+    }
+    (there.is_empty() && parts.len() > 1).then(|| parts.join(" || "))
 }
 
 /// A foreign key of one column, as from where to where.
@@ -365,6 +418,22 @@ fn alike(work: &Work, i: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_is_called_stays_an_expression() {
+        let facts = [("CURRENT_USER", "postgres", "away"), ("pg_backend_pid()", "1", "98765")];
+        assert_eq!(
+            put_together("made by postgres, 1", "made by away, 1", &facts).as_deref(),
+            Some("'made by ' || CURRENT_USER || ', 1'")
+        );
+        assert_eq!(put_together("by postgres", "by web", &facts), None);
+        // A cluster's first database is called as its superuser.
+        let alike = [("CURRENT_USER", "postgres", "somebody"), ("current_database()", "postgres", "elsewher")];
+        assert_eq!(
+            put_together("postgres in postgres", "somebody in elsewher", &alike).as_deref(),
+            Some("CURRENT_USER || ' in ' || current_database()")
+        );
+    }
 
     #[test]
     fn numbers_and_truth_stand_without_quotes() {
