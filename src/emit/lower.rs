@@ -90,7 +90,7 @@ impl<'a> Lowering<'a> {
             history,
             model,
             old,
-            portable: Portable::new(history, &old.superuser),
+            portable: Portable::new(history, &old.superuser, &old.postgres),
             judge,
             owners: owners(&model.schema),
             positions,

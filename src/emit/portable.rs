@@ -12,10 +12,17 @@ use pg_query::protobuf::{AlterDefaultPrivilegesStmt, GrantStmt, ObjectType, Role
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// All privileges on a table since PostgreSQL 17, in pg_dump's order. Before, there was no MAINTAIN.
-const ON_TABLES: [&str; 8] = ["SELECT", "INSERT", "REFERENCES", "DELETE", "TRIGGER", "TRUNCATE", "MAINTAIN", "UPDATE"];
-/// The one of them that older versions don't know.
-const NEW: &str = "MAINTAIN";
+/// All privileges on a table, in pg_dump's order, and the version since which there is each.
+const ON_TABLES: [(&str, u32); 8] = [
+    ("SELECT", 14),
+    ("INSERT", 14),
+    ("REFERENCES", 14),
+    ("DELETE", 14),
+    ("TRIGGER", 14),
+    ("TRUNCATE", 14),
+    ("MAINTAIN", 17),
+    ("UPDATE", 14),
+];
 
 /// What a history says of the server itself, against what only a dump of the scratch database says.
 #[derive(Debug)]
@@ -23,7 +30,10 @@ pub struct Portable {
     superuser: String,
     /// The words of the statements that name the superuser.
     naming: Vec<HashSet<String>>,
-    says_maintain: bool,
+    /// The major version of the PostgreSQL that stated the dump.
+    version: u32,
+    /// The words of the statements that grant.
+    granting: HashSet<String>,
     /// Whether the history leaves the names of statistics to PostgreSQL in a statement of its own.
     makes_nameless_statistics: bool,
     words: HashSet<String>,
@@ -33,19 +43,22 @@ pub struct Portable {
 type Edit = (Range<usize>, String);
 
 impl Portable {
-    /// Of a history that was replayed by this superuser.
-    pub fn new(history: &History, superuser: &str) -> Self {
+    /// Of a history that was replayed by this superuser, on this version of PostgreSQL (`17.5`).
+    pub fn new(history: &History, superuser: &str, version: &str) -> Self {
         let name = superuser.to_lowercase();
         let of_each = (0..history.statements.len()).map(|id| words(history.text(id)));
         let mut portable = Portable {
             superuser: superuser.to_string(),
             naming: Vec::new(),
-            says_maintain: false,
+            version: version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0),
+            granting: HashSet::new(),
             makes_nameless_statistics: false,
             words: HashSet::new(),
         };
         for words in of_each {
-            portable.says_maintain |= words.contains("maintain");
+            if words.contains("grant") {
+                portable.granting.extend(words.iter().cloned());
+            }
             portable.words.extend(words.iter().cloned());
             if words.contains(&name) {
                 portable.naming.push(words);
@@ -72,9 +85,14 @@ impl Portable {
         texts.iter().enumerate().flat_map(|(at, text)| self.statement(text, lone(at))).collect()
     }
 
+    /// Whether the history says a name, or whatever else is one word.
+    pub fn is_in_the_history(&self, word: &str) -> bool {
+        self.words.contains(&word.to_lowercase())
+    }
+
     /// Whether the name of a statistics object is the one that this version of PostgreSQL chose.
     pub fn is_chosen_name(&self, entry: &Entry) -> bool {
-        entry.kind == "STATISTICS" && !self.words.contains(&entry.name.to_lowercase())
+        entry.kind == "STATISTICS" && !self.is_in_the_history(&entry.name)
     }
 
     /// Statistics without their name, where the history makes some without, and nothing else is said of them.
@@ -162,10 +180,13 @@ impl Portable {
         let plain = || vec![replace(text, edits.clone())];
         let listed: Vec<String> = grant.privileges.iter().filter_map(privilege).collect();
         let on_tables = ObjectType::try_from(grant.objtype) == Ok(ObjectType::ObjectTable);
-        if !grant.is_grant || !on_tables || self.says_maintain || !listed.iter().any(|one| one == NEW) {
+        // What no statement of the history grants by name came of ALL, which older and newer versions have otherwise.
+        let is_of_all = listed.iter().any(|one| one != "ALL" && !self.granting.contains(&one.to_lowercase()));
+        if !grant.is_grant || !on_tables || !is_of_all {
             return plain();
         }
-        let missing: Vec<&str> = ON_TABLES.into_iter().filter(|one| !listed.iter().any(|name| name == one)).collect();
+        let known = ON_TABLES.into_iter().filter(|(_, since)| *since <= self.version).map(|(name, _)| name);
+        let missing: Vec<&str> = known.filter(|one| !listed.iter().any(|name| name == one)).collect();
         if !missing.is_empty() && !lone {
             return plain();
         }

@@ -101,7 +101,10 @@ impl Stay {
             return Ok(Stay::default());
         }
         let named = |name: &str| texts.clone().any(|text| says(text, name));
-        let mut stay = Stay { zone: named("'timezone'") || named("show timezone") || named("timezone from current"), ..Stay::default() };
+        let mut stay = Stay {
+            zone: named("'timezone'") || named("show timezone") || named("timezone from current"),
+            ..Stay::default()
+        };
         session.must_run(BURN)?;
         if scratch.is_shared() {
             return Ok(stay);
