@@ -5,7 +5,9 @@
 //! by an independent replay, and has fewer statements than the history; consolidating it again gives it again, and so does
 //! consolidating the history again, where rows are written from a replay. A folder with `refused.txt` must be refused, with
 //! those words; where they begin with `embedded: ` or `local: ` only by that PostgreSQL, which lacks something.
-//! What the lines of `keeps.txt` say must be in the set, though the database doesn't show it.
+//! What the lines of `keeps.txt` say must be in the set, though the database doesn't show it; those of `lacks.txt` must not be.
+//! A set that the embedded PostgreSQL proved must be identical on the oldest one of this machine, too, if that replays its
+//! history: a set says nothing that only a newer version knows.
 //! A folder with `prelude.txt` replays on the prelude of that name.
 
 mod trap_support;
@@ -17,7 +19,8 @@ use consolidate::plan::{Finding, Rule, plan};
 use consolidate::proof::{Database, Settings, Silent, VerdictKind, verify};
 use consolidate::replay::replay;
 use consolidate::scratch::preludes;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use trap_support::{of_each, traps};
 
 #[test]
@@ -86,10 +89,16 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
     let keeps = std::fs::read_to_string(trap.join("keeps.txt")).unwrap_or_default();
     let texts: String = set.files.iter().map(|f| f.text.as_str()).collect();
     wrong.extend(keeps.lines().filter(|line| !texts.contains(line)).map(|line| format!("lost: {line}")));
+    let lacks = std::fs::read_to_string(trap.join("lacks.txt")).unwrap_or_default();
+    wrong.extend(lacks.lines().filter(|line| texts.contains(line)).map(|line| format!("in the set: {line}\n{texts}")));
     // Another PostgreSQL must find the set identical, as it just has; what is said of the texts holds there too.
     if settings.database.name() == "embedded" {
         judge(&history, &set, settings).unwrap_or_else(|why| wrong.push(why));
         again(&set, settings).unwrap_or_else(|why| wrong.push(why));
+        if let Some(database) = oldest() {
+            let settings = Settings { database: database.clone(), ..settings.clone() };
+            on_the_oldest(&history, &set, &settings).unwrap_or_else(|why| wrong.push(why));
+        }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n    ")) }
 }
@@ -115,6 +124,34 @@ fn describe(why: &Unproven) -> String {
             format!("different: {} {}", differences.join(", "), blocked.join("; "))
         }
     }
+}
+
+/// The oldest PostgreSQL of this machine: that of `CONSOLIDATE_PG_OLDEST`, else of the usual places.
+fn oldest() -> Option<&'static Database> {
+    static OLDEST: OnceLock<Option<Database>> = OnceLock::new();
+    OLDEST
+        .get_or_init(|| {
+            let named = std::env::var_os("CONSOLIDATE_PG_OLDEST").map(PathBuf::from);
+            let places = ["/usr/lib/postgresql", "/opt/pg"].iter().flat_map(std::fs::read_dir).flatten().flatten();
+            let number = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok().filter(|version| *version >= 14);
+            let mut found: Vec<(u32, PathBuf)> = places.filter_map(|e| Some((number(&e.path())?, e.path()))).collect();
+            found.sort();
+            let folder = named.or_else(|| found.into_iter().next().map(|(_, path)| path))?;
+            Database::local(Some(&folder)).map_err(|error| eprintln!("skipped: {error}")).ok()
+        })
+        .as_ref()
+}
+
+/// Where the history replays there, its set must be the same.
+fn on_the_oldest(history: &History, set: &NewSet, settings: &Settings) -> Result<(), String> {
+    let verdict = match verify(&replay_files(history), &set_files(set), settings, &Silent) {
+        Ok(verdict) => verdict,
+        Err(("old", _)) => return Ok(()),
+        Err((side, error)) => return Err(format!("on the oldest PostgreSQL, {side}: {error}")),
+    };
+    let objects: Vec<_> = verdict.comparison.differences.iter().map(|d| d.object.clone()).collect();
+    let is_same = verdict.kind == VerdictKind::Identical;
+    if is_same { Ok(()) } else { Err(format!("on PostgreSQL {}: {}", verdict.postgres, objects.join(", "))) }
 }
 
 /// The judge by itself: both sets replayed anew.

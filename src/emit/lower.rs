@@ -2,6 +2,7 @@
 
 use super::lower_rows::RowPlace;
 use super::outside::reaches_outside;
+use super::portable::Portable;
 use super::stated::{Key, key_of, keys, owners};
 use super::{Choices, Owner};
 use crate::history::{History, StatementId};
@@ -57,6 +58,7 @@ pub struct Lowering<'a> {
     pub(super) history: &'a History,
     pub(super) model: &'a Model,
     pub(super) old: &'a Snapshot,
+    pub(super) portable: Portable,
     pub(super) owners: HashMap<Key, Vec<ObjectId>>,
     pub(super) positions: HashMap<Key, usize>,
     /// Tables that were tried as it happened.
@@ -88,6 +90,7 @@ impl<'a> Lowering<'a> {
             history,
             model,
             old,
+            portable: Portable::new(history, &old.superuser, &old.postgres),
             judge,
             owners: owners(&model.schema),
             positions,

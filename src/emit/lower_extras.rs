@@ -1,11 +1,12 @@
 //! One step down for what only the replayed history shows, and for privileges, which are stated object by object.
 
 use super::lower::{How, Lowered, Lowering, Subject};
-use super::stated::{Key, key_of, statements};
+use super::stated::{Key, key_of};
 use super::{Choices, Extra};
 use crate::proof::{Change, Difference, Entry};
 use crate::schema::{Kind, ObjectId};
 use crate::sql::names::quote;
+use crate::sql::parse::{NodeEnum, parse};
 use std::collections::BTreeSet;
 
 impl Lowering<'_> {
@@ -15,7 +16,10 @@ impl Lowering<'_> {
         let is_sql = ["ROLE", "ROLE COMMENT", "ROLE MEMBERSHIP", "COMMENT"].contains(&key.0.as_str());
         let global = self.old.globals.iter().enumerate().find(|(_, e)| is_sql && key_of(e) == *key);
         let Some((position, entry)) = entry.or(global) else { return false };
-        let mut text = statements(entry).join(";\n");
+        if self.portable.is_chosen_name(entry) {
+            return self.add_nameless(choices, entry, position);
+        }
+        let mut text = self.portable.statements(entry).join(";\n");
         if entry.kind == "ACL"
             && let Some(first) = self.without_defaults(entry)
         {
@@ -25,6 +29,26 @@ impl Lowering<'_> {
             choices,
             Extra { kind: entry.kind.clone(), schema: entry.schema.clone(), name: entry.name.clone(), text, position },
         )
+    }
+
+    /// Statistics whose name PostgreSQL chose: another version may choose another one. They come without a name where the history
+    /// makes some so, else along with their table, which is like another one.
+    fn add_nameless(&mut self, choices: &mut Choices, entry: &Entry, position: usize) -> bool {
+        if let Some(text) = self.portable.without_name(entry) {
+            let (kind, schema, name) = (entry.kind.clone(), entry.schema.clone(), entry.name.clone());
+            return self.push_extra(choices, Extra { kind, schema, name, text, position });
+        }
+        let table = of_table(entry).and_then(|(schema, name)| self.table(&schema, &name));
+        let why = format!("statistics {}.{} have a name that PostgreSQL chose", entry.schema, entry.name);
+        if let Some(table) = table.filter(|table| !choices.left_out.contains(table))
+            && self.tell_story(choices, table, usize::MAX, &why)
+        {
+            return true;
+        }
+        if !self.blocked.contains(&why) {
+            self.blocked.push(why);
+        }
+        false
     }
 
     /// pg_dump states privileges as changes of PostgreSQL's own defaults; what a prelude's defaults give is taken back first.
@@ -99,6 +123,16 @@ impl Lowering<'_> {
             progress |= self.add_extra(choices, &key);
         }
         progress
+    }
+}
+
+/// The table of statistics, by schema and name.
+fn of_table(entry: &Entry) -> Option<(String, String)> {
+    let first = crate::sql::split::split(&entry.text).into_iter().next()?;
+    let Some(NodeEnum::CreateStatsStmt(statement)) = parse(&entry.text[first.body]).ok()? else { return None };
+    match statement.relations.first()?.node.as_ref()? {
+        NodeEnum::RangeVar(table) => Some((table.schemaname.clone(), table.relname.clone())),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Choices;
 use super::happened::{kin, story};
 use super::lower::{How, Lowering};
-use super::stated::{Key, key_of, keys, statements};
+use super::stated::{Key, key_of, keys};
 use crate::proof::{Entry, Snapshot};
 use crate::schema::{Body, Kind, ObjectId};
 use std::collections::HashSet;
@@ -83,7 +83,8 @@ impl Lowering<'_> {
             members.iter().flat_map(|m| keys(schema, *m)).filter_map(|k| self.positions.get(&k).copied()).collect();
         positions.sort_unstable();
         positions.dedup();
-        let mut texts: Vec<String> = positions.iter().flat_map(|p| statements(&self.old.entries[*p])).collect();
+        let mut texts: Vec<String> =
+            positions.iter().flat_map(|p| self.portable.statements(&self.old.entries[*p])).collect();
         let is_view = schema.objects[id].kind == Kind::MaterializedView;
         if is_view && filled_later.is_none() && self.is_populated(id) {
             // pg_dump fills it later; here it's filled where it stands, before or after the rows that it reads.

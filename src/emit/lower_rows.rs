@@ -167,7 +167,7 @@ impl Lowering<'_> {
         let schema = &self.model.schema;
         let has_triggers =
             table.is_some_and(|t| schema.children(t).iter().any(|c| schema.objects[*c].kind == Kind::Trigger));
-        let texts = RowTexts::new(self.old, self.judge.again().ok());
+        let texts = RowTexts::new(self.old, self.judge.again().ok(), &self.portable);
         match (texts.insert(rows, has_triggers && at == RowPlace::End), at) {
             // What looks rows of others up comes after them.
             (Ok(statements), RowPlace::Writer(_)) if statements.iter().any(|s| s.contains("(SELECT ")) => {

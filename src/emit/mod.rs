@@ -18,6 +18,7 @@ mod lower_rows;
 mod online;
 mod outside;
 mod part;
+mod portable;
 mod prove;
 mod provenance;
 mod row_values;

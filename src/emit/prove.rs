@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::history::{History, StatementId};
 use crate::proof::{
     Judge, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched, Verdict,
-    VerdictKind, replay_and_survey,
+    VerdictKind, replay_and_survey, verify,
 };
 use crate::replay::Model;
 use crate::schema::Kind;
@@ -135,11 +135,42 @@ pub fn set_files(set: &NewSet) -> Vec<ReplayFile> {
         .collect()
 }
 
-/// Finds the best set that is proven to be the same as the history.
+/// Finds the best set that is proven to be the same as the history, on the platforms of today and on those of before.
 ///
 /// # Errors
 /// When the history itself can't be replayed, or not even a set of what PostgreSQL states comes out the same.
 pub fn prove(
+    history: &History,
+    model: &Model,
+    config: &Config,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Proven, Unproven> {
+    let mut proven = prove_on(history, model, config, settings, progress)?;
+    let Some((before, which)) = settings.before() else { return Ok(proven) };
+    let files = replay_files(history);
+    let note = format!("the same on {which}");
+    let verdict = verify(&files, &set_files(&proven.set), &before, progress).map_err(|(side, error)| match side {
+        "old" => Unproven::History(error),
+        _ => Unproven::Candidate(error, Vec::new()),
+    })?;
+    if verdict.kind == VerdictKind::Identical {
+        proven.verdict.comparison.notes.push(note);
+        return Ok(proven);
+    }
+    // What is right there may be right here.
+    let mut other = prove_on(history, model, config, &before, progress)?;
+    let verdict = verify(&files, &set_files(&other.set), settings, progress);
+    let verdict = verdict.map_err(|(_, error)| Unproven::Candidate(error, Vec::new()))?;
+    if verdict.kind != VerdictKind::Identical {
+        let why = format!("no set is the same both on the platforms of today and on {which}");
+        return Err(Unproven::Different(Box::new(verdict), vec![why]));
+    }
+    other.verdict.comparison.notes.push(note);
+    Ok(other)
+}
+
+fn prove_on(
     history: &History,
     model: &Model,
     config: &Config,

@@ -1,7 +1,8 @@
 //! Statements made from rows: one INSERT for a table's rows as the replayed history left them, with expressions where their
 //! values differ from run to run.
 
-use crate::proof::{Entry, Snapshot, TableRows};
+use super::portable::Portable;
+use crate::proof::{Entry, Facts, Snapshot, TableRows};
 use crate::sql::names::{literal, quote};
 use regex::Regex;
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ pub struct RowTexts<'a> {
     first: &'a Snapshot,
     again: Option<&'a Snapshot>,
     refers: HashMap<Place, Place>,
+    /// What of the server both replays had alike, and the history doesn't say: the superuser's name on a server of others.
+    own: Vec<&'a str>,
     /// The tables with rows, each after those that its rows point at.
     pub order: Vec<(&'a str, &'a str)>,
 }
@@ -51,9 +54,19 @@ impl Work<'_> {
 
 impl<'a> RowTexts<'a> {
     /// `again` is a second replay of the same history: what differs there differs from run to run.
-    pub fn new(first: &'a Snapshot, again: Option<&'a Snapshot>) -> Self {
+    pub fn new(first: &'a Snapshot, again: Option<&'a Snapshot>, portable: &Portable) -> Self {
         let keys = first.entries.iter().filter(|e| e.kind == "FK CONSTRAINT");
-        let mut texts = RowTexts { first, again, refers: keys.filter_map(single_key).collect(), order: Vec::new() };
+        let (mine, theirs) = (&first.facts, again.map(|again| &again.facts));
+        let mut own = Vec::new();
+        if theirs.is_none_or(|theirs| theirs.user == mine.user) && !portable.is_in_the_history(&mine.user) {
+            own.push(mine.user.as_str());
+        }
+        if theirs.is_none_or(|theirs| theirs.version == mine.version) {
+            own.push(mine.version.as_str());
+        }
+        own.retain(|fact| !fact.is_empty());
+        let refers = keys.filter_map(single_key).collect();
+        let mut texts = RowTexts { first, again, refers, own, order: Vec::new() };
         let mut order = Vec::new();
         first.rows.iter().for_each(|table| texts.visit(table, &mut Vec::new(), &mut order));
         texts.order = order;
@@ -99,7 +112,8 @@ impl<'a> RowTexts<'a> {
         let twin = self.again.and_then(|s| find(s, &rows.schema, &rows.table));
         let twin = twin.filter(|t| t.rows.len() == rows.rows.len() && t.columns == rows.columns);
         let Some(twin) = twin else {
-            let volatile = rows.rows.iter().map(|r| r.iter().map(|v| self.is_of_clock(v)).collect()).collect();
+            let volatile =
+                rows.rows.iter().map(|r| r.iter().map(|v| self.is_of_clock(v) || self.is_own(v)).collect()).collect();
             return Work { rows, volatile, twins: vec![None; rows.rows.len()] };
         };
         let mut work = Work { rows, volatile: Vec::new(), twins: vec![None; rows.rows.len()] };
@@ -107,10 +121,19 @@ impl<'a> RowTexts<'a> {
             work.twins[a] = Some(&twin.rows[b]);
         }
         let other = |n: usize, i: usize| work.twins[n].is_some_and(|t| t[i] != rows.rows[n][i]);
-        let differs = |n: usize, i: usize| other(n, i) || self.is_of_clock(&rows.rows[n][i]);
+        let differs =
+            |n: usize, i: usize| other(n, i) || self.is_of_clock(&rows.rows[n][i]) || self.is_own(&rows.rows[n][i]);
         work.volatile =
             (0..rows.rows.len()).map(|n| (0..rows.columns.len()).map(|i| differs(n, i)).collect()).collect();
         work
+    }
+
+    /// Whether a value holds what only this server is, though both replays gave it.
+    fn is_own(&self, value: &Option<String>) -> bool {
+        let holds = |value: &str, fact: &str| {
+            value.match_indices(fact).any(|(at, _)| is_word(&value[..at], &value[at + fact.len()..]))
+        };
+        value.as_ref().is_some_and(|value| self.own.iter().any(|fact| holds(value, fact)))
     }
 
     /// Whether a value is the time at which it was written: two replays may give the same by chance.
@@ -150,6 +173,9 @@ impl<'a> RowTexts<'a> {
         if !work.volatile[n][i] {
             return Some(constant(value, &work.rows.columns[i].1));
         }
+        if let Some(expression) = self.of_the_server(work, n, i) {
+            return Some(expression);
+        }
         if let Some((schema, table, column)) = self.origin(work.rows, i) {
             return self.look_up(find(self.first, schema, table)?, column, value, 0);
         }
@@ -161,6 +187,30 @@ impl<'a> RowTexts<'a> {
             .map(String::from)
             .or_else(|| self.is_of_clock(&work.rows.rows[n][i]).then(|| counted_time(value, type_name)).flatten())
             .or_else(|| alike(work, i))
+    }
+
+    /// What gives a value that is the server's own, or holds it: both replays say the same of servers that are called otherwise.
+    fn of_the_server(&self, work: &Work, n: usize, i: usize) -> Option<String> {
+        let value = work.rows.rows[n][i].as_ref()?;
+        let twin = work.twins[n].map_or(Some(value), |twin| twin[i].as_ref())?;
+        let (here, there) = (&self.first.facts, &self.again.unwrap_or(self.first).facts);
+        let named =
+            |facts: &Facts, number: &str| facts.relations.iter().find(|(_, n)| n == number).map(|r| r.0.clone());
+        let by_number = named(here, value).filter(|name| value != twin && named(there, twin).as_ref() == Some(name));
+        if let Some(name) = by_number {
+            return Some(format!("{}::regclass::oid", literal(&name)));
+        }
+        let facts = here.named().into_iter().zip(there.named()).map(|((what, a), (_, b))| (what, a, b));
+        let facts: Vec<_> = facts.filter(|(_, a, b)| a != b || self.own.contains(a)).collect();
+        if let Some((what, ..)) = facts.iter().find(|(_, a, b)| a == value && b == twin) {
+            return Some(what.to_string());
+        }
+        let type_name = &work.rows.columns[i].1;
+        if type_name.ends_with("with time zone") && here.states_without_zone(value, there, twin) {
+            return value.strip_suffix("+00").map(literal);
+        }
+        let is_text = type_name == "text" || type_name.starts_with("character varying");
+        is_text.then(|| put_together(value, twin, &facts)).flatten()
     }
 
     /// Without a foreign key: an earlier table with the same long value, which the value then refers to.
@@ -236,6 +286,42 @@ impl<'a> RowTexts<'a> {
 
 fn find<'a>(snapshot: &'a Snapshot, schema: &str, table: &str) -> Option<&'a TableRows> {
     snapshot.rows.iter().find(|t| t.schema == schema && t.table == table)
+}
+
+/// A text that holds facts of the server, as what gives it; `facts` are expressions with what they gave in each replay. Both
+/// texts are walked along together, since two facts may be alike on one server.
+fn put_together(value: &str, twin: &str, facts: &[(&str, &str, &str)]) -> Option<String> {
+    let (mut here, mut there) = (value, twin);
+    let (mut parts, mut text) = (Vec::new(), String::new());
+    while let Some(next) = here.chars().next() {
+        let before = &value[..value.len() - here.len()];
+        let fact = facts.iter().find_map(|(what, a, b)| {
+            let rests = here.strip_prefix(a).filter(|_| a.len() > 2).zip(there.strip_prefix(b))?;
+            // Where it is the same in both, only a word of its own can be it.
+            (a != b || is_word(before, rests.0)).then_some((what, rests))
+        });
+        if let Some((what, rests)) = fact {
+            if !text.is_empty() {
+                parts.push(literal(&std::mem::take(&mut text)));
+            }
+            parts.push((*what).to_string());
+            (here, there) = rests;
+            continue;
+        }
+        there = there.strip_prefix(next)?;
+        here = &here[next.len_utf8()..];
+        text.push(next);
+    }
+    if !text.is_empty() {
+        parts.push(literal(&text));
+    }
+    (there.is_empty() && parts.len() > 1).then(|| parts.join(" || "))
+}
+
+/// Whether what stands between two texts is a word of its own.
+fn is_word(before: &str, behind: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    !before.ends_with(is_part) && !behind.starts_with(is_part)
 }
 
 /// A foreign key of one column, as from where to where.
@@ -365,6 +451,22 @@ fn alike(work: &Work, i: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_is_called_stays_an_expression() {
+        let facts = [("CURRENT_USER", "postgres", "away"), ("pg_backend_pid()", "1", "98765")];
+        assert_eq!(
+            put_together("made by postgres, 1", "made by away, 1", &facts).as_deref(),
+            Some("'made by ' || CURRENT_USER || ', 1'")
+        );
+        assert_eq!(put_together("by postgres", "by web", &facts), None);
+        // A cluster's first database is called as its superuser.
+        let alike = [("CURRENT_USER", "postgres", "somebody"), ("current_database()", "postgres", "elsewher")];
+        assert_eq!(
+            put_together("postgres in postgres", "somebody in elsewher", &alike).as_deref(),
+            Some("CURRENT_USER || ' in ' || current_database()")
+        );
+    }
 
     #[test]
     fn numbers_and_truth_stand_without_quotes() {

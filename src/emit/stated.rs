@@ -115,19 +115,6 @@ pub fn owners(schema: &Schema) -> HashMap<Key, Vec<ObjectId>> {
     map
 }
 
-/// The entry's statements that a scratch database or a production database should run: no owner that is the superuser.
-pub fn statements(entry: &Entry) -> Vec<String> {
-    crate::sql::split::split(&entry.text)
-        .into_iter()
-        .map(|p| entry.text[p.body].to_string())
-        .filter(|text| !is_default_owner(text) && !text.starts_with("SET default_"))
-        .collect()
-}
-
-fn is_default_owner(text: &str) -> bool {
-    text.starts_with("ALTER ") && text.trim_end().ends_with("OWNER TO postgres")
-}
-
 /// Sets a sequence where the history left it.
 pub fn set_sequence(position: &SequencePosition) -> Option<String> {
     let name = format!("{}.{}", quote(&position.schema), quote(&position.name)).replace('\'', "''");

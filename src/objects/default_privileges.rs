@@ -85,7 +85,8 @@ impl Replay<'_> {
         self.defaults.extend(rules.into_iter().map(|rule| DefaultGrant { source: Some(source), ..rule }));
     }
 
-    /// What the default privileges give to a new object.
+    /// What the default privileges give to a new object. That a prelude gives the same is no reason to leave it out: another
+    /// database has another prelude, or none.
     pub(crate) fn default_grants(&mut self, id: ObjectId) {
         for i in 0..self.defaults.len() {
             let rule = &self.defaults[i];
@@ -99,34 +100,13 @@ impl Replay<'_> {
             let atoms: Vec<Atom> = rule
                 .grantees
                 .iter()
-                .filter(|g| self.has_effect(i, &schema, g) && !self.is_given_anyway(i, id, g))
+                .filter(|g| self.has_effect(i, &schema, g))
                 .map(|g| Atom { target: id, grantee: g.clone(), privileges: privileges.clone() })
                 .collect();
             if !atoms.is_empty() {
                 self.give_default(i, atoms);
             }
         }
-    }
-
-    /// Whether what a rule gives comes by the defaults from before the history too.
-    fn is_given_anyway(&self, number: usize, id: ObjectId, grantee: &String) -> bool {
-        let rule = &self.defaults[number];
-        let same = |other: &DefaultGrant| {
-            other.role == rule.role && other.object_type == rule.object_type && other.grantees.contains(grantee)
-        };
-        let gives = |other: &DefaultGrant| {
-            let all = other.privileges.iter().any(|p| p == "ALL");
-            same(other)
-                && other.source.is_none()
-                && other.is_grant
-                && other.reaches(&self.schema.objects[id])
-                && (all || rule.privileges.iter().all(|p| other.privileges.contains(p)))
-        };
-        let before = &self.defaults[..number];
-        rule.is_grant
-            && !rule.grant_option
-            && before.iter().any(gives)
-            && !before.iter().any(|other| same(other) && !other.is_grant)
     }
 
     /// What is given outright needs no default that was taken back first; where only a part of it is given, that comes first.

@@ -68,7 +68,7 @@ fn look(session: &mut Session) -> Result<(f64, f64)> {
 }
 
 /// A time as PostgreSQL writes it, in seconds since 1970, and the zone if there is one, in seconds east of UTC.
-fn seconds(text: &str) -> Option<(f64, Option<f64>)> {
+pub(super) fn seconds(text: &str) -> Option<(f64, Option<f64>)> {
     static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d(?:\.\d+)?)(?:([+-])(\d\d)(?::?(\d\d))?|Z)?$").ok()
     });

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::entries::lines;
 use super::same::same;
 use super::volatile::{Cell, Marked, MarkedRow, Stable};
-use super::{Entry, ReplayError, SequencePosition, Settings, Snapshot, TableRows, hidden, naming};
+use super::{Entry, Facts, ReplayError, SequencePosition, Settings, Snapshot, TableRows, elsewhere, hidden, naming};
 
 /// What became of an object from the old side to the new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -138,6 +138,10 @@ pub(super) trait More {
     fn again(&self) -> Result<Again<'_>, ReplayError>;
     /// The new side replayed once more, for its rows, if it can be and `again` doesn't tell of it.
     fn new_again(&self) -> Result<Option<Vec<TableRows>>, ReplayError>;
+    /// The old side replayed in the world of the new one, if it can be.
+    fn elsewhere(&self) -> Result<Option<&Snapshot>, ReplayError>;
+    /// Whether the new set says what the old side's server was by itself, and the old set doesn't.
+    fn says_facts(&self, facts: &Facts) -> bool;
     /// The entries of both sides' dumps after a reload.
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError>;
 }
@@ -171,6 +175,7 @@ pub(super) fn compare(
     found.unread.extend(refused.map(|f| format!("{}:{} was refused: {}", f.file, f.line, f.message)));
     schema(old, new, more, &mut found);
     globals(old, new, &mut found);
+    elsewhere::compare(old, new, more, &mut found)?;
     rows(old, new, more, &mut found)?;
     sequences(old, new, settings, &mut found);
     ignore(settings, &mut found);
@@ -218,7 +223,7 @@ fn schema(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Compariso
     found.differences.extend(differences);
 }
 
-fn identity(difference: Difference) -> (String, String, String) {
+pub(super) fn identity(difference: Difference) -> (String, String, String) {
     (difference.kind, difference.schema, difference.name)
 }
 
@@ -249,7 +254,7 @@ type Sides<'a> = (Vec<&'a Entry>, Vec<&'a Entry>);
 
 /// Compares entries by identity and text. Where several share an identity (operators, default privileges), equal ones are
 /// matched first, then those of one owner, then the rest in order.
-fn entries(old: &[Entry], new: &[Entry]) -> Vec<Difference> {
+pub(super) fn entries(old: &[Entry], new: &[Entry]) -> Vec<Difference> {
     let mut groups: BTreeMap<(&str, &str, &str), Sides> = BTreeMap::new();
     for entry in old {
         groups.entry((&entry.schema, &entry.kind, &entry.name)).or_default().0.push(entry);
@@ -332,7 +337,9 @@ fn rows(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Comparison)
         .iter()
         .filter_map(|table| Some((table, *others.get(&(table.schema.as_str(), table.table.as_str()))?)))
         .collect();
-    if pairs.iter().all(|(one, other)| names(one) == names(other) && one.rows == other.rows || are_empty(one, other)) {
+    let alike = |(one, other): &(&TableRows, &TableRows)| names(one) == names(other) && one.rows == other.rows;
+    // A set that says what the old side's server was called may have it from there.
+    if pairs.iter().all(|(one, other)| are_empty(one, other) || alike(&(one, other)) && !more.says_facts(&old.facts)) {
         return Ok(());
     }
     let stable = match more.again()? {

@@ -8,7 +8,7 @@ use super::{Entry, hidden};
 use crate::Result;
 
 /// Each query gives kind, schema, name and text. PostgreSQL before 16 keeps less of a membership,
-/// and whoever gave it may be gone.
+/// and whoever gave it may be gone. What a plain GRANT by the superuser makes is told as that, so that every version takes it.
 const QUERIES: &[&str] = &[
     // Whether a role has a password counts; the password itself is salted and differs from run to run.
     "SELECT CASE WHEN oid = 10 THEN 'BOOTSTRAP ROLE' ELSE 'ROLE' END, '-', rolname, format('CREATE ROLE %I WITH %s %s %s %s %s %s %s CONNECTION LIMIT %s%s;%s', rolname,
@@ -26,10 +26,12 @@ const QUERIES: &[&str] = &[
     FROM pg_authid WHERE (oid >= 16384 OR oid = 10) AND shobj_description(oid, 'pg_authid') IS NOT NULL ORDER BY rolname",
     "SELECT 'ROLE MEMBERSHIP', '-', format('%s in %s by %s', m.rolname, r.rolname, g.rolname),
         format('GRANT %I TO %I%s%s;', r.rolname, m.rolname,
-            CASE WHEN to_jsonb(a) ? 'set_option' THEN format(' WITH ADMIN %s, INHERIT %s, SET %s', upper(a.admin_option::text),
-                    upper(to_jsonb(a) ->> 'inherit_option'), upper(to_jsonb(a) ->> 'set_option'))
-                WHEN a.admin_option THEN ' WITH ADMIN OPTION' ELSE '' END,
-            ' GRANTED BY ' || quote_ident(g.rolname))
+            CASE WHEN NOT to_jsonb(a) ? 'set_option' OR (to_jsonb(a) ->> 'set_option')::boolean
+                    AND (to_jsonb(a) ->> 'inherit_option')::boolean = m.rolinherit
+                THEN CASE WHEN a.admin_option THEN ' WITH ADMIN OPTION' ELSE '' END
+                ELSE format(' WITH ADMIN %s, INHERIT %s, SET %s', upper(a.admin_option::text),
+                    upper(to_jsonb(a) ->> 'inherit_option'), upper(to_jsonb(a) ->> 'set_option')) END,
+            CASE WHEN a.grantor <> 10 AND g.rolname <> session_user THEN ' GRANTED BY ' || quote_ident(g.rolname) END)
     FROM pg_auth_members a JOIN pg_authid r ON r.oid = a.roleid JOIN pg_authid m ON m.oid = a.member
     LEFT JOIN pg_authid g ON g.oid = a.grantor
     WHERE a.roleid >= 16384 OR a.member >= 16384

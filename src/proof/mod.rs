@@ -7,6 +7,7 @@ mod choice;
 mod clock;
 mod compare;
 mod drift;
+mod elsewhere;
 mod entries;
 mod globals;
 mod guards;
@@ -23,6 +24,7 @@ mod snapshot;
 mod verdict;
 mod volatile;
 mod words;
+mod world;
 
 pub use crate::scratch::extensions::{StandIn, StandInCall};
 pub use crate::scratch::preludes::Prelude;
@@ -32,10 +34,11 @@ pub use clock::Clock;
 pub use compare::{Change, Class, Compared, Comparison, Difference};
 pub use drift::{NOT_COMPARED as LIVE_NOT_COMPARED, drift, run as run_script};
 pub use live::{masked, without_password};
-pub use replay::{replay, survey};
+pub use replay::replay;
 pub use side_by_side::{Better, Tried, replay_and_survey, replay_both};
 pub use sides::{Source, compare_sources};
 pub use verdict::{Judge, Verdict, VerdictKind, verify};
+pub use world::Facts;
 
 use std::fmt;
 
@@ -70,6 +73,8 @@ pub struct ReplayStatement {
 pub struct Settings {
     /// Preludes that come with the tool, run before all else on both sides.
     pub platforms: Vec<&'static Prelude>,
+    /// Whether they give what they gave in former times.
+    pub as_before: bool,
     /// Run next on both sides.
     pub prelude: Vec<ReplayFile>,
     /// One session for the whole set, or a new one for each file.
@@ -87,9 +92,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The SQL that runs first on both sides.
+    /// The same on platforms as they were before, if any of them was otherwise; and what that is, in words.
+    pub fn before(&self) -> Option<(Settings, &'static str)> {
+        let was = self.platforms.iter().find_map(|platform| platform.before.as_ref()).filter(|_| !self.as_before);
+        was.map(|was| (Settings { as_before: true, ..self.clone() }, was.which))
+    }
+
+    /// The SQL that runs first on both sides, or may run there.
     pub fn prelude_texts(&self) -> Vec<String> {
-        let platforms = self.platforms.iter().flat_map(|p| p.files).map(|(_, sql)| sql.to_string());
+        let platforms = self.platforms.iter().flat_map(|p| p.files(true)).map(|(_, sql)| sql.to_string());
         let own = self.prelude.iter().flat_map(|f| &f.statements).map(|s| s.text.clone());
         platforms.chain(own).collect()
     }
@@ -112,6 +123,8 @@ impl Progress for Silent {}
 pub struct Snapshot {
     /// The version of PostgreSQL, as `17.5`.
     pub postgres: String,
+    /// Who replayed it: the superuser to whom all belongs that the set gives to nobody else.
+    pub superuser: String,
     /// The schema dump as `pg_dump` wrote it, without its random tokens and version lines.
     #[serde(skip)]
     pub dump: String,
@@ -127,6 +140,9 @@ pub struct Snapshot {
     /// When it was replayed.
     #[serde(skip)]
     pub clock: Clock,
+    /// What the server was by itself, as the set saw it.
+    #[serde(skip)]
+    pub facts: Facts,
     /// The rows once more, where the same set was replayed a second time beside this replay.
     #[serde(skip)]
     pub again: Option<Vec<TableRows>>,

@@ -9,6 +9,7 @@ use super::snapshot::{self, Want};
 use super::words::{
     Word, comment_end, counts_rows, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
 };
+use super::world::{self, Stay, World};
 use super::{Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched};
 use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions, room};
 use crate::{At, Error};
@@ -24,46 +25,44 @@ pub fn replay(
     isolated(|| replay_for(side, files, settings, &needs, STRICT, progress))
 }
 
-/// Replays a set, and goes on where PostgreSQL refuses a statement: the snapshot names all that it refused. A set of which
-/// nothing is refused was replayed as [`replay`] does it.
-pub fn survey(
-    side: &str,
-    files: &[ReplayFile],
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> Result<Snapshot, ReplayError> {
-    let needs = needs(&[files], settings);
-    isolated(|| replay_for(side, files, settings, &needs, SURVEY, progress))
-}
-
 /// What a replay is for.
 #[derive(Clone, Copy)]
 pub(super) struct Manner<'a> {
     want: Want,
+    /// In which world.
+    world: World,
     /// Whether it goes on after a refusal.
     goes_on: bool,
     /// Set when nobody wants the replay any more.
     called_off: Option<&'a AtomicBool>,
     /// Hears how many rows each statement touched, when all have run.
-    listener: Option<&'a dyn Fn(&Touched)>,
+    listener: Option<&'a (dyn Fn(&Touched) + Sync)>,
 }
 
 /// PostgreSQL's `disk_full` and `io_error`.
 const FULL: [&str; 2] = ["53100", "58030"];
 
 pub(super) const STRICT: Manner<'_> =
-    Manner { want: Want::Everything, goes_on: false, called_off: None, listener: None };
+    Manner { want: Want::Everything, world: World::Home, goes_on: false, called_off: None, listener: None };
+/// Goes on where PostgreSQL refuses a statement: the snapshot names all that it refused. A set of which nothing is refused was
+/// replayed as [`replay`] does it.
 pub(super) const SURVEY: Manner<'_> = Manner { goes_on: true, ..STRICT };
+/// For the rows only, to learn which of them differ from run to run.
 pub(super) const ROWS: Manner<'_> = Manner { want: Want::Rows, ..STRICT };
 
 impl<'a> Manner<'a> {
+    /// The same in the other world.
+    pub fn away(self) -> Self {
+        Manner { world: World::Away, ..self }
+    }
+
     /// The same, until it is called off: then it is an error at the next file.
     pub fn until(self, called_off: &'a AtomicBool) -> Self {
         Manner { called_off: Some(called_off), ..self }
     }
 
     /// The same, with somebody who hears what the statements touched.
-    pub fn heard_by(self, listener: &'a dyn Fn(&Touched)) -> Self {
+    pub fn heard_by(self, listener: &'a (dyn Fn(&Touched) + Sync)) -> Self {
         Manner { listener: Some(listener), ..self }
     }
 
@@ -75,15 +74,16 @@ impl<'a> Manner<'a> {
     }
 }
 
-/// Replays a set for its rows only, to learn which of them differ from run to run.
-pub(super) fn replay_rows(
+/// Replays a set as is said.
+pub(super) fn replay_as(
+    manner: Manner<'_>,
     side: &str,
     files: &[ReplayFile],
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Snapshot, ReplayError> {
     let needs = needs(&[files], settings);
-    isolated(|| replay_for(side, files, settings, &needs, ROWS, progress))
+    isolated(|| replay_for(side, files, settings, &needs, manner, progress))
 }
 
 /// Runs work on a thread of its own, so that it may block whoever calls, and so that a panic is an error.
@@ -101,7 +101,7 @@ pub(super) fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, Repl
 pub(super) fn needs(sets: &[&[ReplayFile]], settings: &Settings) -> Needs {
     let files = sets.iter().flat_map(|set| set.iter()).chain(&settings.prelude);
     let texts = files.flat_map(|file| &file.statements).map(|statement| statement.text.as_str());
-    let platforms = settings.platforms.iter().flat_map(|platform| platform.files).map(|(_, sql)| *sql);
+    let platforms = settings.platforms.iter().flat_map(|platform| platform.files(true)).map(|(_, sql)| *sql);
     let texts = texts.chain(platforms);
     let stand_ins = settings.stand_ins.clone();
     Needs { extensions: extensions::named(texts), stand_ins, limits: settings.limits }
@@ -119,11 +119,14 @@ pub(super) fn replay_for(
     progress.step(side, "start", 0, files.len());
     let scratch = settings.database.open(needs)?;
     let mut session = Session::open(&*scratch, settings.limits)?;
+    let own = settings.prelude.iter().chain(files).flat_map(|file| &file.statements).map(|s| s.text.as_str());
+    let given = settings.platforms.iter().flat_map(|platform| platform.files(true)).map(|(_, sql)| *sql);
+    let stay = Stay::begin(manner.world, &mut session, &*scratch, own.chain(given))?;
     let clock = Clock::begin(&mut session)?;
     let before = snapshot::before(&mut session, &*scratch)?;
-    let mut run = Run::new(session, &*scratch);
+    let mut run = Run::new(session, &*scratch, &stay);
     for platform in &settings.platforms {
-        run.platform(platform)?;
+        run.platform(platform, settings.as_before)?;
     }
     for (index, file) in settings.prelude.iter().enumerate() {
         run.file(index, file)?;
@@ -131,6 +134,7 @@ pub(super) fn replay_for(
     run.in_prelude = false;
     run.goes_on = manner.goes_on;
     run.new_session()?;
+    let facts = world::facts(&mut run.session)?;
     let mut touched = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
         manner.is_wanted()?;
@@ -146,7 +150,7 @@ pub(super) fn replay_for(
     manner.is_wanted()?;
     progress.step(side, "look", files.len(), files.len());
     let Run { mut session, notes, refused, .. } = run;
-    let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want, clock)?;
+    let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want, (clock, facts, &stay))?;
     drop(session);
     scratch.stop()?;
     let texts = settings.prelude.iter().chain(files).flat_map(|f| &f.statements).map(|s| s.text.as_str());
@@ -170,6 +174,8 @@ pub(super) fn replay_for(
 struct Run<'a> {
     scratch: &'a dyn Scratch,
     session: Session,
+    /// What of the server is otherwise than at home.
+    stay: &'a Stay,
     /// Whether the database needs none of the help that the embedded one needs.
     whole: bool,
     in_prelude: bool,
@@ -196,19 +202,21 @@ const KEPT_SEARCH_PATH: &str = "SELECT set_config('search_path', substr(setting,
 type Stop = (usize, Refusal);
 
 impl<'a> Run<'a> {
-    fn new(session: Session, scratch: &'a dyn Scratch) -> Self {
+    fn new(session: Session, scratch: &'a dyn Scratch, stay: &'a Stay) -> Self {
         let (notes, refused, whole) = (Vec::new(), Vec::new(), scratch.is_whole());
-        Run { scratch, session, whole, in_prelude: true, sticky: false, placed: false, goes_on: false, refused, notes }
+        let (sticky, placed, goes_on) = (false, false, false);
+        Run { scratch, session, stay, whole, in_prelude: true, sticky, placed, goes_on, refused, notes }
     }
 
     /// Gives the next file what a new connection of the migration tool would have.
     fn new_session(&mut self) -> Result<(), ReplayError> {
         if std::mem::take(&mut self.sticky) {
-            self.session.reopen()?;
+            self.stay.reopen(&mut self.session)?;
             self.placed = true;
         } else {
             self.session.forget()?;
         }
+        self.stay.settle(&mut self.session)?;
         if self.placed && !self.whole {
             self.session.must_run(KEPT_SEARCH_PATH)?;
         }
@@ -216,8 +224,8 @@ impl<'a> Run<'a> {
     }
 
     /// Runs a prelude that comes with the tool, each of its files at once.
-    fn platform(&mut self, platform: &Prelude) -> Result<(), ReplayError> {
-        for (name, sql) in platform.files {
+    fn platform(&mut self, platform: &Prelude, as_before: bool) -> Result<(), ReplayError> {
+        for (name, sql) in platform.files(as_before) {
             self.scratch.before(sql).map_err(|error| error.at(At::new(*name, 1)))?;
             self.session.run(sql).map_err(|refusal| {
                 let at = refusal.position.map_or(1, |position| line_at(sql, position as usize));

@@ -27,6 +27,8 @@ pub(super) struct Session {
     /// Whether it is a PostgreSQL that knows who logged in.
     whole: bool,
     limits: Limits,
+    /// As whom it connects, and to which database, where that isn't what the URL says.
+    login: (Option<String>, Option<String>),
     connection: Option<PgConnection>,
 }
 
@@ -56,7 +58,7 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|e| Error::new(format!("can't start a runtime for the scratch database: {e}")))?;
-        let mut session = Session { runtime, url, whole, limits, connection: None };
+        let mut session = Session { runtime, url, whole, limits, login: (None, None), connection: None };
         session.connect()?;
         Ok(session)
     }
@@ -64,7 +66,13 @@ impl Session {
     fn connect(&mut self) -> Result<()> {
         let unable = |e: sqlx::Error| Error::new(format!("can't connect to the scratch database: {e}"));
         let options: PgConnectOptions = self.url.parse().map_err(unable)?;
-        let options = options.disable_statement_logging().statement_cache_capacity(0);
+        let mut options = options.disable_statement_logging().statement_cache_capacity(0);
+        if let Some(user) = &self.login.0 {
+            options = options.username(user);
+        }
+        if let Some(database) = &self.login.1 {
+            options = options.database(database);
+        }
         let connect = async { tokio::time::timeout(PATIENCE, options.connect()).await };
         let connection = self.runtime.block_on(connect);
         let late = |_| Error::new("can't connect to the scratch database: it doesn't answer");
@@ -84,6 +92,16 @@ impl Session {
             }
             None => Ok(()),
         }
+    }
+
+    /// Says as whom to connect from now on, and to which database; as the URL has it where nothing is said.
+    pub fn log_in(&mut self, user: Option<String>, database: Option<String>) {
+        self.login = (user, database);
+    }
+
+    /// Whether it is a PostgreSQL that knows who logged in.
+    pub fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Whether there is a connection.

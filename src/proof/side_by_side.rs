@@ -1,9 +1,9 @@
-//! Two sets side by side, each on a scratch database of its own.
+//! Two sets side by side, each on a scratch database of its own, and in a world of its own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, mpsc};
 
-use super::replay::{ROWS, STRICT, SURVEY, isolated, joined, needs, replay_for};
+use super::replay::{Manner, ROWS, STRICT, SURVEY, isolated, joined, needs, replay_for};
 use super::{Progress, ReplayError, ReplayFile, Settings, Snapshot, TableRows, Touched};
 
 /// Replays two sets.
@@ -16,7 +16,7 @@ pub fn replay_both(
     // Both databases hold the same ready, so that neither set sees another world.
     let needs = &needs(&[old, new], settings);
     std::thread::scope(|scope| {
-        let other = scope.spawn(move || replay_for("new", new, settings, needs, STRICT, progress));
+        let other = scope.spawn(move || replay_for("new", new, settings, needs, STRICT.away(), progress));
         let one = isolated(|| replay_for("old", old, settings, needs, STRICT, progress));
         (one, joined(other))
     })
@@ -52,7 +52,9 @@ pub fn replay_and_survey(
     let (tell, told) = mpsc::channel::<Vec<ReplayFile>>();
     std::thread::scope(|scope| {
         let other = scope.spawn(move || {
-            let survey = |files: &[ReplayFile], manner| replay_for("new", files, settings, needs, manner, progress);
+            let survey = |files: &[ReplayFile], manner: Manner<'_>| {
+                replay_for("new", files, settings, needs, manner.away(), progress)
+            };
             let first = survey(new, SURVEY.until(stale));
             let Ok(files) = told.recv() else { return first };
             let seen = survey(&files, SURVEY);
@@ -80,7 +82,7 @@ pub fn replay_and_survey(
         let rows = one.as_ref().map(filled).unwrap_or_default();
         let spare = stale.load(Ordering::Relaxed) && !rows.is_empty() && new_rows.get() != Some(&rows);
         let _ = old_rows.set(rows);
-        let again = || replay_for("old again", old, settings, needs, ROWS.until(idle), progress);
+        let again = || replay_for("old again", old, settings, needs, ROWS.away().until(idle), progress);
         let again = spare.then(|| isolated(again).ok()).flatten();
         Tried { old: one, new: joined(other), again }
     })

@@ -9,9 +9,11 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use super::compare::{Again, More, compare};
+use super::replay::{ROWS, STRICT};
 use super::verdict::{kind, peak_mb};
 use super::{
-    Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, TableRows, Verdict, canonical, entries, live, replay,
+    Entry, Facts, Progress, ReplayError, ReplayFile, Settings, Snapshot, TableRows, Verdict, canonical, entries, live,
+    replay,
 };
 use crate::Error;
 
@@ -60,7 +62,8 @@ pub fn compare_sources(
     let mut one = one.map_err(|error| ("old", error))?;
     let mut other = other.map_err(|error| ("new", error))?;
     fit((&mut one, old), (&mut other, new));
-    let both = Both { sides: [old, new], settings, progress, old: &one, again: OnceLock::new(), back: OnceLock::new() };
+    let (again, elsewhere, back) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+    let both = Both { sides: [old, new], settings, progress, old: &one, again, elsewhere, back };
     let comparison = compare(&one, &other, settings, &both).map_err(|error| ("old", error))?;
     let count = |source: &Source| match source {
         Source::Set(files) | Source::Dump(files, _) => {
@@ -92,10 +95,12 @@ fn of_dump(settings: &Settings) -> Settings {
     Settings { platforms: Vec::new(), prelude: Vec::new(), one_session: true, ..settings.clone() }
 }
 
+/// The two sides are never in the same world.
 fn look(side: &str, source: &Source, settings: &Settings, progress: &dyn Progress) -> Result<Snapshot, ReplayError> {
+    let manner = if side == "new" { STRICT.away() } else { STRICT };
     match source {
-        Source::Set(files) => replay::replay(side, files, settings, progress),
-        Source::Dump(files, _) => replay::replay(side, files, &of_dump(settings), progress),
+        Source::Set(files) => replay::replay_as(manner, side, files, settings, progress),
+        Source::Dump(files, _) => replay::replay_as(manner, side, files, &of_dump(settings), progress),
         Source::Database(url, programs) => {
             progress.step(side, "look", 0, 1);
             let mut found = replay::isolated(|| Ok(live::look(url, settings, programs.as_deref())?))?;
@@ -190,18 +195,20 @@ struct Both<'a> {
     progress: &'a dyn Progress,
     old: &'a Snapshot,
     again: OnceLock<Result<Snapshot, ReplayError>>,
+    elsewhere: OnceLock<Result<Snapshot, ReplayError>>,
     back: OnceLock<Result<Vec<Entry>, ReplayError>>,
 }
 
 impl More for Both<'_> {
     fn again(&self) -> Result<Again<'_>, ReplayError> {
-        let replayed = |files: &[ReplayFile]| replay::replay_rows("again", files, self.settings, self.progress);
+        let replayed =
+            |manner, files: &[ReplayFile]| replay::replay_as(manner, "again", files, self.settings, self.progress);
         match self.sides {
             [Source::Set(files), _] => {
-                self.again.get_or_init(|| replayed(files)).as_ref().map(Again::Old).map_err(Clone::clone)
+                self.again.get_or_init(|| replayed(ROWS.away(), files)).as_ref().map(Again::Old).map_err(Clone::clone)
             }
             [_, Source::Set(files)] => {
-                self.again.get_or_init(|| replayed(files)).as_ref().map(Again::New).map_err(Clone::clone)
+                self.again.get_or_init(|| replayed(ROWS, files)).as_ref().map(Again::New).map_err(Clone::clone)
             }
             _ => Ok(Again::Neither),
         }
@@ -210,10 +217,23 @@ impl More for Both<'_> {
     fn new_again(&self) -> Result<Option<Vec<TableRows>>, ReplayError> {
         match self.sides {
             [Source::Set(_), Source::Set(files)] => {
-                let again = replay::replay_rows("new again", files, self.settings, self.progress)?;
+                let again = replay::replay_as(ROWS, "new again", files, self.settings, self.progress)?;
                 Ok(Some(again.rows))
             }
             _ => Ok(None),
+        }
+    }
+
+    fn elsewhere(&self) -> Result<Option<&Snapshot>, ReplayError> {
+        let Source::Set(files) = self.sides[0] else { return Ok(None) };
+        let replay = || replay::replay_as(STRICT.away(), "old elsewhere", files, self.settings, self.progress);
+        self.elsewhere.get_or_init(replay).as_ref().map(Some).map_err(Clone::clone)
+    }
+
+    fn says_facts(&self, facts: &Facts) -> bool {
+        match self.sides {
+            [Source::Set(old), Source::Set(new)] => facts.are_said_only_by(new, old),
+            _ => false,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::clock::Clock;
 use super::session::Session;
+use super::world::{self, Facts, Stay};
 use super::{Entry, SequencePosition, Snapshot, entries, globals, hidden, rows};
 use crate::Result;
 use crate::scratch::Scratch;
@@ -45,19 +46,23 @@ pub(super) fn take(
     scratch: &dyn Scratch,
     before: &[Entry],
     want: Want,
-    begun: Clock,
+    (begun, facts, stay): (Clock, Facts, &Stay),
 ) -> Result<Snapshot> {
     session.forget()?;
+    stay.end(session)?;
     session.must_run(PLAIN)?;
     let clock = begun.end(session)?;
-    let mut snapshot = Snapshot { rows: rows::read(session)?, clock, ..Snapshot::default() };
+    let facts = Facts { relations: world::relations(session)?, ..facts };
+    let mut snapshot = Snapshot { rows: rows::read(session)?, clock, facts, ..Snapshot::default() };
     if want == Want::Rows {
         return Ok(snapshot);
     }
     snapshot.postgres = one(session, "SELECT split_part(current_setting('server_version'), ' ', 1)")?;
+    snapshot.superuser = one(session, "SELECT session_user")?;
     let version = version(session)?;
     snapshot.sequences = sequences(session)?;
     snapshot.globals = globals::read(session, version)?;
+    stay.without_traces(&mut snapshot.globals);
     if scratch.is_shared() {
         snapshot.globals = globals::without(before, snapshot.globals, |role| scratch.made(role));
     }

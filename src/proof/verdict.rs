@@ -6,8 +6,9 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::compare::{Again, More, compare};
+use super::replay::{Manner, ROWS, STRICT, SURVEY};
 use super::{
-    Comparison, Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, canonical,
+    Comparison, Entry, Facts, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, canonical,
     replay, replay_both,
 };
 
@@ -61,6 +62,7 @@ pub struct Judge<'a> {
     progress: &'a dyn Progress,
     begun: Instant,
     again: OnceLock<Result<Snapshot, ReplayError>>,
+    elsewhere: OnceLock<Result<Snapshot, ReplayError>>,
     reloaded: OnceLock<Result<Vec<Entry>, ReplayError>>,
 }
 
@@ -75,7 +77,8 @@ impl<'a> Judge<'a> {
         begun: Instant,
     ) -> Self {
         let again = again.map_or_else(OnceLock::new, |again| OnceLock::from(Ok(again)));
-        Judge { files, old, settings, progress, begun, again, reloaded: OnceLock::new() }
+        let (elsewhere, reloaded) = (OnceLock::new(), OnceLock::new());
+        Judge { files, old, settings, progress, begun, again, elsewhere, reloaded }
     }
 
     /// The rows of a second replay of the old set: what isn't as in the first one differs from run to run.
@@ -83,8 +86,12 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// When the second replay fails.
     pub fn again(&self) -> Result<&Snapshot, ReplayError> {
-        let replay = || replay::replay_rows("old again", self.files, self.settings, self.progress);
+        let replay = || self.replay(ROWS.away(), "old again", self.files);
         self.again.get_or_init(replay).as_ref().map_err(Clone::clone)
+    }
+
+    fn replay(&self, manner: Manner<'_>, side: &str, files: &[ReplayFile]) -> Result<Snapshot, ReplayError> {
+        replay::replay_as(manner, side, files, self.settings, self.progress)
     }
 
     /// Surveys a new set for a verdict on it. What that will ask for besides is replayed at the same time: the old set once
@@ -94,7 +101,7 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// When the scratch database can't do its part.
     pub fn survey(&self, files: &[ReplayFile], tried: Option<&Snapshot>) -> Result<Snapshot, ReplayError> {
-        let survey = || replay::survey("new", files, self.settings, self.progress);
+        let survey = || self.replay(SURVEY.away(), "new", files);
         let varies = self.again.get().map(|again| again.as_ref().is_ok_and(|again| again.rows != self.old.rows));
         match varies {
             Some(true) => std::thread::scope(|scope| {
@@ -114,7 +121,7 @@ impl<'a> Judge<'a> {
 
     /// The rows of a second replay of a new set. Without them whoever needs them asks for himself, and hears of the trouble.
     fn once_more(&self, files: &[ReplayFile]) -> Option<Vec<TableRows>> {
-        replay::replay_rows("new again", files, self.settings, self.progress).ok().map(|again| again.rows)
+        self.replay(ROWS, "new again", files).ok().map(|again| again.rows)
     }
 
     fn has_other_rows(&self, new: &Snapshot) -> bool {
@@ -165,8 +172,17 @@ impl More for With<'_> {
     }
 
     fn new_again(&self) -> Result<Option<Vec<TableRows>>, ReplayError> {
-        let again = replay::replay_rows("new again", self.new, self.judge.settings, self.judge.progress)?;
-        Ok(Some(again.rows))
+        Ok(Some(self.judge.replay(ROWS, "new again", self.new)?.rows))
+    }
+
+    fn elsewhere(&self) -> Result<Option<&Snapshot>, ReplayError> {
+        let judge = self.judge;
+        let replay = || judge.replay(STRICT.away(), "old elsewhere", judge.files);
+        judge.elsewhere.get_or_init(replay).as_ref().map(Some).map_err(Clone::clone)
+    }
+
+    fn says_facts(&self, facts: &Facts) -> bool {
+        facts.are_said_only_by(self.new, self.judge.files)
     }
 
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError> {
@@ -192,8 +208,34 @@ pub(super) fn kind(comparison: &Comparison) -> VerdictKind {
     }
 }
 
-/// Replays both sets at once and compares what came out. An error names the side on which it happened.
+/// Replays both sets at once and compares what came out: on the platforms of today, and if that is the same on those of
+/// before. An error names the side on which it happened.
 pub fn verify(
+    old: &[ReplayFile],
+    new: &[ReplayFile],
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Verdict, (&'static str, ReplayError)> {
+    let verdict = verify_once(old, new, settings, progress)?;
+    let Some((before, which)) = settings.before().filter(|_| verdict.kind == VerdictKind::Identical) else {
+        return Ok(verdict);
+    };
+    let begun = Instant::now();
+    let other = verify_once(old, new, &before, progress)?;
+    let took = verdict.seconds + begun.elapsed().as_secs_f64();
+    Ok(with_note(if other.kind == VerdictKind::Identical { verdict } else { other }, which, took))
+}
+
+/// Adds on what else a verdict was found.
+fn with_note(mut verdict: Verdict, which: &str, seconds: f64) -> Verdict {
+    verdict.comparison.notes.push(match verdict.kind {
+        VerdictKind::Identical => format!("the same on {which}"),
+        _ => format!("this is so on {which}; on those of today the two are the same"),
+    });
+    Verdict { seconds, ..verdict }
+}
+
+fn verify_once(
     old: &[ReplayFile],
     new: &[ReplayFile],
     settings: &Settings,

@@ -7,11 +7,28 @@ pub struct Prelude {
     pub name: &'static str,
     /// Its files in order: the name of each, and its SQL.
     pub files: &'static [(&'static str, &'static str)],
+    /// What was otherwise before, if histories replay on databases of that time, too.
+    pub before: Option<Before>,
     /// Those of its functions that don't do what the platform's do, with their schemas.
     pub substitutes: &'static [&'static str],
 }
 
+/// What a platform gave in former times.
+#[derive(Debug)]
+pub struct Before {
+    /// What databases are so, in words.
+    pub which: &'static str,
+    /// The files that run after those of today.
+    pub files: &'static [(&'static str, &'static str)],
+}
+
 impl Prelude {
+    /// All files that are run: of today, or as it was before.
+    pub fn files(&self, as_before: bool) -> impl Iterator<Item = &'static (&'static str, &'static str)> + Clone {
+        let more = self.before.as_ref().filter(|_| as_before).map_or(&[][..], |before| before.files);
+        self.files.iter().chain(more)
+    }
+
     /// Whether it makes a role of that name.
     pub fn makes_role(&self, name: &str) -> bool {
         let lines = self.files.iter().flat_map(|(_, sql)| sql.lines());
@@ -21,7 +38,7 @@ impl Prelude {
     }
 }
 
-/// A fresh project of Supabase.
+/// A fresh project of Supabase, as of 2026-05-30.
 static SUPABASE: Prelude = Prelude {
     name: "supabase",
     files: &[
@@ -32,6 +49,10 @@ static SUPABASE: Prelude = Prelude {
         ("storage.sql", include_str!("preludes/supabase/storage.sql")),
         ("services.sql", include_str!("preludes/supabase/services.sql")),
     ],
+    before: Some(Before {
+        which: "projects of Supabase from before 2026-05-30, where the API's roles may use what is made in public",
+        files: &[("open.sql", include_str!("preludes/supabase/open.sql"))],
+    }),
     substitutes: &[
         "graphql_public.graphql",
         "realtime.broadcast_changes",

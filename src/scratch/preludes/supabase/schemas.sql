@@ -18,13 +18,21 @@ GRANT USAGE ON SCHEMA auth, graphql, graphql_public, realtime, storage, supabase
 GRANT USAGE ON SCHEMA vault TO service_role;
 GRANT ALL ON SCHEMA auth, extensions, realtime, storage TO postgres, dashboard_user;
 
--- Whatever a project makes in public is open to the API's roles, and shut by row security.
+-- What the API's roles get on what a project makes in public.
 ALTER DEFAULT PRIVILEGES IN SCHEMA public
     GRANT ALL ON TABLES TO postgres, anon, authenticated, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public
     GRANT ALL ON SEQUENCES TO postgres, anon, authenticated, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public
     GRANT ALL ON ROUTINES TO postgres, anon, authenticated, service_role;
+-- New projects since 2026-05-30, and all from 2026-10-30 on: none of it can be read or written unasked.
+ALTER DEFAULT PRIVILEGES IN SCHEMA public
+    REVOKE SELECT, INSERT, UPDATE, DELETE ON TABLES FROM anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public
+    REVOKE USAGE, SELECT ON SEQUENCES FROM anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public
+    REVOKE EXECUTE ON FUNCTIONS FROM anon, authenticated, service_role;
+
 ALTER DEFAULT PRIVILEGES FOR ROLE supabase_admin IN SCHEMA public
     GRANT ALL ON TABLES TO postgres, anon, authenticated, service_role;
 ALTER DEFAULT PRIVILEGES FOR ROLE supabase_admin IN SCHEMA public
