@@ -8,7 +8,7 @@ mod dispatch;
 pub(crate) mod generic;
 mod given;
 mod lookup;
-mod session;
+pub(crate) mod session;
 
 use crate::history::{History, StatementId};
 use crate::ledger::{Event, Ledger, Mark, What};
@@ -31,6 +31,8 @@ pub struct Model {
     pub ledger: Ledger,
     /// The session in which each statement ran.
     pub contexts: Vec<Arc<Context>>,
+    /// The session as the last file leaves it.
+    pub end: Arc<Context>,
     /// Schemas, and who has privileges from the start on what is made in them, since the prelude says so.
     pub given_grantees: Vec<(Vec<String>, Vec<String>)>,
     /// Statements of a part that spare tables in use a long lock, though nothing of them is left in the end.
@@ -45,6 +47,10 @@ pub struct Replay<'h> {
     pub(crate) context: Arc<Context>,
     /// What the session's context was before SET LOCAL.
     pub(crate) context_before_local: Option<Arc<Context>>,
+    /// Whom SET SESSION AUTHORIZATION made the session's owner.
+    pub(crate) authorized: Option<String>,
+    /// Whether the statement under way is in a transaction: else nothing can be set for one.
+    pub(crate) in_transaction: bool,
     /// The statement under way.
     pub(crate) current: StatementId,
     /// Its text; inside a DO block, the text of the inner statement.
@@ -88,6 +94,8 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
         ledger: Ledger::default(),
         context: Arc::default(),
         context_before_local: None,
+        authorized: None,
+        in_transaction: false,
         current: 0,
         text: Cow::Borrowed(""),
         offset: 0,
@@ -105,6 +113,7 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
     for (index, file) in history.files.iter().enumerate() {
         debug_assert!(file.statements.clone().all(|id| history.statements[id].file == index));
         replay.between_files(history.between);
+        replay.begin_file(file);
         for id in file.statements.clone() {
             replay.current = id;
             replay.text = Cow::Borrowed(history.text(id));
@@ -127,8 +136,8 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
     }
     replay.drop_temporary();
     let given_grantees = replay.given_grantees();
-    let Replay { schema, ledger, relied_on, .. } = replay;
-    Model { schema, ledger, contexts, given_grantees, relied_on }
+    let Replay { schema, ledger, relied_on, context: end, .. } = replay;
+    Model { schema, ledger, contexts, end, given_grantees, relied_on }
 }
 
 impl Replay<'_> {
@@ -254,6 +263,8 @@ pub(crate) struct Savepoint {
     pub name: String,
     pub statement: StatementId,
     pub schema: Schema,
+    /// Its context, what that was before SET LOCAL, and whose it is.
+    pub session: (Arc<Context>, Option<Arc<Context>>, Option<String>),
     pub events: usize,
     pub marks: usize,
 }

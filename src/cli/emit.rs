@@ -154,6 +154,24 @@ fn write_all(
     Ok(if changes.is_empty() { Written::Unchanged } else { Written::Files(changes) })
 }
 
+/// Proves on a history as its tool runs it; if only that doesn't replay, with a session for each of its files.
+fn in_its_sessions<T>(
+    history: History,
+    proven: impl Fn(&History) -> Result<Result<(Proven, T), Unproven>, Vec<Error>>,
+) -> Result<(History, Result<(Proven, T), Unproven>), Vec<Error>> {
+    let first = proven(&history)?;
+    let Err(Unproven::History(error)) = &first else { return Ok((history, first)) };
+    let Some((apart, note)) = super::sessions::apart(&history, error) else { return Ok((history, first)) };
+    Ok(match proven(&apart)? {
+        Err(Unproven::History(_)) => (history, first),
+        Ok((mut proven, files)) => {
+            proven.verdict.comparison.notes.push(note);
+            (apart, Ok((proven, files)))
+        }
+        second => (apart, second),
+    })
+}
+
 /// Proves, then writes.
 pub fn run(args: &EmitArgs) -> Outcome {
     let mut project = Project::open(&args.common)?;
@@ -164,12 +182,16 @@ pub fn run(args: &EmitArgs) -> Outcome {
     let layout = layout(args, &project, &history).map_err(|e| vec![e])?;
     super::warn(&history);
     let cut = project.cut(&args.part, &history)?;
-    let consolidated = match cut {
+    let consolidated = |history: &History| match cut {
         Some(Cut::Through(files)) => history.first(files),
         _ => history.clone(),
     };
-    let work = |settings: &Settings| work(&project, &history, &consolidated, cut, layout, settings);
-    let result = project.on_scratch(&args.replaying, &[&replay_files(&history)], work, not_replayed)?;
+    let proven = |history: &History| {
+        let work = |settings: &Settings| work(&project, history, &consolidated(history), cut, layout, settings);
+        project.on_scratch(&args.replaying, &[&replay_files(history)], work, not_replayed)
+    };
+    let (history, result) = in_its_sessions(history, proven)?;
+    let consolidated = consolidated(&history);
     let proven = match result {
         Ok(proven) => proven,
         Err(Unproven::Unwritable(error)) => return Err(vec![error]),
@@ -294,7 +316,8 @@ fn work(
         return Ok((proven, Files::Whole(files)));
     };
     let files = whole::whole(history, cut, &proven.set).map_err(Unproven::Unwritable)?;
-    let read = whole::read_back(history, &files).map_err(Unproven::Unwritable)?;
+    let mut read = whole::read_back(history, &files).map_err(Unproven::Unwritable)?;
+    read.between = history.between;
     whole::in_order(history, cut, &read).map_err(Unproven::Unwritable)?;
     let verdict = judged(verify(&replay_files(history), &replay_files(&read), settings, &Bars::new()))?;
     Ok((Proven { verdict, ..proven }, Files::Whole(files)))

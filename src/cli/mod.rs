@@ -9,6 +9,7 @@ mod plan;
 mod progress;
 mod project;
 mod restore;
+mod sessions;
 mod verify;
 
 use crate::config::{Config, Files, Numbers};

@@ -2,10 +2,12 @@
 
 use super::progress::Bars;
 use super::project::Project;
+use super::sessions;
 use super::{Common, Comparing, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_json, style};
 use crate::diff::Side;
 use crate::emit::{replay_files, whole};
 use crate::error::{At, Error};
+use crate::history::History;
 use crate::proof::{ReplayError, Settings, Verdict, VerdictKind, verify};
 use crate::report::ci;
 use crate::report::verdict::{self as report, Sides};
@@ -56,9 +58,23 @@ pub fn run(args: &VerifyArgs) -> Outcome {
     super::warn(&old);
     let cut = project.cut(&args.part, &old)?;
     let untouched = cut.map(|cut| whole::untouched(&old, cut, &project.new)).transpose().map_err(|e| vec![e])?;
-    let (one, other) = (replay_files(&old), replay_files(&new));
-    let judge = |settings: &Settings| verify(&one, &other, settings, &Bars::new());
-    let result = project.on_scratch(&args.replaying, &[&one, &other], judge, |(_, error)| Some(error))?;
+    let judged = |old: &History| {
+        let (one, other) = (replay_files(old), replay_files(&new));
+        let judge = |settings: &Settings| verify(&one, &other, settings, &Bars::new());
+        project.on_scratch(&args.replaying, &[&one, &other], judge, |(_, error)| Some(error))
+    };
+    let mut result = judged(&old)?;
+    if let Err(("old", error)) = &result
+        && let Some((apart, note)) = sessions::apart(&old, error)
+    {
+        let mut second = judged(&apart)?;
+        if let Ok(verdict) = &mut second {
+            verdict.comparison.notes.push(note);
+        }
+        if !matches!(second, Err(("old", _))) {
+            result = second;
+        }
+    }
     let verdict = result.map_err(|(side, error)| {
         let folder = if side == "old" { &old.folder } else { &new.folder };
         vec![could_not_replay(folder, side == "new", error)]

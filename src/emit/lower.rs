@@ -6,7 +6,7 @@ use super::portable::Portable;
 use super::stated::{Key, key_of, keys, owners};
 use super::{Choices, Owner};
 use crate::history::{History, StatementId};
-use crate::proof::{Change, Difference, Judge, ReplayFailure, Snapshot};
+use crate::proof::{Change, Class, Difference, Judge, ReplayFailure, Snapshot};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
 use crate::sql::lex::words;
@@ -74,6 +74,8 @@ pub struct Lowering<'a> {
     pub(super) tried_positions: HashSet<(String, String)>,
     pub(super) positioned: HashSet<(String, String)>,
     pub(super) waited: HashSet<(String, String)>,
+    /// Settings that the set leaves in the author's words.
+    pub(super) said: HashSet<String>,
     pub(super) judge: &'a Judge<'a>,
     /// What stepped down, and why.
     pub(super) lowered: Vec<(Subject, Lowered)>,
@@ -102,6 +104,7 @@ impl<'a> Lowering<'a> {
             tried_positions: HashSet::new(),
             positioned: HashSet::new(),
             waited: HashSet::new(),
+            said: HashSet::new(),
             lowered: Vec::new(),
             blocked: Vec::new(),
         }
@@ -168,6 +171,11 @@ impl<'a> Lowering<'a> {
             (differences.iter().any(|d| d.kind == "MATERIALIZED VIEW"), differences.iter().any(has_rows));
         let rows_failed = failed.iter().any(|owner| self.is_of_rows(choices, *owner));
         for difference in differences {
+            if difference.class == Class::Session {
+                // What is refused may have set it.
+                progress |= failed.is_empty() && self.differs(choices, difference);
+                continue;
+            }
             let of_rows = matches!(difference.kind.as_str(), "ROWS" | "SEQUENCE POSITION" | "MATERIALIZED VIEW DATA");
             let waits = match of_rows {
                 // Another view shows other rows, and what they share makes those of tables look different too.
@@ -298,6 +306,9 @@ impl<'a> Lowering<'a> {
 
     /// The proof found a difference. False if nothing more can be done about it.
     fn differs(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
+        if difference.class == Class::Session {
+            return self.leave(choices, difference);
+        }
         match difference.kind.as_str() {
             "ROWS" => {
                 let (place, name) = (&difference.schema, &difference.name);

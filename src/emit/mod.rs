@@ -22,6 +22,7 @@ mod portable;
 mod prove;
 mod provenance;
 mod row_values;
+mod session;
 mod set;
 mod stated;
 pub mod swap;
@@ -44,7 +45,7 @@ pub use unit::Owner;
 
 use crate::history::StatementId;
 use crate::schema::ObjectId;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What the proof has taught so far about how objects must be written.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +62,10 @@ pub struct Choices {
     pub happened: HashMap<ObjectId, Vec<StatementId>>,
     /// Foreign keys that are written after their tables.
     pub split: HashSet<ObjectId>,
+    /// What the last file sets at its end, since the history leaves it so: the setting and the statement.
+    pub at_end: BTreeMap<String, String>,
+    /// What a file gives back at its end, by its name.
+    pub given_back: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// An object that only the replayed history showed.

@@ -6,6 +6,7 @@
 use super::lay_out::may_be_bare;
 use super::online;
 use super::prove::{kept_opaque, leave_backfills, mark_bare, rungs};
+use super::session::untold;
 use super::set::{NewFile, NewStatement, as_happened, before_each};
 use super::{
     Choices, Grouping, How, Lowered, NewSet, Owner, Proven, RowRungs, Rungs, Unproven, render, replay_files, set_files,
@@ -19,7 +20,7 @@ use crate::proof::{
 use crate::replay::{Model, replay_around, replay_from};
 use crate::schema::{Body, Kind, ObjectId, Schema};
 use crate::sql::lex::words;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Instant;
 
 /// What is tried, in this order.
@@ -87,7 +88,8 @@ pub fn prove_part(
     let (seen_old, first) = (tried.old.map_err(Unproven::History)?, tried.new);
     let judge = Judge::new(&old, seen_old, tried.again, settings, progress, begun);
     let backfills = part.leave_backfills(&judge.old, &mut choices);
-    let mut first = Some(first).filter(|_| backfills.is_empty());
+    choices.at_end = untold(history, &judge.old);
+    let mut first = Some(first).filter(|_| backfills.is_empty() && choices.at_end.is_empty());
     let mut lowered = part.moving_told();
     let mut rounds = 0;
     for form in forms {
@@ -123,7 +125,11 @@ pub fn prove_part(
             let verdict = judge.verdict(&files, &seen).ok()?;
             (verdict.kind == VerdictKind::Identical).then_some(verdict)
         };
-        return Ok(if matches!(form, Form::Net | Form::NetByFile) { part.settle(proven, &prove) } else { proven });
+        return Ok(if matches!(form, Form::Net | Form::NetByFile) {
+            part.settle(proven, &choices.at_end, &prove)
+        } else {
+            proven
+        });
     }
     unreachable!("the part as it is comes last")
 }
@@ -133,6 +139,7 @@ pub(super) fn retell(history: &History, config: &Config, judge: &Judge<'_>, why:
     let part = Part::new(history, 0, config, Vec::new());
     let mut choices = Choices::default();
     let backfills = part.leave_backfills(&judge.old, &mut choices);
+    choices.at_end = untold(history, &judge.old);
     for (round, form) in [Form::HappenedByFile, Form::Untouched].into_iter().enumerate() {
         let untouched = form == Form::Untouched;
         let mut set = part.candidate(form, &choices).ok()?;
@@ -228,9 +235,9 @@ impl<'a> Part<'a> {
             Form::NetByFile => net(&Grouping::by_birth(self.history)),
             Form::Happened => {
                 let name = Grouping::one_name(self.config, self.history, self.first_file);
-                as_happened(self.history, &self.model, self.first_file, Some(&name), &kept)
+                as_happened(self.history, &self.model, self.first_file, Some(&name), choices, &kept)
             }
-            Form::HappenedByFile => as_happened(self.history, &self.model, self.first_file, None, &kept),
+            Form::HappenedByFile => as_happened(self.history, &self.model, self.first_file, None, choices, &kept),
             Form::Untouched => self.untouched(),
         })
     }
@@ -308,7 +315,13 @@ impl<'a> Part<'a> {
     }
 
     /// Consolidates the set itself on top of what comes before, until that changes nothing.
-    fn settle(&self, mut proven: Proven, prove: &dyn Fn(&NewSet) -> Option<Verdict>) -> Proven {
+    fn settle(
+        &self,
+        mut proven: Proven,
+        at_end: &BTreeMap<String, String>,
+        prove: &dyn Fn(&NewSet) -> Option<Verdict>,
+    ) -> Proven {
+        let choices = Choices { at_end: at_end.clone(), ..Choices::default() };
         for _ in 0..3 {
             let before =
                 self.history.files[..self.first_file].iter().map(|f| (format!("{}.sql", f.stem), f.text.clone()));
@@ -317,7 +330,7 @@ impl<'a> Part<'a> {
             let Ok(history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
             let part = Part::new(&history, self.first_file, self.config, Vec::new());
             let form = if proven.set.files.len() > 1 { Form::NetByFile } else { Form::Net };
-            let Ok(next) = part.candidate(form, &Choices::default()) else { return proven };
+            let Ok(next) = part.candidate(form, &choices) else { return proven };
             if next.is_as(&proven.set) || !part.is_netted {
                 return proven;
             }

@@ -6,6 +6,7 @@ use super::text::Texts;
 use super::{Choices, Grouping, NewSet, Owner, render};
 use crate::config::Config;
 use crate::error::Error;
+use crate::history::layout::Between;
 use crate::history::{History, StatementId};
 use crate::proof::{
     Judge, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched, Verdict,
@@ -104,6 +105,7 @@ pub fn replay_files(history: &History) -> Vec<ReplayFile> {
         .map(|file| ReplayFile {
             name: file.name.clone(),
             before: history.between.sql().iter().map(ToString::to_string).collect(),
+            new_session: history.between == Between::NewSession,
             in_transaction: file.in_transaction,
             statements: file
                 .statements
@@ -125,6 +127,8 @@ pub fn set_files(set: &NewSet) -> Vec<ReplayFile> {
         .map(|file| ReplayFile {
             name: file.name.clone(),
             before: set.before.clone(),
+            // The tool runs all of them at once on a new database.
+            new_session: false,
             in_transaction: !file.bare,
             statements: file
                 .statements

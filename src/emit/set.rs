@@ -4,10 +4,13 @@ use super::Choices;
 use super::arrange::arrange;
 use super::group::Grouping;
 use super::provenance::{annotation, without};
+use super::session;
 use super::text::Texts;
 use super::unit::Owner;
+use crate::history::layout::Between;
 use crate::history::{History, Statement, StatementId};
 use crate::replay::Model;
+use crate::replay::session::begins_after;
 use crate::schema::{Context, ObjectId};
 use crate::sql::names::quote;
 
@@ -80,9 +83,10 @@ pub fn as_happened(
     model: &Model,
     first_file: usize,
     one: Option<&super::group::FileName>,
+    choices: &Choices,
     keep: &dyn Fn(StatementId) -> bool,
 ) -> NewSet {
-    let (choices, split) = (Choices::default(), Default::default());
+    let split = Default::default();
     let texts = Texts { history, schema: &model.schema, split: &split };
     let own = Grouping::by_birth(history);
     let may_be_bare = one.is_none() && super::lay_out::may_be_bare(history.layout);
@@ -100,12 +104,16 @@ pub fn as_happened(
     }
     let count = parts.len();
     let files = parts.into_iter().enumerate().map(|(i, (name, statements, bare))| {
-        let mut writer = Writer::new(history, model, &choices, &texts, &name.title);
+        let mut writer = Writer::new(history, model, choices, &texts, &name.title);
+        if i == 0 {
+            writer.begins_at(history.files[first_file].statements.start);
+        }
         for statement in statements {
             writer.step(Owner::Step(0, statement), statement);
         }
-        let (text, statements) = writer.finish(i + 1 == count);
-        NewFile { name: format!("{}.sql", name.stem), text, statements, down: None, bare }
+        let name = format!("{}.sql", name.stem);
+        let (text, statements) = writer.finish(&name, i + 1 == count);
+        NewFile { name, text, statements, down: None, bare }
     });
     NewSet { files: files.collect(), before: before_each(history) }
 }
@@ -123,12 +131,16 @@ pub fn render(history: &History, model: &Model, grouping: &Grouping, choices: &C
         let name = grouping.name(number, files.len());
         let mut writer = Writer::new(history, model, choices, &texts, &name.title);
         writer.annotate = grouping.annotate;
+        if let Some(cut) = model.schema.cut.filter(|_| files.is_empty()) {
+            writer.begins_at(cut);
+        }
         let mut rest = owners.as_slice();
         while !rest.is_empty() {
             rest = &rest[writer.units(rest)..];
         }
-        let (text, statements) = writer.finish(Some(number) == last);
-        files.push(NewFile { name: format!("{}.sql", name.stem), text, statements, down: None, bare: false });
+        let name = format!("{}.sql", name.stem);
+        let (text, statements) = writer.finish(&name, Some(number) == last);
+        files.push(NewFile { name, text, statements, down: None, bare: false });
     }
     if has_crlf(history) {
         files.iter_mut().for_each(with_crlf);
@@ -185,6 +197,8 @@ struct Writer<'a> {
     out: String,
     statements: Vec<NewStatement>,
     context: Context,
+    /// Whether the session begins as files before left it, or as a new one, should the tool run this one alone.
+    is_unsure: bool,
     /// The ends of lines up to the byte `counted`.
     lines: usize,
     counted: usize,
@@ -204,11 +218,18 @@ impl<'a> Writer<'a> {
             out: format!("-- {title}\n"),
             statements: Vec::new(),
             context: Context::default(),
+            is_unsure: false,
             lines: 0,
             counted: 0,
             last: None,
             annotate: false,
         }
+    }
+
+    /// The file comes after others that stay, where this statement came.
+    fn begins_at(&mut self, statement: StatementId) {
+        self.context = (**self.model.contexts.get(statement).unwrap_or(&self.model.end)).clone();
+        self.is_unsure = self.context != Context::default();
     }
 
     /// Writes the first of these units, or more of them, where they are commands of one statement; says how many.
@@ -408,11 +429,13 @@ impl<'a> Writer<'a> {
 
     /// Sets the session as the next statement's text wants it.
     fn switch(&mut self, wanted: &Context) {
-        if *wanted == self.context {
+        if *wanted == self.context && !self.is_unsure {
             return;
         }
+        // What isn't sure is said, whatever it is.
+        let begun = if std::mem::take(&mut self.is_unsure) { self.context.clone() } else { Context::default() };
         let mut settings = Vec::new();
-        if wanted.search_path != self.context.search_path {
+        if wanted.search_path != self.context.search_path || begun.search_path.is_some() {
             settings.push(match &wanted.search_path {
                 Some(path) if path.is_empty() => "SET search_path = ''".to_string(),
                 Some(path) => {
@@ -421,22 +444,29 @@ impl<'a> Writer<'a> {
                 None => "RESET search_path".to_string(),
             });
         }
-        if wanted.role != self.context.role {
+        if wanted.role != self.context.role || begun.role.is_some() {
             settings.push(match &wanted.role {
                 Some(role) => format!("SET ROLE {}", quote(role)),
                 None => "RESET ROLE".to_string(),
             });
         }
-        if wanted.unchecked_bodies != self.context.unchecked_bodies {
+        if wanted.unchecked_bodies != self.context.unchecked_bodies || begun.unchecked_bodies {
             let value = if wanted.unchecked_bodies { "off" } else { "on" };
             settings.push(format!("SET check_function_bodies = {value}"));
         }
-        self.out.push('\n');
-        for text in settings {
-            self.statement(&text, None, None, "");
-        }
+        self.say(&settings);
         self.context = wanted.clone();
         self.last = None;
+    }
+
+    /// Statements that speak to the session.
+    fn say(&mut self, settings: &[String]) {
+        if !settings.is_empty() {
+            self.out.push('\n');
+        }
+        for text in settings {
+            self.statement(text, None, None, "");
+        }
     }
 
     fn statement(&mut self, text: &str, copy_data: Option<String>, owner: Option<Owner>, trail: &str) {
@@ -458,12 +488,40 @@ impl<'a> Writer<'a> {
         self.statements.push(NewStatement { line, text: text.to_string(), copy_data, owner });
     }
 
-    /// The session is left as it was found, since the next file may run in it; or as the history leaves it in the end.
-    fn finish(mut self, is_last: bool) -> (String, Vec<NewStatement>) {
-        if !is_last || self.model.contexts.last().map(|c| &**c) != Some(&self.context) {
-            self.switch(&Context::default());
+    /// The session is left as it was found, since the next file may run in it, and the tool itself speaks there; or as the
+    /// history leaves it in the end.
+    fn finish(mut self, name: &str, is_last: bool) -> (String, Vec<NewStatement>) {
+        let wanted = if is_last { self.at_end() } else { Context::default() };
+        self.switch(&wanted);
+        let back = self.choices.given_back.get(name).into_iter().flatten();
+        let back: Vec<String> = back.map(|setting| session::given_back(setting)).collect();
+        self.say(&back);
+        if is_last {
+            let set: Vec<String> = self.choices.at_end.values().cloned().collect();
+            self.say(&set);
         }
         (self.out, self.statements)
+    }
+
+    /// What the set must leave of what gives statements their meaning. What the proof showed is said apart.
+    fn at_end(&self) -> Context {
+        let (history, end) = (self.history, &*self.model.end);
+        // A tool that gives it back does so whatever the last file leaves.
+        if *end == self.context && history.between != Between::NewSession {
+            return end.clone();
+        }
+        let mut wanted = begins_after(history.between, end);
+        let is_said = |setting: &str| self.choices.at_end.contains_key(setting);
+        if is_said("search_path") {
+            wanted.search_path = self.context.search_path.clone();
+        }
+        if is_said("role") || is_said("session_authorization") {
+            wanted.role = self.context.role.clone();
+        }
+        if is_said("check_function_bodies") {
+            wanted.unchecked_bodies = self.context.unchecked_bodies;
+        }
+        wanted
     }
 }
 

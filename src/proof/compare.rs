@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::entries::lines;
 use super::same::same;
 use super::volatile::{Cell, Marked, MarkedRow, Stable};
-use super::{Entry, Facts, ReplayError, SequencePosition, Settings, Snapshot, TableRows, elsewhere, hidden, naming};
+use super::{
+    Entry, Facts, ReplayError, SequencePosition, Settings, Snapshot, TableRows, elsewhere, hidden, leftover, naming,
+};
 
 /// What became of an object from the old side to the new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,6 +44,8 @@ pub struct Difference {
     pub old: Option<String>,
     /// Its text on the new side.
     pub new: Option<String>,
+    /// The file of the new side after which it was seen, where it is about the session.
+    pub file: Option<String>,
 }
 
 /// The sorts of differences, for those who wish to leave some out.
@@ -69,6 +73,8 @@ pub enum Class {
     Settings,
     /// Versions, owners and members of extensions
     Extensions,
+    /// What files leave in the session
+    Session,
 }
 
 impl Class {
@@ -103,6 +109,8 @@ pub struct Compared {
     pub sequences: usize,
     /// What the dump leaves out: roles, memberships, settings ….
     pub settings: usize,
+    /// Its files after which the session was looked at.
+    pub sessions: usize,
 }
 
 /// What a comparison found.
@@ -160,6 +168,7 @@ pub(super) fn compare(
             tables: old.rows.len(),
             sequences: old.sequences.len(),
             settings: old.globals.len(),
+            sessions: old.sessions.as_ref().map_or(0, Vec::len),
         },
         ..Comparison::default()
     };
@@ -178,6 +187,9 @@ pub(super) fn compare(
     elsewhere::compare(old, new, more, &mut found)?;
     rows(old, new, more, &mut found)?;
     sequences(old, new, settings, &mut found);
+    if let (Some(one), Some(other)) = (&old.sessions, &new.sessions) {
+        leftover::compare(one, other, &mut found);
+    }
     ignore(settings, &mut found);
     Ok(found)
 }
@@ -325,6 +337,7 @@ fn bare(kind: &str, schema: &str, name: &str, change: Change) -> Difference {
         property: None,
         old: None,
         new: None,
+        file: None,
     }
 }
 

@@ -12,8 +12,10 @@ mod entries;
 mod globals;
 mod guards;
 mod hidden;
+mod leftover;
 mod live;
 mod naming;
+mod refused;
 mod replay;
 mod rows;
 mod same;
@@ -33,6 +35,7 @@ pub use choice::{Choice, Ran, Wish, on_chosen};
 pub use clock::Clock;
 pub use compare::{Change, Class, Compared, Comparison, Difference};
 pub use drift::{NOT_COMPARED as LIVE_NOT_COMPARED, drift, run as run_script};
+pub use leftover::{AT_END, FileEnd, IN_BETWEEN, Left};
 pub use live::{masked, without_password};
 pub use replay::replay;
 pub use side_by_side::{Better, Tried, replay_and_survey, replay_both};
@@ -51,6 +54,8 @@ pub struct ReplayFile {
     pub name: String,
     /// What the migration tool says to its connection before it.
     pub before: Vec<String>,
+    /// Whether it was the first file of a run of the tool, in a session of its own.
+    pub new_session: bool,
     /// Whether the migration tool wraps it in a transaction.
     pub in_transaction: bool,
     /// Its statements in order.
@@ -148,6 +153,9 @@ pub struct Snapshot {
     pub again: Option<Vec<TableRows>>,
     /// Where the sequences stand.
     pub sequences: Vec<SequencePosition>,
+    /// What each of its files left in the session; none for what isn't replayed.
+    #[serde(skip)]
+    pub sessions: Option<Vec<FileEnd>>,
     /// What its statements touched.
     pub touched: Touched,
     /// Functions named by the set for which a stand-in computes something else.
@@ -235,6 +243,8 @@ pub struct ReplayFailure {
     pub hint: Option<String>,
     /// Whether the file is one of the prelude's.
     pub in_prelude: bool,
+    /// What the files before it left in the session.
+    pub left: Left,
 }
 
 /// Why there is no snapshot.

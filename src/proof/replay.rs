@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::clock::Clock;
+use super::leftover::{FileEnd, Left, Watch};
+use super::refused::{lacking, lacks, line_at, line_of, missing_extension};
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
 use super::words::{
-    Word, comment_end, counts_rows, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
+    Word, counts_rows, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
 };
 use super::world::{self, Stay, World};
 use super::{Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched};
@@ -135,21 +137,33 @@ pub(super) fn replay_for(
     run.goes_on = manner.goes_on;
     run.new_session()?;
     let facts = world::facts(&mut run.session)?;
+    if manner.want == Want::Everything {
+        run.watch = Some(Watch::new(files, settings));
+        run.look()?;
+    }
     let mut touched = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
         manner.is_wanted()?;
         progress.step(side, "replay", index, files.len());
-        if index > 0 && !settings.one_session {
+        if run.ends.last().is_some_and(|end| end.apart) {
             run.new_session()?;
         }
+        run.ends.push(FileEnd {
+            file: file.name.clone(),
+            apart: !settings.one_session || files.get(index + 1).unwrap_or(file).new_session,
+            before: file.before.clone(),
+            ..FileEnd::default()
+        });
+        run.say(&file.before)?;
         touched.push(run.file(index, file)?);
+        run.file_ends(files.get(index + 1).unwrap_or(file))?;
     }
     if let Some(listener) = manner.listener {
         listener(&touched);
     }
     manner.is_wanted()?;
     progress.step(side, "look", files.len(), files.len());
-    let Run { mut session, notes, refused, .. } = run;
+    let Run { mut session, notes, refused, ends, .. } = run;
     let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want, (clock, facts, &stay))?;
     drop(session);
     scratch.stop()?;
@@ -164,6 +178,7 @@ pub(super) fn replay_for(
         snapshot.stand_ins.extend(extensions::named_in(texts.iter().copied(), &functions));
     }
     snapshot.touched = touched;
+    snapshot.sessions = (manner.want == Want::Everything).then_some(ends);
     snapshot.refused = refused;
     snapshot.notes.extend(notes);
     snapshot.seconds = begun.elapsed().as_secs_f64();
@@ -187,6 +202,10 @@ struct Run<'a> {
     goes_on: bool,
     refused: Vec<ReplayFailure>,
     notes: Vec<String>,
+    /// Looks at the session after each file, where that is wanted.
+    watch: Option<Watch>,
+    /// What each file of the set left so far.
+    ends: Vec<FileEnd>,
 }
 
 /// The search_path that ALTER ROLE and ALTER DATABASE keep for new connections, the most particular one last. The embedded
@@ -203,9 +222,9 @@ type Stop = (usize, Refusal);
 
 impl<'a> Run<'a> {
     fn new(session: Session, scratch: &'a dyn Scratch, stay: &'a Stay) -> Self {
-        let (notes, refused, whole) = (Vec::new(), Vec::new(), scratch.is_whole());
-        let (sticky, placed, goes_on) = (false, false, false);
-        Run { scratch, session, stay, whole, in_prelude: true, sticky, placed, goes_on, refused, notes }
+        let (notes, refused, whole, ends) = (Vec::new(), Vec::new(), scratch.is_whole(), Vec::new());
+        let (sticky, placed, goes_on, watch) = (false, false, false, None);
+        Run { scratch, session, stay, whole, in_prelude: true, sticky, placed, goes_on, refused, notes, watch, ends }
     }
 
     /// Gives the next file what a new connection of the migration tool would have.
@@ -237,14 +256,44 @@ impl<'a> Run<'a> {
         self.new_session()
     }
 
-    /// Runs a file and says how many rows each of its statements touched.
-    fn file(&mut self, index: usize, file: &ReplayFile) -> Result<Vec<Option<u64>>, ReplayError> {
-        for sql in &file.before {
+    /// Says what the migration tool says to its connection before a file.
+    fn say(&mut self, before: &[String]) -> Result<(), ReplayError> {
+        for sql in before {
             self.session.must_run(sql)?;
         }
-        if self.placed && !file.before.is_empty() {
+        if self.placed && !self.whole && !before.is_empty() {
             self.session.must_run(KEPT_SEARCH_PATH)?;
         }
+        Ok(())
+    }
+
+    /// Looks at the session, if that is wanted. In a survey something may be in the way that was refused.
+    fn look(&mut self) -> Result<Option<Left>, ReplayError> {
+        let Some(watch) = &mut self.watch else { return Ok(None) };
+        match watch.look(&mut self.session) {
+            Err(_) if !self.refused.is_empty() && self.session.is_open() => Ok(None),
+            seen => Ok(Some(seen?)),
+        }
+    }
+
+    /// Notes what the file under way left for the next one.
+    fn file_ends(&mut self, next: &ReplayFile) -> Result<(), ReplayError> {
+        if self.watch.is_none() {
+            return Ok(());
+        }
+        if self.ends.last().is_some_and(|end| !end.apart) {
+            // Said once more before the next file, it changes nothing.
+            self.say(&next.before)?;
+        }
+        let after = self.look()?.unwrap_or_default();
+        if let Some(end) = self.ends.last_mut() {
+            end.after = after;
+        }
+        Ok(())
+    }
+
+    /// Runs a file and says how many rows each of its statements touched.
+    fn file(&mut self, index: usize, file: &ReplayFile) -> Result<Vec<Option<u64>>, ReplayError> {
         self.sticky |= file.statements.iter().any(|statement| sets_for_later(&statement.text));
         let own_words = file.statements.iter().any(|statement| transaction_word(&statement.text).is_some());
         let alone = file.statements.iter().find(|statement| runs_alone(&statement.text));
@@ -295,7 +344,9 @@ impl<'a> Run<'a> {
         let outcome = self.statements(file, Self::statement);
         match outcome {
             Ok(touched) => {
-                self.look_at_roles(true).map_err(|error| (file.statements.len(), Refusal::from(error)))?;
+                let at_end = |error: Error| (file.statements.len(), Refusal::from(error));
+                self.look_at_roles(true).map_err(at_end)?;
+                self.look_inside(file).map_err(at_end)?;
                 self.session.run("COMMIT").map_err(|refusal| (file.statements.len(), refusal))?;
                 Ok(touched)
             }
@@ -305,6 +356,16 @@ impl<'a> Run<'a> {
                 Err((at, refusal))
             }
         }
+    }
+
+    /// Notes the session inside the tool's transaction, where that may be another one than after it.
+    fn look_inside(&mut self, file: &ReplayFile) -> Result<(), Error> {
+        let Some(watch) = self.watch.as_mut().filter(|watch| watch.looks_inside(file)) else { return Ok(()) };
+        let seen = watch.look(&mut self.session)?;
+        if let Some(end) = self.ends.last_mut() {
+            end.inside = Some(seen);
+        }
+        Ok(())
     }
 
     /// Runs a file as it stands. A transaction that it leaves open ends with the tool's connection.
@@ -426,75 +487,7 @@ impl<'a> Run<'a> {
             detail: refusal.detail,
             hint,
             in_prelude: self.in_prelude,
+            left: self.ends.iter().rev().nth(1).map(FileEnd::next).unwrap_or_default(),
         }))
-    }
-}
-
-/// What to do about something that the embedded PostgreSQL can't do.
-fn lacks(what: &str) -> String {
-    format!(
-        "the embedded PostgreSQL {what}; where the programs of a PostgreSQL server are on this machine, \
-         --scratch auto and local run on those"
-    )
-}
-
-/// A hint where the embedded PostgreSQL may be to blame for a refusal: it can't catch errors inside a block, and lacks some
-/// parts of PostgreSQL, and what came after its version.
-fn lacking(sqlstate: &str, statements: &[ReplayStatement], at: usize) -> Option<String> {
-    let text = statements.get(at)?.text.to_lowercase();
-    if text.contains("exception") && text.contains("when") && text[comment_end(&text)..].starts_with("do") {
-        return Some(lacks("can't catch errors inside a block, only follow handlers that do nothing"));
-    }
-    matches!(sqlstate, "0A000" | "42601" | "58P01" | "XX000")
-        .then(|| lacks("lacks some parts of PostgreSQL, and what came after its version"))
-}
-
-/// The line that a refusal is about.
-fn line_of(file: &ReplayFile, at: usize, refusal: &Refusal) -> usize {
-    let Some(statement) = file.statements.get(at) else {
-        return file.statements.last().map_or(1, |last| last.line + last.text.trim_end().matches('\n').count());
-    };
-    let start = match refusal.position {
-        Some(position) => statement.text.char_indices().nth(position.saturating_sub(1) as usize).map(|(i, _)| i),
-        None => None,
-    };
-    let start = start.unwrap_or_else(|| comment_end(&statement.text));
-    statement.line + statement.text[..start].matches('\n').count()
-}
-
-/// The line of a character, both from 1.
-fn line_at(text: &str, position: usize) -> usize {
-    text.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count() + 1
-}
-
-/// The extension that PostgreSQL didn't find, if that is the trouble. Before 15 it names the file that it misses.
-fn missing_extension(refusal: &Refusal) -> Option<&str> {
-    if let Some(rest) = refusal.message.strip_prefix("extension \"") {
-        return rest.strip_suffix("\" is not available");
-    }
-    let rest = refusal.message.strip_prefix("could not open extension control file \"")?;
-    rest.split('"').next()?.strip_suffix(".control")?.rsplit('/').next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_missing_extension_is_told_by_every_version() {
-        let said = |message: &str| Refusal { message: message.into(), ..Refusal::default() };
-        assert_eq!(missing_extension(&said("extension \"postgis\" is not available")), Some("postgis"));
-        let of_14 = "could not open extension control file \"/usr/share/extension/postgis.control\": No such file";
-        assert_eq!(missing_extension(&said(of_14)), Some("postgis"));
-        assert_eq!(missing_extension(&said("extension \"postgis\" already exists")), None);
-    }
-
-    #[test]
-    fn a_failure_points_to_the_line_it_is_about() {
-        let statement = ReplayStatement { line: 10, text: "-- why\n\nSELECT\n  nothing".into(), copy_data: None };
-        let file = ReplayFile { statements: vec![statement], ..ReplayFile::default() };
-        assert_eq!(line_of(&file, 0, &Refusal::default()), 12);
-        assert_eq!(line_of(&file, 0, &Refusal { position: Some(18), ..Refusal::default() }), 13);
-        assert_eq!(line_of(&file, 1, &Refusal::default()), 13);
     }
 }

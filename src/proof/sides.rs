@@ -135,6 +135,8 @@ fn fit((old, one): (&mut Snapshot, &Source), (new, other): (&mut Snapshot, &Sour
     let dumped = |source: &Source| matches!(source, Source::Dump(..));
     let rowless = |source: &Source| matches!(source, Source::Dump(_, false));
     for snapshot in [old, new] {
+        // A schema has no session.
+        snapshot.sessions = None;
         if dumped(one) || dumped(other) {
             snapshot.globals.retain(|global| global.kind == "MATERIALIZED VIEW DATA");
         }

@@ -64,7 +64,8 @@ impl Replay<'_> {
             N::VariableShowStmt(_) | N::ExplainStmt(_) => "only looks",
             N::NotifyStmt(_) | N::ListenStmt(_) | N::UnlistenStmt(_) => "talks to listeners",
             N::CheckPointStmt(_) | N::ReindexStmt(_) => "maintains",
-            N::DiscardStmt(_) | N::ConstraintsSetStmt(_) => "speaks to the session",
+            N::DiscardStmt(s) => return self.discard(s),
+            N::ConstraintsSetStmt(_) => "speaks to the session",
             _ => {
                 if !self.create_other(node) {
                     self.keep_effects("a kind of statement that isn't understood");

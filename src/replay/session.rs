@@ -7,7 +7,9 @@ use crate::schema::Context;
 use crate::sql::lex::lex_code;
 use crate::sql::names;
 use pg_query::NodeEnum;
-use pg_query::protobuf::{SelectStmt, TransactionStmt, TransactionStmtKind, VariableSetKind, VariableSetStmt};
+use pg_query::protobuf::{
+    DiscardMode, DiscardStmt, SelectStmt, TransactionStmt, TransactionStmtKind, VariableSetKind, VariableSetStmt,
+};
 use std::sync::Arc;
 
 impl Replay<'_> {
@@ -18,50 +20,93 @@ impl Replay<'_> {
         let values: Vec<String> = set.args.iter().filter_map(constant).collect();
         let value = matches!(kind, VariableSetKind::VarSetValue).then_some(values);
         if kind == VariableSetKind::VarResetAll {
-            let role = self.context.role.clone();
-            self.context = Arc::new(Context { role, ..Context::default() });
+            self.context = Arc::new(begins_after(Between::ResetAll, &self.context));
             return;
         }
         self.set(&set.name, value, set.is_local);
     }
 
+    /// DISCARD: all of it is a new session.
+    pub(crate) fn discard(&mut self, discard: &DiscardStmt) {
+        let target = DiscardMode::try_from(discard.target).unwrap_or(DiscardMode::Undefined);
+        if matches!(target, DiscardMode::DiscardAll | DiscardMode::DiscardTemp) {
+            self.drop_temporary();
+        }
+        if target == DiscardMode::DiscardAll {
+            (self.context, self.authorized) = (Arc::default(), None);
+        }
+        self.mark(Mark::Session("speaks to the session".into()));
+    }
+
     /// Sets one of the settings that give statements their meaning; others are noise.
     pub(crate) fn set(&mut self, name: &str, value: Option<Vec<String>>, is_local: bool) {
-        let mut context = (*self.context).clone();
-        match name {
-            "search_path" => {
-                context.search_path = value.map(|v| v.into_iter().filter(|s| !s.is_empty()).collect());
-            }
-            "role" | "session_authorization" => context.role = value.and_then(|v| v.into_iter().next()),
-            "check_function_bodies" => {
-                context.unchecked_bodies = value.is_some_and(|v| matches!(v[0].as_str(), "off" | "false" | "0"));
-            }
-            _ => return,
-        }
-        if context.role.as_deref().is_some_and(|r| r == "none" || r == "default") {
-            context.role = None;
-        }
-        if context == *self.context {
+        if is_local && !self.in_transaction {
+            // PostgreSQL warns, and nothing is set.
             return;
         }
-        if is_local && self.context_before_local.is_none() {
-            self.context_before_local = Some(self.context.clone());
+        let name = name.to_lowercase();
+        if name == "session_authorization" && !is_local {
+            self.authorized = value.clone().and_then(role_of);
         }
-        self.context = Arc::new(context);
+        let Some(context) = self.with(&self.context, &name, value.clone()) else { return };
+        match &self.context_before_local {
+            None if is_local => self.context_before_local = Some(self.context.clone()),
+            // What is set for the session outlives the transaction, whatever was set for that before.
+            Some(before) if !is_local => self.context_before_local = self.with(before, &name, value).map(Arc::new),
+            _ => {}
+        }
+        if context != *self.context {
+            self.context = Arc::new(context);
+        }
+    }
+
+    /// A session with one setting at another value; none if the setting gives no statement its meaning.
+    fn with(&self, context: &Context, name: &str, value: Option<Vec<String>>) -> Option<Context> {
+        let context = context.clone();
+        Some(match name {
+            "search_path" => {
+                let search_path = value.map(|v| v.into_iter().filter(|s| !s.is_empty()).collect());
+                Context { search_path, ..context }
+            }
+            "role" => Context { role: value.and_then(role_of).or_else(|| self.authorized.clone()), ..context },
+            "session_authorization" => Context { role: value.and_then(role_of), ..context },
+            "check_function_bodies" => {
+                let first = value.and_then(|v| v.into_iter().next()).unwrap_or_default().to_lowercase();
+                // PostgreSQL takes any beginning of these words that can be told apart.
+                let is_off = first == "0" || first.starts_with("of") || first.starts_with(['f', 'n']);
+                Context { unchecked_bodies: is_off, ..context }
+            }
+            _ => return None,
+        })
     }
 
     /// What the migration tool does to the session between two files.
     pub(crate) fn between_files(&mut self, between: Between) {
-        let context = match between {
-            Between::Nothing => return,
-            Between::ResetAll => Context { role: self.context.role.clone(), ..Context::default() },
-            Between::ResetPathAndRole => {
-                Context { unchecked_bodies: self.context.unchecked_bodies, ..Context::default() }
-            }
-        };
+        if between == Between::NewSession {
+            self.authorized = None;
+        }
+        let mut context = begins_after(between, &self.context);
+        if between == Between::ResetPathAndRole {
+            context.role = self.authorized.clone();
+        }
         if context != *self.context {
             self.context = Arc::new(context);
         }
+    }
+
+    /// Whether the file's statements run in a transaction of the tool; its own words end that.
+    pub(crate) fn begin_file(&mut self, file: &crate::history::File) {
+        let is_own = |id: usize| match &self.history.statements[id].node {
+            NodeEnum::TransactionStmt(s) => matches!(
+                TransactionStmtKind::try_from(s.kind),
+                Ok(TransactionStmtKind::TransStmtBegin
+                    | TransactionStmtKind::TransStmtStart
+                    | TransactionStmtKind::TransStmtCommit
+                    | TransactionStmtKind::TransStmtRollback)
+            ),
+            _ => false,
+        };
+        self.in_transaction = file.in_transaction && !file.statements.clone().any(is_own);
     }
 
     /// What SET LOCAL set ends with the transaction.
@@ -75,17 +120,22 @@ impl Replay<'_> {
     pub(crate) fn transaction(&mut self, statement: &TransactionStmt) {
         use TransactionStmtKind as K;
         match K::try_from(statement.kind) {
-            Ok(K::TransStmtBegin | K::TransStmtStart) => self.save(""),
+            Ok(K::TransStmtBegin | K::TransStmtStart) => {
+                self.in_transaction = true;
+                self.save("");
+            }
             Ok(K::TransStmtSavepoint) => self.save(&statement.savepoint_name),
             Ok(K::TransStmtRollbackTo) => self.roll_back(&statement.savepoint_name),
             Ok(K::TransStmtRollback) => {
                 self.roll_back("");
                 self.savepoints.clear();
                 self.end_of_transaction();
+                self.in_transaction = false;
             }
             Ok(K::TransStmtCommit) => {
                 self.savepoints.clear();
                 self.end_of_transaction();
+                self.in_transaction = false;
             }
             _ => {}
         }
@@ -104,6 +154,7 @@ impl Replay<'_> {
                 name: name.to_string(),
                 statement: self.current,
                 schema: self.schema.clone(),
+                session: (self.context.clone(), self.context_before_local.clone(), self.authorized.clone()),
                 events: self.ledger.events.len(),
                 marks: self.ledger.marks.len(),
             });
@@ -115,6 +166,7 @@ impl Replay<'_> {
         self.savepoints.truncate(at + 1);
         let Some(saved) = self.savepoints.last() else { return };
         self.schema = saved.schema.clone();
+        (self.context, self.context_before_local, self.authorized) = saved.session.clone();
         self.ledger.events.truncate(saved.events);
         self.ledger.marks.truncate(saved.marks);
         for statement in saved.statement + 1..self.current {
@@ -139,12 +191,14 @@ impl Replay<'_> {
         }
         let found = crate::sql::walk::references(node);
         let names: Vec<&str> = found.functions.iter().map(|f| f.name.as_str()).collect();
-        if names == ["set_config"]
-            && let Some((name, value, local)) = set_config(select)
-        {
-            self.mark(Mark::Session(format!("sets {name}")));
-            let parts = lex_code(&value).iter().filter_map(|t| t.name(&value)).collect();
-            return self.set(&name, Some(parts), local);
+        let sets = set_configs(select);
+        for (name, value, local) in &sets {
+            let parts = lex_code(value).iter().filter_map(|t| t.name(value)).collect();
+            self.set(name, Some(parts), *local);
+        }
+        if !sets.is_empty() && names.iter().all(|name| *name == "set_config") {
+            let settings: Vec<&str> = sets.iter().map(|(name, ..)| name.as_str()).collect();
+            return self.mark(Mark::Session(format!("sets {}", settings.join(", "))));
         }
         if names.iter().any(|n| *n == "setval" || *n == "nextval") && names.len() == 1 {
             return self.rows_of_sequence(&found);
@@ -180,12 +234,32 @@ fn constant(node: &pg_query::Node) -> Option<String> {
     }
 }
 
-/// `SELECT set_config(name, value, is_local)` with constants, as pg_dump writes it.
-fn set_config(select: &SelectStmt) -> Option<(String, String, bool)> {
-    let NodeEnum::ResTarget(target) = select.target_list.first()?.node.as_ref()? else { return None };
-    let NodeEnum::FuncCall(call) = target.val.as_ref()?.node.as_ref()? else { return None };
-    let [name, value, local] = call.args.as_slice() else { return None };
-    Some((constant(name)?, constant(value)?, constant(local)? == "true"))
+/// The calls of `SELECT set_config(name, value, is_local)` with constants, as pg_dump writes it.
+fn set_configs(select: &SelectStmt) -> Vec<(String, String, bool)> {
+    let is_plain = select.from_clause.is_empty() && select.where_clause.is_none();
+    let called = |target: &pg_query::Node| {
+        let NodeEnum::ResTarget(target) = target.node.as_ref()? else { return None };
+        let NodeEnum::FuncCall(call) = target.val.as_ref()?.node.as_ref()? else { return None };
+        let is_it = call.funcname.last().and_then(names::string).as_deref() == Some("set_config");
+        let [name, value, local] = call.args.as_slice() else { return None };
+        is_it.then_some((constant(name)?, constant(value)?, constant(local)? == "true"))
+    };
+    select.target_list.iter().filter(|_| is_plain).filter_map(called).collect()
+}
+
+/// The role that SET ROLE or SET SESSION AUTHORIZATION names, if it names one.
+fn role_of(value: Vec<String>) -> Option<String> {
+    value.into_iter().next().filter(|role| role != "none" && role != "default")
+}
+
+/// What the next file begins with, as far as statements get their meaning from it.
+pub(crate) fn begins_after(between: Between, ended: &Context) -> Context {
+    match between {
+        Between::Nothing => ended.clone(),
+        Between::ResetAll => Context { role: ended.role.clone(), ..Context::default() },
+        Between::ResetPathAndRole => Context { unchecked_bodies: ended.unchecked_bodies, ..Context::default() },
+        Between::NewSession => Context::default(),
+    }
 }
 
 /// Functions of PostgreSQL's own that change nothing that a dump or a row shows.

@@ -327,7 +327,7 @@ mod tests {
     use crate::proof::{Class, Compared, Comparison};
 
     fn verdict(differences: Vec<Difference>) -> Verdict {
-        let compared = Compared { objects: 12, rows: 1, tables: 3, sequences: 2, settings: 4 };
+        let compared = Compared { objects: 12, rows: 1, tables: 3, sequences: 2, settings: 4, sessions: 0 };
         let kind = if differences.is_empty() { VerdictKind::Identical } else { VerdictKind::Different };
         Verdict {
             kind,
@@ -355,6 +355,7 @@ mod tests {
             property: None,
             old: Some("CREATE INDEX idx_a ON public.t USING btree (a);".into()),
             new: Some("CREATE INDEX idx_a ON public.t USING hash (a);".into()),
+            file: None,
         }
     }
 

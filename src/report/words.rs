@@ -44,7 +44,9 @@ pub fn of(difference: &Difference) -> Vec<String> {
         | "EXTENSION VERSION"
         | "EXTENSION OWNER"
         | "MATERIALIZED VIEW DATA"
-        | "SUBSCRIPTION STATE" => vec![format!("{old} → {new}")],
+        | "SUBSCRIPTION STATE"
+        | "SESSION"
+        | "SESSION OF A FILE" => vec![format!("{old} → {new}")],
         "DATABASE" | "LARGE OBJECT" | "TABLESPACE" | "INTERNAL TRIGGER" | "EXTENSION MEMBERS" => lines(old, new),
         _ => {
             let (one, other) = (bodies(old), bodies(new));
@@ -298,6 +300,7 @@ mod tests {
             property: None,
             old: Some(old.into()),
             new: Some(new.into()),
+            file: None,
         })
     }
 

@@ -261,13 +261,15 @@ pub enum Between {
     ResetAll,
     /// Gives back search_path and role.
     ResetPathAndRole,
+    /// Each file was run by itself, in a session of its own, when it was new.
+    NewSession,
 }
 
 impl Between {
     /// The statements.
     pub fn sql(self) -> &'static [&'static str] {
         match self {
-            Between::Nothing => &[],
+            Between::Nothing | Between::NewSession => &[],
             Between::ResetAll => &["RESET ALL"],
             Between::ResetPathAndRole => &["RESET ROLE", "RESET search_path"],
         }
