@@ -50,7 +50,10 @@ pub(super) fn take(
     session.forget()?;
     session.must_run(PLAIN)?;
     let clock = begun.end(session)?;
-    let mut snapshot = Snapshot { rows: rows::read(session)?, clock, ..Snapshot::default() };
+    session.must_run("BEGIN")?;
+    let (rows, unread) = rows::read(session)?;
+    session.must_run("COMMIT")?;
+    let mut snapshot = Snapshot { rows, clock, ..Snapshot::default() };
     if want == Want::Rows {
         return Ok(snapshot);
     }
@@ -73,6 +76,7 @@ pub(super) fn take(
     snapshot.entries = split.entries;
     snapshot.unread = split.unread;
     snapshot.unread.extend(beyond);
+    snapshot.unread.extend(unread);
     Ok(snapshot)
 }
 
