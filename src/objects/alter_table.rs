@@ -50,7 +50,7 @@ impl Replay<'_> {
                 self.alter_partitions(target, command, segment);
             }
             if !self.lives_as_table(target) || !self.alter_one(target, command, segment) {
-                let named = self.named_children(target, &command.name);
+                let named = self.named_children(target, named(command));
                 self.follow_up(target, &key(command), segment);
                 if let Some(setting) = self.schema.child(target, Kind::Setting, &key(command)) {
                     // It reaches the tables that inherited before it.
@@ -366,6 +366,14 @@ impl Replay<'_> {
         self.folded(id, "validated");
         self.fold_into_table(table, id);
         true
+    }
+}
+
+/// The trigger, rule, constraint, index or column that a command names.
+fn named(command: &AlterTableCmd) -> &str {
+    match command.def.as_ref().and_then(|def| def.node.as_ref()) {
+        Some(NodeEnum::ReplicaIdentityStmt(identity)) => &identity.name,
+        _ => &command.name,
     }
 }
 
