@@ -1,6 +1,6 @@
 //! The whole story: both sets replayed at once, compared, and the verdict.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::compare::{Again, More, compare};
 use super::{
     Comparison, Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, canonical,
-    replay, replay_both,
+    replay, replay_both, side_by_side,
 };
 
 /// How the two sets compare.
@@ -61,6 +61,8 @@ pub struct Judge<'a> {
     progress: &'a dyn Progress,
     begun: Instant,
     again: OnceLock<Result<Snapshot, ReplayError>>,
+    /// The rows of replays after that one.
+    further: Mutex<Vec<Arc<Vec<TableRows>>>>,
     reloaded: OnceLock<Result<Vec<Entry>, ReplayError>>,
 }
 
@@ -75,7 +77,8 @@ impl<'a> Judge<'a> {
         begun: Instant,
     ) -> Self {
         let again = again.map_or_else(OnceLock::new, |again| OnceLock::from(Ok(again)));
-        Judge { files, old, settings, progress, begun, again, reloaded: OnceLock::new() }
+        let further = Mutex::new(Vec::new());
+        Judge { files, old, settings, progress, begun, again, further, reloaded: OnceLock::new() }
     }
 
     /// The rows of a second replay of the old set: what isn't as in the first one differs from run to run.
@@ -85,6 +88,19 @@ impl<'a> Judge<'a> {
     pub fn again(&self) -> Result<&Snapshot, ReplayError> {
         let replay = || replay::replay_rows("old again", self.files, self.settings, self.progress);
         self.again.get_or_init(replay).as_ref().map_err(Clone::clone)
+    }
+
+    /// The rows of the old set's replays after the second, from 0.
+    fn further(&self, nth: usize) -> Result<Arc<Vec<TableRows>>, ReplayError> {
+        // Whoever broke off with the lock in hand put nothing in.
+        let known = || self.further.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(rows) = known().get(nth) {
+            return Ok(rows.clone());
+        }
+        let replayed = replay::replay_rows("old again", self.files, self.settings, self.progress)?;
+        let rows = Arc::new(replayed.rows);
+        known().push(rows.clone());
+        Ok(rows)
     }
 
     /// Surveys a new set for a verdict on it. What that will ask for besides is replayed at the same time: the old set once
@@ -127,10 +143,7 @@ impl<'a> Judge<'a> {
     /// When a scratch database that the comparison needs can't do its part.
     pub fn verdict(&self, new: &[ReplayFile], snapshot: &Snapshot) -> Result<Verdict, ReplayError> {
         let comparison = compare(&self.old, snapshot, self.settings, &With { judge: self, new })?;
-        let mut stand_ins = self.old.stand_ins.clone();
-        stand_ins.extend(snapshot.stand_ins.iter().cloned());
-        stand_ins.sort();
-        stand_ins.dedup();
+        let stand_ins = StandInCall::of_both(&self.old.stand_ins, &snapshot.stand_ins);
         let count = |files: &[ReplayFile]| files.iter().map(|file| file.statements.len()).sum();
         Ok(Verdict {
             kind: kind(&comparison),
@@ -167,6 +180,11 @@ impl More for With<'_> {
     fn new_again(&self) -> Result<Option<Vec<TableRows>>, ReplayError> {
         let again = replay::replay_rows("new again", self.new, self.judge.settings, self.judge.progress)?;
         Ok(Some(again.rows))
+    }
+
+    fn further(&self, nth: usize) -> Result<[Option<Arc<Vec<TableRows>>>; 2], ReplayError> {
+        side_by_side::both(|| self.judge.further(nth), || Ok(Arc::new(self.new_again()?.unwrap_or_default())))
+            .map(|rows| rows.map(Some))
     }
 
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError> {
