@@ -93,3 +93,18 @@ fn an_extension_that_is_not_there_is_named() {
     let table = snapshot.entries.iter().find(|e| e.kind == "TABLE").expect("the table");
     assert!(table.text.contains("g public.geometry"), "{}", table.text);
 }
+
+/// What stands in strings isn't called, unless it is SQL.
+#[test]
+fn a_stand_in_is_named_where_it_is_called() {
+    let prose = "CREATE EXTENSION pgcrypto; CREATE TABLE t (a text); COMMENT ON TABLE t IS 'crypt(a)';
+        INSERT INTO t VALUES ('Let''s Encrypt certificate'), ('encrypt (all)'), ('armor')";
+    let verdict = judge(&[prose], &[prose]);
+    assert_eq!((verdict.kind, verdict.stand_ins.len()), (VerdictKind::Identical, 0), "{:?}", verdict.stand_ins);
+    let calls = "CREATE EXTENSION pgcrypto;\nCREATE TABLE t (a text);
+        CREATE FUNCTION f(a text) RETURNS text LANGUAGE plpgsql AS $$\nBEGIN\n  RETURN crypt(a, 'x');\nEND $$;
+        INSERT INTO t\nSELECT armor('a')";
+    let called = judge(&[calls], &[calls]).stand_ins;
+    let said: Vec<_> = called.iter().map(|call| (call.function.as_str(), call.places[0].to_string())).collect();
+    assert_eq!(said, [("armor", "1.sql:8".to_string()), ("crypt", "1.sql:5".to_string())]);
+}

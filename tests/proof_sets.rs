@@ -122,6 +122,53 @@ fn values_that_differ_from_run_to_run_are_compared_by_kind() {
     assert_eq!(judge(&[sql], &[&fixed]).kind, VerdictKind::Different);
 }
 
+/// Columns that mix values of the clock, of chance and constants, with a key and without.
+#[test]
+fn a_constant_among_values_of_the_clock_and_of_chance_counts() {
+    let table = "CREATE TABLE t (id int PRIMARY KEY, at timestamptz); CREATE TABLE k (token text);";
+    let rows = |day: &str, token: &str| {
+        format!(
+            "{table} INSERT INTO t VALUES (1, now()), (2, now()), (3, '{day}');
+            INSERT INTO k VALUES (md5(random()::text)), (md5(random()::text)), ('{token}'), (now()::text)"
+        )
+    };
+    let old = rows("2020-01-01", "fixed");
+    assert_eq!(judge(&[&old], &[&old]).kind, VerdictKind::Identical);
+    for (new, object) in [
+        (rows("2021-06-06", "fixed"), "rows of public.t"),
+        (rows("2020-01-01", "other"), "rows of public.k"),
+        (old.replace("(2, now())", "(2, '2020-01-01')"), "rows of public.t"),
+        (old.replace("('fixed'), (now()", "(md5(random()::text)), (now()"), "rows of public.k"),
+    ] {
+        let found: Vec<_> = judge(&[&old], &[&new]).comparison.differences.into_iter().map(|d| d.object).collect();
+        assert_eq!(found, [object], "{new}");
+    }
+}
+
+/// Two replays give half of such values alike; more of them tell.
+#[test]
+fn values_of_few_outcomes_are_told_from_constants() {
+    let sql = "CREATE TABLE t (id int PRIMARY KEY, flag boolean, dice int);
+        INSERT INTO t SELECT g, random() < 0.5, floor(random() * 6) FROM generate_series(1, 30) g;
+        CREATE TABLE k (flag boolean);
+        INSERT INTO k SELECT random() < 0.5 FROM generate_series(1, 10) g;
+        CREATE TABLE one (flag boolean);
+        INSERT INTO one VALUES (random() < 0.5);
+        CREATE TABLE maybe (id int, word text);
+        INSERT INTO maybe SELECT g, CASE WHEN random() < 0.5 THEN 'x' END FROM generate_series(1, 10) g";
+    let verdict = judge(&[sql], &[sql]);
+    assert_eq!(verdict.kind, VerdictKind::Identical, "{:#?}", verdict.comparison.differences);
+    let fixed = |row: &str| {
+        format!(
+            "CREATE TABLE t (id int, flag boolean); INSERT INTO t SELECT g, random() < 0.5 FROM generate_series(1, 3) g; INSERT INTO t VALUES (4, {row})"
+        )
+    };
+    for (one, other) in [("true", "false"), ("random() < 0.5", "true"), ("true", "random() < 0.5")] {
+        let verdict = judge(&[&fixed(one)], &[&fixed(other)]);
+        assert_eq!(verdict.kind, VerdictKind::Different, "{one} and {other}");
+    }
+}
+
 #[test]
 fn an_index_is_built_concurrently_outside_of_the_files_transaction() {
     let sql = "CREATE TABLE t (a int); CREATE INDEX CONCURRENTLY t_a ON t (a)";

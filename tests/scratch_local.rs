@@ -118,6 +118,41 @@ fn a_mistake_of_the_history_is_one_on_every_postgresql() {
     );
 }
 
+/// Before 17, PostgreSQL looks for what the function of an index calls in the search_path of whoever asks. Rows are read, and a
+/// dump is loaded, all the same.
+#[test]
+fn rows_are_read_where_an_index_calls_functions_by_their_names_alone() {
+    let Some(programs) = programs() else { return };
+    if programs.version.split('.').next().and_then(|major| major.parse().ok()).is_none_or(|major: u32| major >= 17) {
+        eprintln!("skipped: {programs} has a search_path of its own for that");
+        return;
+    }
+    let functions = "CREATE FUNCTION app.low(t text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT lower(t) $$;\n\
+         CREATE FUNCTION app.key_of(t text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT low(t) $$;\n";
+    let table = "CREATE TABLE app.x (id int PRIMARY KEY, name text, g text GENERATED ALWAYS AS (upper(name)) STORED);\n\
+         CREATE MATERIALIZED VIEW app.m AS SELECT id, name FROM app.x WITH NO DATA;\n";
+    let indexes = "CREATE INDEX x_key ON app.x (app.key_of(name));\nCREATE INDEX m_key ON app.m (app.key_of(name));\n";
+    let rows = "INSERT INTO app.x VALUES (1, E'a\\tb\\\\c\\nd'), (2, NULL), (3, '');\n";
+    let dead = "CREATE TABLE dead ();\nDROP TABLE dead;\n";
+    let sql = format!("CREATE SCHEMA app;\nSET search_path = app;\n{functions}{table}{rows}{indexes}");
+    let history = format!("{sql}REFRESH MATERIALIZED VIEW app.m;\n{dead}");
+    let project = Project::history(&[("1.sql", &history)]);
+    let emit = run(&project, "emit --scratch local --dry-run --format json");
+    assert_eq!(emit.code, 0, "{emit:#?}");
+    project.write("migrations/1.sql", history.replace("(3, '')", "(3, 'x')"));
+    let verify = run(&project, "verify --scratch local");
+    assert!(
+        verify.code == 1 && verify.out.contains("rows of app.m") && verify.out.contains("rows of app.x"),
+        "{verify:#?}"
+    );
+    let head = "SELECT pg_catalog.set_config('search_path', '', false);\nCREATE SCHEMA app;\n";
+    let dump = |row: &str| format!("{head}{functions}{table}INSERT INTO app.x VALUES ({row});\n{indexes}");
+    project.write("one.sql", &dump("1, 'A'"));
+    project.write("other.sql", &dump("2, 'A'"));
+    let diff = run(&project, "diff one.sql other.sql --scratch local");
+    assert!(diff.code == 1 && diff.out.contains("1 difference"), "{diff:#?}");
+}
+
 #[test]
 fn without_programs_the_message_says_what_is_wanted() {
     let empty = tempfile::tempdir().expect("a folder");

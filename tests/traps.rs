@@ -61,6 +61,11 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
     // Words that begin with the name of a PostgreSQL are for that one only.
     let refused = refused.and_then(|words| match words.split_once(": ") {
         Some((name @ ("embedded" | "local"), words)) => (settings.database.name() == name).then(|| words.to_string()),
+        Some((since, words)) if since.starts_with("since ") => since
+            .strip_prefix("since ")?
+            .parse()
+            .is_ok_and(|since: u32| version(&settings.database) >= since)
+            .then(|| words.to_string()),
         _ => Some(words),
     });
     let set = match (proven, refused) {
@@ -101,6 +106,15 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n    ")) }
+}
+
+/// The version of a PostgreSQL.
+fn version(database: &Database) -> u32 {
+    match database {
+        Database::Embedded => 17,
+        Database::Local(local) => local.programs.version.split('.').next().unwrap().parse().unwrap(),
+        Database::Server(_) => unreachable!("these tests ask for no server"),
+    }
 }
 
 /// The prelude that comes with the tool and that a trap replays on, if it names one.

@@ -341,7 +341,8 @@ fn single_key(entry: &Entry) -> Option<(Place, Place)> {
     Some(((part(1), part(2), part(3)), (part(4), part(5), part(6))))
 }
 
-/// Rows of both runs in pairs, in the order of those columns that hold the same values in both.
+/// Rows of both runs in pairs: those that are the same in both, then the others in the order of those columns that hold the same
+/// values in both.
 fn matched(rows: &TableRows, twin: &TableRows) -> Vec<(usize, usize)> {
     let column = |of: &TableRows, i: usize| {
         let mut values: Vec<Option<String>> = of.rows.iter().map(|r| r[i].clone()).collect();
@@ -349,12 +350,29 @@ fn matched(rows: &TableRows, twin: &TableRows) -> Vec<(usize, usize)> {
         values
     };
     let stable: Vec<usize> = (0..rows.columns.len()).filter(|i| column(rows, *i) == column(twin, *i)).collect();
-    let order = |of: &TableRows| {
-        let mut order: Vec<usize> = (0..of.rows.len()).collect();
+    let mut same: HashMap<&[Option<String>], Vec<usize>> = HashMap::new();
+    for (b, row) in twin.rows.iter().enumerate().rev() {
+        same.entry(row).or_default().push(b);
+    }
+    let mut pairs = Vec::with_capacity(rows.rows.len());
+    let mut taken = vec![false; twin.rows.len()];
+    let mut left = Vec::new();
+    for (a, row) in rows.rows.iter().enumerate() {
+        match same.get_mut(row.as_slice()).and_then(Vec::pop) {
+            Some(b) => {
+                taken[b] = true;
+                pairs.push((a, b));
+            }
+            None => left.push(a),
+        }
+    }
+    let order = |of: &TableRows, mut order: Vec<usize>| {
         order.sort_by_key(|n| stable.iter().map(|i| of.rows[*n][*i].clone()).collect::<Vec<_>>());
         order
     };
-    order(rows).into_iter().zip(order(twin)).collect()
+    let others = (0..taken.len()).filter(|b| !taken[*b]).collect();
+    pairs.extend(order(rows, left).into_iter().zip(order(twin, others)));
+    pairs
 }
 
 /// A value of a type as people write it: numbers and truth without quotes.

@@ -51,7 +51,7 @@ impl Replay<'_> {
                 self.alter_partitions(target, command, segment);
             }
             if !self.lives_as_table(target) || !self.alter_one(target, command, segment) {
-                let named = self.named_children(target, &command.name);
+                let named = self.named_children(target, named(command));
                 self.follow_up(target, &key(command), segment);
                 if let Some(setting) = self.schema.child(target, Kind::Setting, &key(command)) {
                     // It reaches the tables that inherited before it.
@@ -376,6 +376,14 @@ impl Replay<'_> {
 pub(crate) fn not_valid(text: &str) -> Option<Range<usize>> {
     let tokens = lex_code(text);
     tokens.windows(2).find(|w| w[0].is(text, "not") && w[1].is(text, "valid")).map(|w| w[0].start..w[1].end)
+}
+
+/// The trigger, rule, constraint, index or column that a command names.
+fn named(command: &AlterTableCmd) -> &str {
+    match command.def.as_ref().and_then(|def| def.node.as_ref()) {
+        Some(NodeEnum::ReplicaIdentityStmt(identity)) => &identity.name,
+        _ => &command.name,
+    }
 }
 
 /// What an ALTER that can't be folded is about: a later one about the same supersedes it.

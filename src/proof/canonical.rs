@@ -7,7 +7,9 @@ use super::{Entry, ReplayError, Settings, Snapshot, entries, replay};
 use crate::scratch::{Needs, Scratch, extensions};
 use crate::{Error, Result};
 
-use super::session::{OWN_AUTHORIZATION, Session};
+use super::session::{OWN_AUTHORIZATION, Refusal, Session};
+use regex::Regex;
+use std::sync::LazyLock;
 
 /// What a dump sets at its beginning, for entries that are reloaded one by one, and what an entry may leave behind.
 const ALONE: &str = "SET search_path = ''; SET check_function_bodies = off; SET default_tablespace = '';
@@ -39,7 +41,7 @@ fn translate(snapshot: &Snapshot, settings: &Settings) -> Result<Translated> {
     let postgres = super::snapshot::one(&mut session, "SELECT split_part(current_setting('server_version'), ' ', 1)")?;
     // Older versions don't know this setting of the preamble, and here it changes nothing.
     let dump = snapshot.dump.replacen("SET transaction_timeout = 0;\n", "", 1);
-    session.load(&spoken(&dump, &*scratch)).map_err(|refusal| {
+    load(&mut session, &spoken(&dump, &*scratch)).map_err(|refusal| {
         let hint = "what it needs must be there: --scratch local runs on the PostgreSQL of this machine";
         Error::new(format!("the scratch database can't load the dump: {}", refusal.message)).hint(hint)
     })?;
@@ -78,9 +80,41 @@ fn spoken(sql: &str, scratch: &dyn Scratch) -> String {
     if scratch.is_whole() { sql.to_string() } else { with_own_authorization(sql) }
 }
 
+/// Loads a dump; if PostgreSQL refuses it, once more with all of its schemas in the search_path.
+fn load(session: &mut Session, dump: &str) -> Result<(), Refusal> {
+    session.load(dump).or_else(|refusal| {
+        let Some(with_path) = with_path(dump, &path_of([dump])).filter(|_| session.is_open()) else {
+            return Err(refusal);
+        };
+        session.forget()?;
+        session.load(&with_path).map_err(|_| refusal)
+    })
+}
+
+/// How a dump takes the search_path away. It names all in full; but functions that indexes use may call others by their names
+/// alone, and PostgreSQL looks into them as it makes the index.
+const NO_PATH: &str = "set_config('search_path', '', false)";
+
+/// A text of a dump that sets a search_path where it took it away; nothing if it doesn't.
+pub(super) fn with_path(text: &str, path: &str) -> Option<String> {
+    let set = format!("set_config('search_path', '{}', false)", path.replace('\'', "''"));
+    text.contains(NO_PATH).then(|| text.replacen(NO_PATH, &set, 1))
+}
+
+/// The schemas that texts of a dump make, and the one that is always there.
+pub(super) fn path_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    static SCHEMA: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r#"(?m)^CREATE SCHEMA (?:IF NOT EXISTS )?("(?:[^"]|"")+"|[\w$]+)"#).ok());
+    let mut path = vec!["public"];
+    for text in texts {
+        path.extend(SCHEMA.iter().flat_map(|s| s.captures_iter(text)).filter_map(|found| Some(found.get(1)?.as_str())));
+    }
+    path.join(", ")
+}
+
 fn reload(snapshot: &Snapshot, settings: &Settings) -> Result<Vec<Entry>> {
     let (scratch, mut session) = with_roles(snapshot, settings)?;
-    if session.load(&spoken(&snapshot.dump, &*scratch)).is_err() {
+    if load(&mut session, &spoken(&snapshot.dump, &*scratch)).is_err() {
         // Some dumps can't be reloaded whole, such as one with a language whose handler PostgreSQL brings. What of it can't
         // be is missing afterwards, and compared as it is.
         session.forget()?;
@@ -108,8 +142,7 @@ pub(super) fn with_reloaded<T>(
     look: impl FnOnce(&mut Session) -> Result<T>,
 ) -> Result<T> {
     let (scratch, mut session) = with_roles(snapshot, settings)?;
-    session
-        .load(&spoken(&snapshot.dump, &*scratch))
+    load(&mut session, &spoken(&snapshot.dump, &*scratch))
         .map_err(|refusal| Error::new(format!("PostgreSQL refused its own dump: {}", refusal.message)))?;
     session.reopen()?;
     let seen = look(&mut session)?;

@@ -1,14 +1,15 @@
 //! Compares two snapshots: what the dump holds, what it leaves out, rows, sequences.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::entries::lines;
 use super::same::same;
-use super::volatile::{Cell, Marked, MarkedRow, Stable};
 use super::{
-    Entry, Facts, ReplayError, SequencePosition, Settings, Snapshot, TableRows, elsewhere, hidden, leftover, naming,
+    Entry, Facts, ReplayError, SequencePosition, Settings, Snapshot, TableRows, compare_rows, elsewhere, hidden, leftover,
+    naming,
 };
 
 /// What became of an object from the old side to the new.
@@ -85,7 +86,7 @@ impl Class {
             "ACL" | "DEFAULT ACL" | "PARAMETER PRIVILEGES" | "LANGUAGE PRIVILEGES" | "ROW TYPE PRIVILEGES" => {
                 Class::Privileges
             }
-            "COMMENT" | "SECURITY LABEL" | "ROLE COMMENT" => Class::Comments,
+            "COMMENT" | "SECURITY LABEL" | "ROLE COMMENT" | "BUILT-IN COMMENTS" => Class::Comments,
             "ROWS" | "LARGE OBJECT" | "MATERIALIZED VIEW DATA" => Class::Rows,
             "SEQUENCE POSITION" => Class::Sequences,
             "ROLE" | "BOOTSTRAP ROLE" | "ROLE MEMBERSHIP" => Class::Roles,
@@ -150,6 +151,8 @@ pub(super) trait More {
     fn elsewhere(&self) -> Result<Option<&Snapshot>, ReplayError>;
     /// Whether the new set says what the old side's server was by itself, and the old set doesn't.
     fn says_facts(&self, facts: &Facts) -> bool;
+    /// Both sides replayed once more after that, the old one first, as far as they can be; `nth` counts from 0.
+    fn further(&self, nth: usize) -> Result<[Option<Arc<Vec<TableRows>>>; 2], ReplayError>;
     /// The entries of both sides' dumps after a reload.
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError>;
 }
@@ -185,7 +188,7 @@ pub(super) fn compare(
     schema(old, new, more, &mut found);
     globals(old, new, &mut found);
     elsewhere::compare(old, new, more, &mut found)?;
-    rows(old, new, more, &mut found)?;
+    compare_rows::rows(old, new, more, &mut found)?;
     sequences(old, new, settings, &mut found);
     if let (Some(one), Some(other)) = (&old.sessions, &new.sessions) {
         leftover::compare(one, other, &mut found);
@@ -242,13 +245,18 @@ pub(super) fn identity(difference: Difference) -> (String, String, String) {
 /// What the dumps leave out. Some of it says no more than the dumps do, where the object is on one side only.
 fn globals(old: &Snapshot, new: &Snapshot, found: &mut Comparison) {
     let known: HashSet<_> = found.differences.iter().cloned().map(identity).collect();
+    let differences = entries(&old.globals, &new.globals);
+    let comments = differences.iter().any(|difference| difference.kind == "COMMENT" && difference.schema == "-");
     let telling = |difference: &Difference| {
         let both = hidden::NEEDS_BOTH.contains(&difference.kind.as_str());
         let lone = both && difference.change != Change::Changed;
         let order = difference.kind == "COLUMN ORDER" && !same_columns(difference);
-        !lone && !order && !known.contains(&identity(difference.clone()))
+        // A comment that is named is one more or less as well.
+        let counted = difference.kind == "BUILT-IN COMMENTS" && comments;
+        !lone && !order && !counted && !known.contains(&identity(difference.clone()))
     };
-    found.differences.extend(entries(&old.globals, &new.globals).into_iter().filter(telling));
+    let telling: Vec<Difference> = differences.iter().filter(|one| telling(one)).cloned().collect();
+    found.differences.extend(telling);
 }
 
 /// Whether both sides have the same columns, in whatever order; otherwise the tables differ already.
@@ -326,7 +334,7 @@ fn lone(entry: &Entry, change: Change) -> Difference {
     Difference { old, new, ..bare(&entry.kind, &entry.schema, &entry.name, change) }
 }
 
-fn bare(kind: &str, schema: &str, name: &str, change: Change) -> Difference {
+pub(super) fn bare(kind: &str, schema: &str, name: &str, change: Change) -> Difference {
     Difference {
         kind: kind.into(),
         schema: schema.into(),
@@ -339,122 +347,6 @@ fn bare(kind: &str, schema: &str, name: &str, change: Change) -> Difference {
         new: None,
         file: None,
     }
-}
-
-/// Compares the rows of the tables that both sides have; the others differ as tables already.
-fn rows(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Comparison) -> Result<(), ReplayError> {
-    let others: HashMap<(&str, &str), &TableRows> =
-        new.rows.iter().map(|table| ((table.schema.as_str(), table.table.as_str()), table)).collect();
-    let pairs: Vec<(&TableRows, &TableRows)> = old
-        .rows
-        .iter()
-        .filter_map(|table| Some((table, *others.get(&(table.schema.as_str(), table.table.as_str()))?)))
-        .collect();
-    let alike = |(one, other): &(&TableRows, &TableRows)| names(one) == names(other) && one.rows == other.rows;
-    // A set that says what the old side's server was called may have it from there.
-    if pairs.iter().all(|(one, other)| are_empty(one, other) || alike(&(one, other)) && !more.says_facts(&old.facts)) {
-        return Ok(());
-    }
-    let stable = match more.again()? {
-        Again::Old(again) => Stable::learn(&old.rows, &again.rows, &old.clock),
-        Again::New(again) => Stable::learn(&new.rows, &again.rows, &new.clock),
-        Again::Neither => Stable::default(),
-    };
-    let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
-    // The new side's columns in the old side's order: where they stand is the table's affair.
-    let places: HashMap<(&str, &str), Vec<usize>> =
-        pairs.iter().map(|(one, other)| ((one.schema.as_str(), one.table.as_str()), shared(one, other))).collect();
-    let matched = |table: &TableRows| {
-        places.get(&(table.schema.as_str(), table.table.as_str())).cloned().unwrap_or_else(|| all(table))
-    };
-    let one = stable.mark(&old.rows, &all);
-    let mut other = stable.mark(&new.rows, &matched);
-    let is_volatile = |cell: &&Cell| matches!(cell, Cell::Volatile(_));
-    let volatile = one.tables.values().flatten().flat_map(|row| &row.cells).filter(is_volatile).count();
-    let mut differences = rows_of_all(&pairs, &one, &other);
-    // What differs from run to run on the old side must do so on the new one: a constant is no random value.
-    if volatile > 0
-        && differences.is_empty()
-        && found.differences.is_empty()
-        && new.refused.is_empty()
-        && let Some(again) = new.again.clone().map_or_else(|| more.new_again(), |rows| Ok(Some(rows)))?
-    {
-        other.fix(&Stable::learn(&new.rows, &again, &new.clock).mark(&new.rows, &matched));
-        differences = rows_of_all(&pairs, &one, &other);
-    }
-    found.volatile_cells += volatile;
-    found.differences.extend(differences);
-    Ok(())
-}
-
-/// What differs in the rows of the tables that both sides have.
-fn rows_of_all(pairs: &[(&TableRows, &TableRows)], one: &Marked, other: &Marked) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    for (table, counterpart) in pairs {
-        let key = (table.schema.clone(), table.table.clone());
-        let (Some(mine), Some(theirs)) = (one.tables.get(&key), other.tables.get(&key)) else { continue };
-        differences.extend(rows_of(table, counterpart, mine, theirs));
-    }
-    differences
-}
-
-fn are_empty(one: &TableRows, other: &TableRows) -> bool {
-    one.rows.is_empty() && other.rows.is_empty()
-}
-
-fn names(table: &TableRows) -> Vec<&str> {
-    table.columns.iter().map(|(name, _)| name.as_str()).collect()
-}
-
-/// The columns of `other` in the order of `one`, if both have the same ones; else those of `other` as they are.
-fn shared(one: &TableRows, other: &TableRows) -> Vec<usize> {
-    let places = names(other).into_iter().enumerate().map(|(i, name)| (name, i)).collect::<HashMap<_, _>>();
-    let found: Option<Vec<usize>> = names(one).iter().map(|name| places.get(name).copied()).collect();
-    match found {
-        Some(found) if found.len() == places.len() => found,
-        _ => (0..other.columns.len()).collect(),
-    }
-}
-
-/// The rows that only one side has.
-fn rows_of(old: &TableRows, new: &TableRows, mine: &[MarkedRow], theirs: &[MarkedRow]) -> Option<Difference> {
-    let mut balance: HashMap<&[Cell], i64> = HashMap::new();
-    for row in mine {
-        *balance.entry(&row.cells).or_default() += 1;
-    }
-    for row in theirs {
-        *balance.entry(&row.cells).or_default() -= 1;
-    }
-    let mut take = |rows: &[MarkedRow], sign: i64| -> Vec<usize> {
-        let mut left = Vec::new();
-        for row in rows {
-            // Every row of a side stands in the balance.
-            if let Some(count) = balance.get_mut(row.cells.as_slice())
-                && *count * sign > 0
-            {
-                *count -= sign;
-                left.push(row.index);
-            }
-        }
-        left
-    };
-    let (gone, come) = (take(mine, 1), take(theirs, -1));
-    if gone.is_empty() && come.is_empty() {
-        return None;
-    }
-    let property = format!(
-        "{} of {} rows only in the old set, {} of {} only in the new",
-        gone.len(),
-        mine.len(),
-        come.len(),
-        theirs.len()
-    );
-    Some(Difference {
-        property: Some(property),
-        old: Some(naming::rows(old, &gone)),
-        new: Some(naming::rows(new, &come)),
-        ..bare("ROWS", &old.schema, &old.table, Change::Changed)
-    })
 }
 
 fn sequences(old: &Snapshot, new: &Snapshot, settings: &Settings, found: &mut Comparison) {

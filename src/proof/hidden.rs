@@ -11,6 +11,7 @@ pub(super) const NEEDS_BOTH: &[&str] = &[
     "COLUMN ORDER",
     "EXTENSION OWNER",
     "EXTENSION MEMBERS",
+    "EXTENSION COMMENTS",
     "EXTENSION FUNCTIONS",
     "EXTENSION TYPES",
     "PROCEDURAL LANGUAGE",
@@ -50,11 +51,27 @@ pub(super) const QUERIES: &[&str] = &[
     UNION ALL SELECT 'COMMENT', '-', upper(o.type) || ' ' || o.identity,
         format('COMMENT ON %s %s IS %L;', upper(o.type), o.identity, d.description)
     FROM pg_description d, pg_identify_object(d.classoid, d.objoid, d.objsubid) o
-    WHERE d.objoid < 16384 AND d.objoid <> 'public'::regnamespace
+    WHERE d.objoid < 16384 AND d.objoid <> 'public'::regnamespace AND d.classoid <> 'pg_largeobject'::regclass
         AND age(d.xmin) < age((SELECT xmin FROM pg_database WHERE datname = 'template0'))
-        AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')
-        AND d.classoid NOT IN ('pg_extension'::regclass, 'pg_largeobject'::regclass)
     ORDER BY 2, 3",
+    // A comment that is gone stands nowhere.
+    "SELECT 'BUILT-IN COMMENTS', 'pg_catalog', classoid::regclass::text, count(*) || ' comments' FROM pg_description
+    WHERE objoid < 16384 AND objoid <> coalesce(to_regnamespace('public')::oid, 0)
+        AND classoid <> 'pg_largeobject'::regclass GROUP BY classoid ORDER BY 3",
+    // Those that an extension brings are the same wherever it is.
+    "SELECT 'EXTENSION COMMENTS', '-', x.extname, string_agg(format('%s: %L', pg_describe_object(d.classoid, d.objoid, d.objsubid),
+        d.description), E'\\n' ORDER BY pg_describe_object(d.classoid, d.objoid, d.objsubid) COLLATE \"C\")
+    FROM pg_description d JOIN pg_depend e ON e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e'
+    JOIN pg_extension x ON x.oid = e.refobjid WHERE d.objoid >= 16384 GROUP BY x.extname ORDER BY 3",
+    // No statement leads straight to it: PostgreSQL wants an index, which is dropped again.
+    "SELECT 'REPLICA IDENTITY', n.nspname, c.relname, coalesce((SELECT format('CREATE UNIQUE INDEX consolidate_identity ON %1$I.%2$I (%3$s);
+ALTER TABLE ONLY %1$I.%2$I REPLICA IDENTITY USING INDEX consolidate_identity;
+DROP INDEX %1$I.consolidate_identity;', n.nspname, c.relname, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum))
+        FROM pg_attribute a LEFT JOIN pg_index p ON p.indrelid = a.attrelid AND p.indisprimary
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull
+            AND (p.indrelid IS NULL OR a.attnum = ANY (p.indkey::int2[])) HAVING count(*) > 0), '-- using an index that is gone')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) ORDER BY 2, 3",
     "SELECT 'PROCEDURAL LANGUAGE', '-', l.lanname, format('CREATE%s LANGUAGE %I HANDLER %s%s%s;',
         CASE WHEN l.lanpltrusted THEN ' TRUSTED' ELSE '' END, l.lanname, l.lanplcallfoid::regproc,
         ' INLINE ' || nullif(l.laninline, 0)::regproc, ' VALIDATOR ' || nullif(l.lanvalidator, 0)::regproc)
@@ -109,7 +126,26 @@ pub(super) const QUERIES: &[&str] = &[
     FROM pg_tablespace t
     WHERE t.oid >= 16384 OR t.spcacl IS NOT NULL OR t.spcoptions IS NOT NULL OR t.spcowner <> 10 ORDER BY 3",
     "SELECT 'SECURITY LABEL', '-', upper(objtype) || ' ' || objname, provider || ': ' || label
-    FROM pg_seclabels WHERE objtype IN ('role', 'database', 'tablespace') ORDER BY 3, 4",
+    FROM pg_seclabels WHERE objtype IN ('role', 'database', 'tablespace') OR objoid < 16384 ORDER BY 3, 4",
+    // PostgreSQL lets go of some of its own, such as views of information_schema. The numbers that it keeps of relations for
+    // itself change by themselves.
+    "SELECT 'BUILT-IN OBJECTS', '-', kind, format('%s, md5: %s', count(*), md5(string_agg(concat_ws(' ', oid, state), ' '
+        ORDER BY oid))) FROM (
+        SELECT 'functions' AS kind, oid, 'pg_proc'::regclass AS class, NULL AS state FROM pg_proc
+        UNION ALL SELECT 'relations', oid, 'pg_class', (to_jsonb(c) - ARRAY['relacl', 'relpages', 'reltuples',
+            'relallvisible', 'relallfrozen', 'relfrozenxid', 'relminmxid', 'relfilenode', 'relhasindex', 'reltoastrelid'])::text
+            FROM pg_class c WHERE relkind IN ('r', 'v')
+        UNION ALL SELECT 'rules of views', oid, 'pg_rewrite', CASE WHEN age(xmin) < age((SELECT xmin FROM pg_database
+            WHERE datname = 'template0')) THEN md5(ev_action::text) END FROM pg_rewrite
+        UNION ALL SELECT 'types', oid, 'pg_type', NULL FROM pg_type
+        UNION ALL SELECT 'operators', oid, 'pg_operator', NULL FROM pg_operator
+        UNION ALL SELECT 'casts', oid, 'pg_cast', NULL FROM pg_cast
+        UNION ALL SELECT 'languages', oid, 'pg_language', NULL FROM pg_language
+        UNION ALL SELECT 'text search configurations', oid, 'pg_ts_config', NULL FROM pg_ts_config
+        UNION ALL SELECT 'text search dictionaries', oid, 'pg_ts_dict', NULL FROM pg_ts_dict
+        UNION ALL SELECT 'conversions', oid, 'pg_conversion', NULL FROM pg_conversion) o
+    WHERE oid < 16384 AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = o.class AND e.objid = o.oid AND e.deptype = 'e')
+    GROUP BY kind ORDER BY kind",
     "SELECT 'SYSTEM SETTING', '-', name, setting FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf' ORDER BY 3",
 ];
 

@@ -29,8 +29,9 @@ pub(super) fn look(url: &str, settings: &Settings, programs: Option<&Path>) -> R
     session.must_run(&PLAIN.replace("SET default_transaction_read_only = off;", "")).map_err(tell)?;
     let shared = snapshot::one(&mut session, "SELECT pg_export_snapshot()").map_err(tell)?;
     let mut found = Snapshot::default();
+    let mut unread = Vec::new();
     if !settings.ignore.contains(&Class::Rows) {
-        found.rows = rows::read(&mut session).map_err(tell)?;
+        (found.rows, unread) = rows::read(&mut session).map_err(tell)?;
     }
     found.postgres =
         snapshot::one(&mut session, "SELECT split_part(current_setting('server_version'), ' ', 1)").map_err(tell)?;
@@ -39,6 +40,7 @@ pub(super) fn look(url: &str, settings: &Settings, programs: Option<&Path>) -> R
     let (entries, refused) = globals::read_allowed(&mut session, version.parse().unwrap_or(0)).map_err(tell)?;
     found.globals = entries;
     found.unread = refused;
+    found.unread.extend(unread);
     found.not_compared = snapshot::not_compared(&mut session).map_err(tell)?;
     let beyond = hidden::beyond(&mut session).map_err(tell)?;
     // Other databases of the server are no part of this one.

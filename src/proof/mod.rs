@@ -3,9 +3,11 @@
 //! It takes statements as texts and knows nothing of how the set was planned or written.
 
 mod canonical;
+mod chance;
 mod choice;
 mod clock;
 mod compare;
+mod compare_rows;
 mod drift;
 mod elsewhere;
 mod entries;
@@ -23,6 +25,7 @@ mod session;
 mod side_by_side;
 mod sides;
 mod snapshot;
+mod substitutes;
 mod verdict;
 mod volatile;
 mod words;
@@ -151,6 +154,9 @@ pub struct Snapshot {
     /// The rows once more, where the same set was replayed a second time beside this replay.
     #[serde(skip)]
     pub again: Option<Vec<TableRows>>,
+    /// How often its statements name a function that gives a value by chance: what came of it may be alike in two replays.
+    #[serde(skip)]
+    pub draws: Draws,
     /// Where the sequences stand.
     pub sequences: Vec<SequencePosition>,
     /// What each of its files left in the session; none for what isn't replayed.
@@ -168,6 +174,15 @@ pub struct Snapshot {
     pub refused: Vec<ReplayFailure>,
     /// How long it took from the start of the database.
     pub seconds: f64,
+}
+
+/// How often statements name a function whose values may be of few outcomes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Draws {
+    /// In statements that run what they say.
+    pub at_once: usize,
+    /// In those that make functions, which may run or not.
+    pub in_functions: usize,
 }
 
 /// One entry of the dump's table of contents, or one thing of its kind that `pg_dump` leaves out.

@@ -9,10 +9,12 @@ use super::refused::{lacking, lacks, line_at, line_of, missing_extension};
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
 use super::words::{
-    Word, counts_rows, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
+    Word, counts_rows, draws, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
 };
 use super::world::{self, Stay, World};
-use super::{Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched};
+use super::{
+    Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched, substitutes,
+};
 use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions, room};
 use crate::{At, Error};
 
@@ -167,16 +169,8 @@ pub(super) fn replay_for(
     let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want, (clock, facts, &stay))?;
     drop(session);
     scratch.stop()?;
-    let texts = settings.prelude.iter().chain(files).flat_map(|f| &f.statements).map(|s| s.text.as_str());
-    let texts: Vec<&str> = texts.collect();
-    if settings.database.has_stand_ins() {
-        snapshot.stand_ins =
-            extensions::substitutes_named(texts.iter().copied(), &settings.stand_ins, &needs.extensions);
-    }
-    for platform in &settings.platforms {
-        let functions: Vec<_> = platform.substitutes.iter().map(|function| (platform.name, *function)).collect();
-        snapshot.stand_ins.extend(extensions::named_in(texts.iter().copied(), &functions));
-    }
+    snapshot.stand_ins = substitutes::called(files, settings, needs);
+    snapshot.draws = draws(files.iter().flat_map(|file| &file.statements).map(|statement| statement.text.as_str()));
     snapshot.touched = touched;
     snapshot.sessions = (manner.want == Want::Everything).then_some(ends);
     snapshot.refused = refused;

@@ -142,6 +142,24 @@ impl Session {
         })
     }
 
+    /// All that `COPY ... TO stdout` gives. After a refusal the connection is no use any more.
+    pub fn copy_out(&mut self, sql: &str) -> Result<String> {
+        let work = async |connection: &mut PgConnection| {
+            let mut stream = connection.copy_out_raw(sql).await?;
+            let mut all = Vec::new();
+            while let Some(piece) = std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await {
+                all.extend_from_slice(&piece?);
+            }
+            Ok(all)
+        };
+        let unable = |why: String| Error::new(format!("can't look into the scratch database: {why}"));
+        let all = self.within(self.limits.left(), work).map_err(|refusal| {
+            self.connection = None;
+            if refusal.is_ours { refusal.into_error() } else { unable(refusal.message) }
+        })?;
+        String::from_utf8(all).map_err(|e| unable(e.to_string()))
+    }
+
     /// Talks to the database within the limits of time. What takes too long is given up, and the connection with it.
     fn within<T>(
         &mut self,

@@ -22,6 +22,18 @@ pub fn replay_both(
     })
 }
 
+/// Does two things at once, each on a thread of its own.
+pub(super) fn both<T: Send>(
+    one: impl FnOnce() -> Result<T, ReplayError> + Send,
+    other: impl FnOnce() -> Result<T, ReplayError> + Send,
+) -> Result<[T; 2], ReplayError> {
+    std::thread::scope(|scope| {
+        let (one, other) = (scope.spawn(one), scope.spawn(other));
+        let (one, other) = (joined(one), joined(other));
+        Ok([one?, other?])
+    })
+}
+
 /// Names a set that is worth more than the one that is being surveyed, by what the statements of the old one touched.
 pub type Better<'a> = dyn Fn(&Touched) -> Option<Vec<ReplayFile>> + Sync + 'a;
 

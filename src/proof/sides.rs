@@ -5,15 +5,16 @@
 //! named.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::compare::{Again, More, compare};
 use super::replay::{ROWS, STRICT};
 use super::verdict::{kind, peak_mb};
+use super::words::comment_end;
 use super::{
-    Entry, Facts, Progress, ReplayError, ReplayFile, Settings, Snapshot, TableRows, Verdict, canonical, entries, live,
-    replay,
+    Entry, Facts, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, Verdict, canonical,
+    entries, live, replay, side_by_side,
 };
 use crate::Error;
 
@@ -34,6 +35,8 @@ const WITHOUT_ROWS: &str = "rows, and where sequences stand: the dump doesn't ho
 /// What belongs to a server more than to a database.
 const OF_THE_SERVER: &[&str] = &[
     "BOOTSTRAP ROLE",
+    "BUILT-IN COMMENTS",
+    "BUILT-IN OBJECTS",
     "DATABASE",
     "OTHER DATABASE",
     "TABLESPACE",
@@ -71,10 +74,7 @@ pub fn compare_sources(
         }
         Source::Database(..) => (0, 0),
     };
-    let mut stand_ins = one.stand_ins.clone();
-    stand_ins.extend(other.stand_ins.iter().cloned());
-    stand_ins.sort();
-    stand_ins.dedup();
+    let stand_ins = StandInCall::of_both(&one.stand_ins, &other.stand_ins);
     Ok(Verdict {
         kind: kind(&comparison),
         postgres: one.postgres.clone(),
@@ -100,7 +100,13 @@ fn look(side: &str, source: &Source, settings: &Settings, progress: &dyn Progres
     let manner = if side == "new" { STRICT.away() } else { STRICT };
     match source {
         Source::Set(files) => replay::replay_as(manner, side, files, settings, progress),
-        Source::Dump(files, _) => replay::replay_as(manner, side, files, &of_dump(settings), progress),
+        Source::Dump(files, _) => {
+            let load = |files: &[ReplayFile]| replay::replay_as(manner, side, files, &of_dump(settings), progress);
+            load(files).or_else(|error| match with_path(files) {
+                Some(files) => load(&files).map_err(|_| error),
+                None => Err(error),
+            })
+        }
         Source::Database(url, programs) => {
             progress.step(side, "look", 0, 1);
             let mut found = replay::isolated(|| Ok(live::look(url, settings, programs.as_deref())?))?;
@@ -117,6 +123,21 @@ fn look(side: &str, source: &Source, settings: &Settings, progress: &dyn Progres
             Ok(found)
         }
     }
+}
+
+/// A dump with its schemas in the search_path, for functions that don't say in which ones they look; nothing if it sets none.
+fn with_path(files: &[ReplayFile]) -> Option<Vec<ReplayFile>> {
+    let mut files = files.to_vec();
+    let path =
+        canonical::path_of(files.iter().flat_map(|file| &file.statements).map(|s| &s.text[comment_end(&s.text)..]));
+    let mut changed = false;
+    for statement in files.iter_mut().flat_map(|file| &mut file.statements) {
+        if let Some(text) = canonical::with_path(&statement.text, &path) {
+            statement.text = text;
+            changed = true;
+        }
+    }
+    changed.then_some(files)
 }
 
 /// Leaves out on both sides what one of them can't tell, and says so.
@@ -237,6 +258,17 @@ impl More for Both<'_> {
             [Source::Set(old), Source::Set(new)] => facts.are_said_only_by(new, old),
             _ => false,
         }
+    }
+
+    fn further(&self, _: usize) -> Result<[Option<Arc<Vec<TableRows>>>; 2], ReplayError> {
+        let replayed = |source: &Source| match source {
+            Source::Set(files) => {
+                let again = replay::replay_as(ROWS, "again", files, self.settings, self.progress)?;
+                Ok(Some(Arc::new(again.rows)))
+            }
+            _ => Ok(None),
+        };
+        side_by_side::both(|| replayed(self.sides[0]), || replayed(self.sides[1]))
     }
 
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError> {

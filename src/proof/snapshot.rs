@@ -53,7 +53,10 @@ pub(super) fn take(
     session.must_run(PLAIN)?;
     let clock = begun.end(session)?;
     let facts = Facts { relations: world::relations(session)?, ..facts };
-    let mut snapshot = Snapshot { rows: rows::read(session)?, clock, facts, ..Snapshot::default() };
+    session.must_run("BEGIN")?;
+    let (rows, unread) = rows::read(session)?;
+    session.must_run("COMMIT")?;
+    let mut snapshot = Snapshot { rows, clock, facts, ..Snapshot::default() };
     if want == Want::Rows {
         return Ok(snapshot);
     }
@@ -78,6 +81,7 @@ pub(super) fn take(
     snapshot.entries = split.entries;
     snapshot.unread = split.unread;
     snapshot.unread.extend(beyond);
+    snapshot.unread.extend(unread);
     Ok(snapshot)
 }
 

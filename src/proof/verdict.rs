@@ -1,6 +1,6 @@
 //! The whole story: both sets replayed at once, compared, and the verdict.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::compare::{Again, More, compare};
 use super::replay::{Manner, ROWS, STRICT, SURVEY};
 use super::{
     Comparison, Entry, Facts, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, canonical,
-    replay, replay_both,
+    replay, replay_both, side_by_side,
 };
 
 /// How the two sets compare.
@@ -63,6 +63,8 @@ pub struct Judge<'a> {
     begun: Instant,
     again: OnceLock<Result<Snapshot, ReplayError>>,
     elsewhere: OnceLock<Result<Snapshot, ReplayError>>,
+    /// The rows of replays after that one.
+    further: Mutex<Vec<Arc<Vec<TableRows>>>>,
     reloaded: OnceLock<Result<Vec<Entry>, ReplayError>>,
 }
 
@@ -78,7 +80,8 @@ impl<'a> Judge<'a> {
     ) -> Self {
         let again = again.map_or_else(OnceLock::new, |again| OnceLock::from(Ok(again)));
         let (elsewhere, reloaded) = (OnceLock::new(), OnceLock::new());
-        Judge { files, old, settings, progress, begun, again, elsewhere, reloaded }
+        let further = Mutex::new(Vec::new());
+        Judge { files, old, settings, progress, begun, again, elsewhere, further, reloaded }
     }
 
     /// The rows of a second replay of the old set: what isn't as in the first one differs from run to run.
@@ -92,6 +95,18 @@ impl<'a> Judge<'a> {
 
     fn replay(&self, manner: Manner<'_>, side: &str, files: &[ReplayFile]) -> Result<Snapshot, ReplayError> {
         replay::replay_as(manner, side, files, self.settings, self.progress)
+    }
+
+    /// The rows of the old set's replays after the second, from 0.
+    fn further(&self, nth: usize) -> Result<Arc<Vec<TableRows>>, ReplayError> {
+        // Whoever broke off with the lock in hand put nothing in.
+        let known = || self.further.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(rows) = known().get(nth) {
+            return Ok(rows.clone());
+        }
+        let rows = Arc::new(self.replay(ROWS, "old again", self.files)?.rows);
+        known().push(rows.clone());
+        Ok(rows)
     }
 
     /// Surveys a new set for a verdict on it. What that will ask for besides is replayed at the same time: the old set once
@@ -134,10 +149,7 @@ impl<'a> Judge<'a> {
     /// When a scratch database that the comparison needs can't do its part.
     pub fn verdict(&self, new: &[ReplayFile], snapshot: &Snapshot) -> Result<Verdict, ReplayError> {
         let comparison = compare(&self.old, snapshot, self.settings, &With { judge: self, new })?;
-        let mut stand_ins = self.old.stand_ins.clone();
-        stand_ins.extend(snapshot.stand_ins.iter().cloned());
-        stand_ins.sort();
-        stand_ins.dedup();
+        let stand_ins = StandInCall::of_both(&self.old.stand_ins, &snapshot.stand_ins);
         let count = |files: &[ReplayFile]| files.iter().map(|file| file.statements.len()).sum();
         Ok(Verdict {
             kind: kind(&comparison),
@@ -183,6 +195,11 @@ impl More for With<'_> {
 
     fn says_facts(&self, facts: &Facts) -> bool {
         facts.are_said_only_by(self.new, self.judge.files)
+    }
+
+    fn further(&self, nth: usize) -> Result<[Option<Arc<Vec<TableRows>>>; 2], ReplayError> {
+        side_by_side::both(|| self.judge.further(nth), || Ok(Arc::new(self.new_again()?.unwrap_or_default())))
+            .map(|rows| rows.map(Some))
     }
 
     fn reloaded(&self, new: &Snapshot) -> Result<(&[Entry], Vec<Entry>), ReplayError> {

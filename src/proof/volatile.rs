@@ -1,40 +1,34 @@
 //! Compares rows, telling apart what the sets say and what differs from one run to the next of the same set: times,
 //! random identifiers.
 //!
-//! A value is volatile if a second replay of the same set doesn't give it again: in the same row, where rows have a key that
-//! both replays gave, else anywhere in the column. For the comparison each volatile value is replaced by a mark, so neither
-//! the order of rows nor the match of one row with another depends on it.
+//! Nothing is guessed: a value that all replays of a set gave in the same place, and that no clock gave, is a value; one that
+//! they didn't is volatile. Rows of several replays are matched by columns whose values all of them gave: by the primary key
+//! if it is such, else by as many columns as possible. Where several rows are alike in those, a value is one that each replay
+//! gave just as often. For the comparison each volatile value is replaced by a mark, so neither the order of rows nor the match
+//! of one row with another depends on it.
 //! The marks of long random values (identifiers, not times) are told apart by where the value stands: two rows that share
 //! one, such as a parent and its child, must share one on the other side too.
+//!
+//! Values of few outcomes (a random truth value) are now and then alike in all replays. What may have come about so is told by
+//! [`Chance`], and it is for more replays to decide.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use super::TableRows;
+use super::chance::{ByColumn, Chance};
 use super::clock::Clock;
 use super::session::TextRow;
+
+/// A table's schema and name.
+pub(super) type TableName = (String, String);
 
 /// The rows of one side, with marks in place of volatile values.
 #[derive(Debug, Default)]
 pub(super) struct Marked {
     /// Each table's rows, as `(schema, table)` → rows.
-    pub tables: HashMap<(String, String), Vec<MarkedRow>>,
-}
-
-impl Marked {
-    /// Values that only this marking takes for volatile, and another one of the same rows doesn't, are values again.
-    pub fn fix(&mut self, own: &Marked) {
-        for (table, rows) in &mut self.tables {
-            for (row, other) in rows.iter_mut().zip(own.tables.get(table).into_iter().flatten()) {
-                for (cell, seen) in row.cells.iter_mut().zip(&other.cells) {
-                    if matches!(cell, Cell::Volatile(_)) && !matches!(seen, Cell::Volatile(_)) {
-                        *cell = seen.clone();
-                    }
-                }
-            }
-        }
-    }
+    pub tables: HashMap<TableName, Vec<MarkedRow>>,
 }
 
 /// A row with marks, and what it really holds.
@@ -57,54 +51,55 @@ pub(super) enum Cell {
     Volatile(u64),
 }
 
-/// The columns of each row that two replays gave otherwise, by the row's key.
-type Varied = HashMap<Vec<Option<String>>, HashSet<String>>;
+/// Of one class of rows: the columns that differ from run to run, and the values of each that stand nevertheless.
+type Varied = HashMap<String, HashSet<Option<String>>>;
 
-/// The values of each column that both replays of the history gave.
+/// What several replays showed of a table that isn't the same in all of them.
+#[derive(Debug, Default)]
+struct Known {
+    /// The columns by which rows of different replays are matched.
+    by: Vec<String>,
+    /// What varies, by the values of those columns.
+    classes: HashMap<TextRow, Varied>,
+    /// The columns whose values each replay gave just as often, all over the table.
+    lasting: HashSet<String>,
+}
+
+/// What several replays of one set showed.
 #[derive(Debug, Default)]
 pub(super) struct Stable {
-    columns: HashMap<(String, String, String), HashSet<String>>,
-    /// The columns that hold anything volatile.
-    volatile: HashSet<(String, String, String)>,
-    /// The tables whose keys both replays gave, and of each row the columns that differed, by its key.
-    keyed: HashMap<(String, String), Varied>,
+    tables: HashMap<TableName, Known>,
 }
 
 impl Stable {
-    /// Learns from two replays of the same set, the first of which ran by this clock.
-    pub fn learn(once: &[TableRows], again: &[TableRows], clock: &Clock) -> Self {
+    /// Learns from replays of the same set, the first of which ran by this clock; `chance` hears what came by chance.
+    pub fn learn(replays: &[&[TableRows]], clock: &Clock, chance: &mut Chance) -> Self {
         let mut stable = Stable::default();
-        let again: HashMap<(&str, &str), &TableRows> =
-            again.iter().map(|table| ((table.schema.as_str(), table.table.as_str()), table)).collect();
-        for table in once {
-            let Some(other) = again.get(&(table.schema.as_str(), table.table.as_str())) else { continue };
-            if let Some(rows) = row_by_row(table, other, clock) {
-                stable.keyed.insert((table.schema.clone(), table.table.clone()), rows);
+        let Some((first, others)) = replays.split_first() else { return stable };
+        let others: Vec<HashMap<TableName, &TableRows>> =
+            others.iter().map(|tables| tables.iter().map(|table| (named(table), table)).collect()).collect();
+        for table in *first {
+            let name = named(table);
+            let twins: Option<Vec<&TableRows>> = others.iter().map(|tables| tables.get(&name).copied()).collect();
+            let Some(twins) = twins.filter(|twins| twins.iter().all(|twin| twin.columns == table.columns)) else {
                 continue;
-            }
-            for (i, (name, _)) in table.columns.iter().enumerate() {
-                let key = (table.schema.clone(), table.table.clone(), name.clone());
-                let values = |rows: &[TextRow]| -> HashSet<String> {
-                    rows.iter().filter_map(|row| row.get(i).cloned().flatten()).collect()
-                };
-                let (one, two) = (values(&table.rows), values(&other.rows));
-                let lasting: HashSet<String> =
-                    one.intersection(&two).filter(|value| !clock.gave(value)).cloned().collect();
-                if one != two || lasting.len() != one.len() {
-                    stable.volatile.insert(key.clone());
-                }
-                stable.columns.insert(key, lasting);
-            }
+            };
+            let all: Vec<&TableRows> = std::iter::once(table).chain(twins).collect();
+            let Some(known) = Known::of(&all, clock) else { continue };
+            known.tell(&all, clock, chance.of(&name));
+            stable.tables.insert(name, known);
         }
         stable
     }
 
-    /// Whether a replay of the set may give another value here the next time.
-    fn is_volatile(&self, column: &(String, String, String), key: &[Option<String>], value: &str) -> bool {
-        if let Some(rows) = self.keyed.get(&(column.0.clone(), column.1.clone())) {
-            return rows.get(key).is_some_and(|columns| columns.contains(&column.2));
-        }
-        self.volatile.contains(column) && self.columns.get(column).is_some_and(|values| !values.contains(value))
+    /// Whether the values of a column, all together, are the same in each replay.
+    pub fn lasts(&self, table: &TableName, column: &str) -> bool {
+        self.tables.get(table).is_none_or(|known| known.lasting.contains(column))
+    }
+
+    /// Whether anything in a table differs from run to run.
+    pub fn varies(&self, table: &TableName) -> bool {
+        self.tables.contains_key(table)
     }
 
     /// Puts marks in place of volatile values. `order` names the columns of each table that are compared.
@@ -114,23 +109,23 @@ impl Stable {
         let mut all: Vec<Vec<MarkedRow>> = Vec::with_capacity(tables.len());
         for (t, table) in tables.iter().enumerate() {
             let columns = order(table);
-            let keys: Vec<_> = columns
-                .iter()
-                .map(|&c| (table.schema.clone(), table.table.clone(), table.columns[c].0.clone()))
-                .collect();
+            let known = self.tables.get(&named(table));
+            let by = known.and_then(|known| known.places(table));
             let mut rows = Vec::with_capacity(table.rows.len());
             for (index, row) in table.rows.iter().enumerate() {
-                let own: Vec<Option<String>> = table.key.iter().map(|&i| row[i].clone()).collect();
+                let varied = known.zip(by.as_ref()).and_then(|(known, by)| known.classes.get(&projected(row, by)));
                 let mut cells = Vec::with_capacity(columns.len());
-                for (place, (&c, key)) in columns.iter().zip(&keys).enumerate() {
+                for (place, &c) in columns.iter().enumerate() {
+                    let (name, of_type) = &table.columns[c];
+                    let is_volatile = varied.is_some_and(|varied| differs(varied, name, &row[c]));
                     cells.push(match &row[c] {
-                        None => Cell::Null,
-                        Some(value) if self.is_volatile(key, &own, value) => {
-                            if identifies(value, &table.columns[c].1) {
+                        value if is_volatile => {
+                            if let Some(value) = value.as_ref().filter(|value| identifies(value, of_type)) {
                                 places.entry(value).or_default().push((t, index, place));
                             }
                             Cell::Volatile(0)
                         }
+                        None => Cell::Null,
                         Some(value) => Cell::Value(value.clone()),
                     });
                 }
@@ -140,41 +135,130 @@ impl Stable {
         }
         refine(tables, &mut all, &places);
         for (table, rows) in tables.iter().zip(all) {
-            marked.tables.insert((table.schema.clone(), table.table.clone()), rows);
+            marked.tables.insert(named(table), rows);
         }
         marked
     }
 }
 
-/// The columns of each row that two replays gave otherwise, by the row's key; none if they didn't give the same keys.
-fn row_by_row(once: &TableRows, again: &TableRows, clock: &Clock) -> Option<Varied> {
-    if once.key.is_empty() || once.key != again.key || once.columns != again.columns {
-        return None;
+impl Known {
+    /// What several replays showed of one table; nothing if it is the same in all of them.
+    fn of(all: &[&TableRows], clock: &Clock) -> Option<Known> {
+        let table = all[0];
+        let of_clock = |i: usize| table.rows.iter().any(|row| given(clock, &row[i]));
+        let timed: Vec<bool> = (0..table.columns.len()).map(of_clock).collect();
+        if !timed.contains(&true) && all.iter().all(|other| other.rows == table.rows) {
+            return None;
+        }
+        let lasting: Vec<usize> = (0..timed.len()).filter(|&i| !timed[i] && are_alike(all, &[i])).collect();
+        let by = matching(all, &lasting);
+        let mut classes: HashMap<TextRow, Vec<Vec<&TextRow>>> = HashMap::new();
+        for (nth, table) in all.iter().enumerate() {
+            for row in &table.rows {
+                let class = classes.entry(projected(row, &by)).or_insert_with(|| vec![Vec::new(); all.len()]);
+                class[nth].push(row);
+            }
+        }
+        let others: Vec<usize> = (0..timed.len()).filter(|i| !by.contains(i)).collect();
+        let name = |i: &usize| table.columns[*i].0.clone();
+        let varied = |replays: &[Vec<&TextRow>]| -> Varied {
+            others.iter().filter_map(|&i| Some((name(&i), standing(replays, i, clock)?))).collect()
+        };
+        let classes = classes.into_iter().map(|(class, replays)| (class, varied(&replays)));
+        let classes = classes.filter(|(_, varied)| !varied.is_empty()).collect();
+        Some(Known { by: by.iter().map(name).collect(), classes, lasting: lasting.iter().map(name).collect() })
     }
-    let of = |table: &TableRows| -> HashMap<Vec<Option<String>>, usize> {
-        let key = |row: &TextRow| table.key.iter().map(|&i| row[i].clone()).collect();
-        table.rows.iter().enumerate().map(|(at, row)| (key(row), at)).collect()
+
+    /// Where the columns stand by which rows are matched; nothing if the table lacks one.
+    fn places(&self, table: &TableRows) -> Option<Vec<usize>> {
+        self.by.iter().map(|name| table.columns.iter().position(|(column, _)| column == name)).collect()
+    }
+
+    /// Tells which values stood in volatile cells, in any of the replays. Those of the clock are never alike by chance.
+    fn tell(&self, all: &[&TableRows], clock: &Clock, chance: &mut ByColumn) {
+        for table in all {
+            let Some(by) = self.places(table) else { continue };
+            for row in &table.rows {
+                let Some(varied) = self.classes.get(&projected(row, &by)) else { continue };
+                for (value, (name, _)) in row.iter().zip(&table.columns) {
+                    if differs(varied, name, value) && !given(clock, value) {
+                        chance.entry(name.clone()).or_default().insert(value.clone());
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn named(table: &TableRows) -> TableName {
+    (table.schema.clone(), table.table.clone())
+}
+
+fn projected(row: &TextRow, columns: &[usize]) -> TextRow {
+    columns.iter().map(|&i| row[i].clone()).collect()
+}
+
+fn given(clock: &Clock, value: &Option<String>) -> bool {
+    value.as_ref().is_some_and(|value| clock.gave(value))
+}
+
+/// Whether a value of a row isn't one that each replay gives there.
+fn differs(varied: &Varied, column: &str, value: &Option<String>) -> bool {
+    varied.get(column).is_some_and(|standing| !standing.contains(value))
+}
+
+/// How often each row stands in a table, as far as these columns go.
+fn counted<'a>(table: &'a TableRows, columns: &[usize]) -> HashMap<Vec<&'a Option<String>>, usize> {
+    let mut counted = HashMap::new();
+    for row in &table.rows {
+        *counted.entry(columns.iter().map(|&i| &row[i]).collect()).or_default() += 1;
+    }
+    counted
+}
+
+/// Whether all replays gave the same rows, as far as these columns go.
+fn are_alike(all: &[&TableRows], columns: &[usize]) -> bool {
+    let first = counted(all[0], columns);
+    all[1..].iter().all(|other| counted(other, columns) == first)
+}
+
+/// The columns by which rows of different replays are matched, of those whose values all replays gave: the primary key, or
+/// as many as are the same together. Those that tell most rows apart come first.
+fn matching(all: &[&TableRows], lasting: &[usize]) -> Vec<usize> {
+    let table = all[0];
+    let key = &table.key;
+    let is_key = |other: &&TableRows| other.key == *key;
+    if !key.is_empty() && all.iter().all(is_key) && key.iter().all(|i| lasting.contains(i)) && are_alike(all, key) {
+        return key.clone();
+    }
+    let mut candidates = lasting.to_vec();
+    candidates.sort_by_cached_key(|&i| std::cmp::Reverse(counted(table, &[i]).len()));
+    let mut by = Vec::new();
+    for column in candidates {
+        by.push(column);
+        if !are_alike(all, &by) {
+            by.pop();
+        }
+    }
+    by
+}
+
+/// The values of a column that stand in each replay just as often, and that no clock gave; nothing if those are all values.
+/// The rows, by replay, are one class.
+fn standing(replays: &[Vec<&TextRow>], column: usize, clock: &Clock) -> Option<HashSet<Option<String>>> {
+    let mut counts: HashMap<&Option<String>, Vec<usize>> = HashMap::new();
+    for (nth, rows) in replays.iter().enumerate() {
+        for row in rows {
+            counts.entry(&row[column]).or_insert_with(|| vec![0; replays.len()])[nth] += 1;
+        }
+    }
+    let stands = |value: &Option<String>, counts: &[usize]| {
+        counts.iter().all(|count| *count == counts[0]) && !given(clock, value)
     };
-    let (first, second) = (of(once), of(again));
-    if first.len() != second.len() {
-        return None;
-    }
-    let mut found = Varied::new();
-    let mut varied = vec![0; once.columns.len()];
-    for (key, at) in first {
-        let (one, other) = (&once.rows[at], &again.rows[*second.get(&key)?]);
-        let of_clock = |i: usize| one[i].as_ref().is_some_and(|value| clock.gave(value));
-        let differ: Vec<usize> = (0..one.len()).filter(|&i| one[i] != other[i] || of_clock(i)).collect();
-        differ.iter().for_each(|&i| varied[i] += 1);
-        found.insert(key, differ.into_iter().map(|i| once.columns[i].0.clone()).collect());
-    }
-    // Where most rows differ, the others came out alike by chance.
-    let most = found.len() / 2;
-    for (i, _) in varied.iter().enumerate().filter(|(_, rows)| **rows > most) {
-        let column = &once.columns[i].0;
-        found.values_mut().for_each(|columns| columns.extend([column.clone()]));
-    }
-    Some(found)
+    let all = counts.len();
+    let standing: HashSet<Option<String>> =
+        counts.into_iter().filter(|(value, counts)| stands(value, counts)).map(|(value, _)| value.clone()).collect();
+    (standing.len() < all).then_some(standing)
 }
 
 /// Whether a value is long and random enough that two places hold it only by reference. Numbers and times aren't:
@@ -242,6 +326,10 @@ mod tests {
         }
     }
 
+    fn learnt(once: &[TableRows], again: &[TableRows], clock: &Clock) -> Stable {
+        Stable::learn(&[once, again], clock, &mut Chance::default())
+    }
+
     fn cells(marked: &Marked, name: &str) -> Vec<Vec<Cell>> {
         let mut rows: Vec<_> =
             marked.tables[&("public".to_string(), name.to_string())].iter().map(|row| row.cells.clone()).collect();
@@ -267,7 +355,7 @@ mod tests {
     fn random_identifiers_are_equal_where_they_refer_to_the_same() {
         let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
         let (old, again) = (family(A, B, A), family(C, D, C));
-        let stable = Stable::learn(&old, &again, &Clock::default());
+        let stable = learnt(&old, &again, &Clock::default());
         let marked = stable.mark(&old, &all);
         let same = stable.mark(&family(E, F, E), &all);
         let other = stable.mark(&family(E, F, F), &all);
@@ -280,11 +368,8 @@ mod tests {
     fn a_fixed_value_in_a_volatile_column_stays_a_value() {
         let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
         let rows = |now: &str, fixed: &str| vec![table("t", &["a", "at"], &[&["1", now], &["2", fixed]])];
-        let stable = Stable::learn(
-            &rows("2026-01-01 10:00", "2020-01-01"),
-            &rows("2026-01-01 11:00", "2020-01-01"),
-            &Clock::default(),
-        );
+        let stable =
+            learnt(&rows("2026-01-01 10:00", "2020-01-01"), &rows("2026-01-01 11:00", "2020-01-01"), &Clock::default());
         let marked = cells(&stable.mark(&rows("2026-01-01 10:00", "2020-01-01"), &all), "t");
         assert_eq!(marked, cells(&stable.mark(&rows("2026-01-01 12:00", "2020-01-01"), &all), "t"));
         assert_ne!(marked, cells(&stable.mark(&rows("2026-01-01 12:00", "2021-01-01"), &all), "t"));
@@ -302,12 +387,73 @@ mod tests {
                 tables[0].key.clone_from(&key);
                 tables
             };
-            let stable = Stable::learn(&keyed(shared.clone()), &keyed(shared.clone()), &clock);
+            let stable = learnt(&keyed(shared.clone()), &keyed(shared.clone()), &clock);
             let at = |marked: Marked| cells(&marked, "t").into_iter().map(|row| row[1].clone()).collect::<Vec<_>>();
             let marked = at(stable.mark(&keyed(shared.clone()), &all));
             assert_eq!(marked, [Cell::Volatile(0), Cell::Value("2026-11-21 10:00:00.250".into())]);
             let later = rows("2026-11-22 10:00:09.750", "2026-11-21 10:00:00.250");
             assert_eq!(marked, at(stable.mark(&keyed(later), &all)));
         }
+    }
+
+    /// Most rows of the column differ; the others are values all the same.
+    #[test]
+    fn what_stands_among_times_and_tokens_is_a_value() {
+        let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
+        let rows = |fixed: &str, drawn: [&str; 2]| {
+            vec![table("t", &["id", "at"], &[&["1", drawn[0]], &["2", drawn[1]], &["3", fixed]])]
+        };
+        for key in [vec![], vec![0]] {
+            let keyed = |mut tables: Vec<TableRows>| {
+                tables[0].key.clone_from(&key);
+                tables
+            };
+            let (one, again) = (keyed(rows("token", [A, B])), keyed(rows("token", [C, D])));
+            let stable = learnt(&one, &again, &Clock::default());
+            let of = |tables: Vec<TableRows>| cells(&stable.mark(&keyed(tables), &all), "t");
+            assert_eq!(of(rows("token", [A, B])), of(rows("token", [E, F])));
+            assert_ne!(of(rows("token", [A, B])), of(rows("other", [A, B])));
+        }
+    }
+
+    /// Nothing tells the rows apart: what stands in each replay just as often is a value.
+    #[test]
+    fn without_a_key_values_are_counted() {
+        let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
+        let rows = |values: [&str; 3]| vec![table("t", &["at"], &[&[values[0]], &[values[1]], &[values[2]]])];
+        let stable = learnt(&rows([A, "fixed", B]), &rows([C, D, "fixed"]), &Clock::default());
+        let of = |values| cells(&stable.mark(&rows(values), &all), "t");
+        assert_eq!(of([A, "fixed", B]), of(["fixed", E, F]));
+        assert_ne!(of([A, "fixed", B]), of(["other", E, F]));
+    }
+
+    #[test]
+    fn what_chance_gave_elsewhere_may_be_chance() {
+        let rows = |values: [&str; 3]| {
+            vec![table("t", &["id", "drawn"], &[&["1", values[0]], &["2", values[1]], &["3", values[2]]])]
+        };
+        let mut chance = Chance::default();
+        let (one, again) = (rows(["t", "f", "t"]), rows(["f", "f", "x"]));
+        let stable = Stable::learn(&[&one, &again], &Clock::default(), &mut chance);
+        let name = named(&one[0]);
+        let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
+        let marked = stable.mark(&one, &all);
+        let doubtful: Vec<bool> =
+            marked.tables[&name].iter().map(|row| chance.is_in(&name, &["id", "drawn"], row)).collect();
+        // The second row is alike, and the first one shows that it may be so by chance.
+        assert_eq!(doubtful, [false, true, false]);
+        assert!(!chance.gave(&name, "drawn", &Some("2020-01-01".into())));
+    }
+
+    #[test]
+    fn a_null_may_come_by_chance() {
+        let all = |table: &TableRows| (0..table.columns.len()).collect::<Vec<_>>();
+        let rows = |value: Option<&str>| {
+            let mut tables = vec![table("t", &["id", "drawn"], &[&["1", ""]])];
+            tables[0].rows[0][1] = value.map(ToString::to_string);
+            tables
+        };
+        let stable = learnt(&rows(None), &rows(Some("x")), &Clock::default());
+        assert_eq!(cells(&stable.mark(&rows(None), &all), "t")[0][1], Cell::Volatile(0));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ReplayStatement;
+use super::{Draws, ReplayStatement};
 use crate::scratch::extensions;
 
 /// Whether PostgreSQL refuses the statement inside a transaction block, whatever the database holds.
@@ -62,6 +62,25 @@ pub(super) fn sets_for_later(text: &str) -> bool {
     static ALTER: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?is)\balter\s+(role|user|database)\b.*\b(set|reset)\b").ok());
     ALTER.as_ref().is_some_and(|alter| alter.is_match(text))
+}
+
+/// How often statements name a function whose values may be of few outcomes, such as the truth values of `random() < 0.5`.
+/// It only says whether replays that are alike are reason enough to replay once more.
+pub(super) fn draws<'a>(texts: impl Iterator<Item = &'a str>) -> Draws {
+    static DRAW: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)\b(?:random(?:_normal)?|gen_random_bytes)\s*\(|\btablesample\b").ok());
+    let mut draws = Draws::default();
+    for text in texts {
+        let count = DRAW.as_ref().map_or(0, |draw| draw.find_iter(text).count());
+        if count == 0 {
+            continue;
+        }
+        let mut head = words(text).filter(|word| word != "or" && word != "replace").take(2);
+        let makes = head.next().is_some_and(|word| word == "create");
+        let is_function = makes && head.next().is_some_and(|word| word == "function" || word == "procedure");
+        *(if is_function { &mut draws.in_functions } else { &mut draws.at_once }) += count;
+    }
+    draws
 }
 
 /// Whether the row count that PostgreSQL reports is the number of rows that the statement touched.
@@ -164,6 +183,16 @@ mod tests {
         assert!(!counts_rows("WITH a AS (DELETE FROM t RETURNING *) SELECT * FROM a"));
         assert!(!counts_rows("SELECT f()"));
         assert!(!counts_rows("CREATE TABLE t AS SELECT 1"));
+    }
+
+    #[test]
+    fn what_is_drawn_by_chance_is_counted() {
+        let of = |text: &str| draws([text].into_iter());
+        let at_once = |count: usize| Draws { at_once: count, in_functions: 0 };
+        assert_eq!(of("INSERT INTO t SELECT random() < 0.5, RANDOM (1, 6), gen_random_uuid()"), at_once(2));
+        assert_eq!(of("CREATE TABLE random_things (random int)"), at_once(0));
+        let function = "CREATE OR REPLACE FUNCTION f() RETURNS float LANGUAGE sql AS 'SELECT random()'";
+        assert_eq!(of(function), Draws { at_once: 0, in_functions: 1 });
     }
 
     #[test]

@@ -150,10 +150,11 @@ pub fn text(
     }
     for call in &proven.verdict.stand_ins {
         out.push_str(&format!(
-            "  {} {} of {} computes something else than the original\n",
+            "  {} {} of {} computes something else than the original: {}\n",
             style.yellow("stand-in:"),
             call.function,
-            call.extension
+            call.extension,
+            super::first_places(&call.places)
         ));
     }
     if proven.verdict.comparison.volatile_cells > 0 {

@@ -10,3 +10,12 @@ pub mod words;
 
 /// The version of the JSON: it grows when a field changes its meaning, not when one is added.
 pub const FORMAT: u32 = 1;
+
+/// Where something stands: the first place, and how many more there are.
+fn first_places(places: &[crate::At]) -> String {
+    match places {
+        [] => "nowhere".into(),
+        [only] => only.to_string(),
+        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+    }
+}

@@ -131,7 +131,9 @@ fn notes(verdict: &Verdict) -> Vec<String> {
         notes.push(format!("{cells} differ between two replays of the old set, and were compared by kind only"));
     }
     notes.extend(verdict.stand_ins.iter().map(|call| {
-        format!("{}() of {} was computed by a stand-in, not by the extension itself", call.function, call.extension)
+        let places = super::first_places(&call.places);
+        let (function, extension) = (&call.function, &call.extension);
+        format!("{function}() of {extension} was computed by a stand-in, not by the extension itself: {places}")
     }));
     notes
 }

@@ -1,12 +1,15 @@
 //! Which extensions a set of SQL asks for, which of them the embedded PostgreSQL carries, and stand-ins for some that it
 //! lacks: the same functions with the same signatures, so that what is built on them can be created and dumped.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use pglite_oxide::extensions::{Extension, by_sql_name};
 use regex::Regex;
 
+use super::calls::{self, Call};
 use super::stand_ins;
+use crate::At;
 
 /// An extension made of SQL alone that stands in for one that the scratch database lacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -31,13 +34,40 @@ pub struct StandIn {
     pub substitutes: Vec<String>,
 }
 
-/// A function of a stand-in that computes something else than the original, named by a replayed set.
+/// A function of a stand-in that computes something else than the original, called by a replayed set.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct StandInCall {
     /// The extension.
     pub extension: String,
     /// The function, without its arguments.
     pub function: String,
+    /// Where it is called.
+    pub places: Vec<At>,
+}
+
+impl StandInCall {
+    /// The calls of two sets. A place of the first one tells enough: the second one was made from it, as a rule.
+    pub fn of_both(one: &[StandInCall], other: &[StandInCall]) -> Vec<StandInCall> {
+        let is_new = |call: &&StandInCall| !one.iter().any(|known| known.is_of(&call.extension, &call.function));
+        let mut all: Vec<StandInCall> = one.iter().chain(other.iter().filter(is_new)).cloned().collect();
+        all.sort();
+        all
+    }
+
+    fn is_of(&self, extension: &str, function: &str) -> bool {
+        self.extension == extension && self.function == function
+    }
+}
+
+/// A statement, and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Statement<'a> {
+    /// The file.
+    pub file: &'a str,
+    /// The line on which it begins.
+    pub line: usize,
+    /// Its text.
+    pub sql: &'a str,
 }
 
 impl StandIn {
@@ -101,85 +131,68 @@ pub fn is_there(name: &str) -> bool {
         || super::stand_ins::shipped().iter().any(|stand_in| stand_in.name == name)
 }
 
-/// Which substitutes of the stand-ins texts name, outside comments. A name in a string counts: it may be run.
-pub fn substitutes_named<'a>(
-    texts: impl IntoIterator<Item = &'a str>,
-    own: &[StandIn],
-    created: &[String],
-) -> Vec<StandInCall> {
+/// Which substitutes of the stand-ins statements call, also in bodies of functions and in strings of SQL: they may be run.
+pub fn substitutes_called(statements: &[Statement<'_>], own: &[StandIn], created: &[String]) -> Vec<StandInCall> {
     let shipped = stand_ins::shipped();
     // What the user's stand-in replaces isn't the tool's any more.
     let all = shipped.iter().filter(|s| own.iter().all(|o| o.name != s.name)).chain(own);
     let all: Vec<&StandIn> = all.filter(|stand_in| created.contains(&stand_in.name)).collect();
     let functions: Vec<(&str, &str)> =
         all.iter().flat_map(|s| s.substitutes.iter().map(|function| (s.name.as_str(), function.as_str()))).collect();
-    named_in(texts, &functions)
+    called(statements, &functions)
 }
 
-/// Which of the functions, given with their extension, texts name outside comments.
-pub fn named_in<'a>(texts: impl IntoIterator<Item = &'a str>, functions: &[(&str, &str)]) -> Vec<StandInCall> {
-    let mut calls = Vec::new();
-    for text in texts {
-        let bare = without_comments(text).to_lowercase().replace('"', "");
-        let words: std::collections::HashSet<&str> = bare.split(|c: char| !is_of_word(c)).collect();
-        for (extension, function) in functions {
-            let name = function.trim_end_matches('(');
-            let is_named = match name.split_once('.') {
-                Some((schema, own)) => words.contains(schema) && words.contains(own) && holds(&bare, function),
-                None => words.contains(name) && (name == *function || holds(&bare, function)),
-            };
-            if is_named {
-                calls.push(StandInCall { extension: (*extension).into(), function: name.into() });
+/// Which of the functions, given with their extension, statements call, and where. A function that the statements make
+/// themselves in the schema that a call names is theirs.
+pub fn called(statements: &[Statement<'_>], functions: &[(&str, &str)]) -> Vec<StandInCall> {
+    let mut found: Vec<(usize, Call)> = Vec::new();
+    let mut made: Vec<Call> = Vec::new();
+    let names: HashSet<&str> = functions.iter().map(|(_, function)| bare(function).1).collect();
+    // Most statements needn't be parsed.
+    for (nth, statement) in statements.iter().enumerate().filter(|(_, s)| holds_one(s.sql, &names)) {
+        let said = calls::said(statement.sql).unwrap_or_default();
+        found.extend(said.calls.into_iter().map(|call| (nth, call)));
+        made.extend(said.made);
+    }
+    let is_own = |call: &Call| {
+        call.schema.is_some() && made.iter().any(|own| (&own.schema, &own.name) == (&call.schema, &call.name))
+    };
+    let mut calls: Vec<StandInCall> = Vec::new();
+    for (nth, call) in found.iter().filter(|(_, call)| !is_own(call)) {
+        let is_called = |function: &str| {
+            let (schema, name) = bare(function);
+            call.name == name && schema.is_none_or(|schema| call.schema.as_deref() == Some(schema))
+        };
+        let Statement { file, line, sql } = statements[*nth];
+        for (extension, function) in functions.iter().filter(|(_, function)| is_called(function)) {
+            let at = At::new(file, line + sql.get(..call.at).unwrap_or_default().matches('\n').count());
+            let function = function.trim_end_matches('(');
+            match calls.iter_mut().find(|known| known.is_of(extension, function)) {
+                Some(known) if known.places.last() == Some(&at) => {}
+                Some(known) => known.places.push(at),
+                None => {
+                    let (extension, function) = ((*extension).to_string(), function.to_string());
+                    calls.push(StandInCall { extension, function, places: vec![at] });
+                }
             }
         }
     }
     calls.sort();
-    calls.dedup();
     calls
 }
 
-fn is_of_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$'
+/// The schema, if it is said, and the name of a function as [`StandIn::substitutes`] has it.
+fn bare(function: &str) -> (Option<&str>, &str) {
+    let name = function.trim_end_matches('(');
+    name.split_once('.').map_or((None, name), |(schema, name)| (Some(schema), name))
 }
 
-/// Whether a text holds a name as [`StandIn::substitutes`] has it, not as a part of longer names.
-fn holds(text: &str, name: &str) -> bool {
-    text.match_indices(name).any(|(at, _)| {
-        let (before, after) = (&text[..at], &text[at + name.len()..]);
-        let is_longer = before.ends_with(|c| is_of_word(c) || (c == '.' && name.contains('.')));
-        !is_longer && (name.ends_with('(') || !after.starts_with(is_of_word))
-    })
-}
-
-/// A text without its comments. It knows strings and quoted names only as far as that needs: a `--` in either stays.
-fn without_comments(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    let mut quote: Option<char> = None;
-    while let Some(c) = rest.chars().next() {
-        let skip = match quote {
-            Some(q) if c == q => {
-                quote = None;
-                0
-            }
-            Some(_) => 0,
-            None if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
-            None if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
-            None if c == '\'' || c == '"' => {
-                quote = Some(c);
-                0
-            }
-            None => 0,
-        };
-        if skip == 0 {
-            out.push(c);
-            rest = &rest[c.len_utf8()..];
-        } else {
-            out.push(' ');
-            rest = &rest[skip..];
-        }
-    }
-    out
+/// Whether a text holds one of these words, in whatever case.
+fn holds_one(text: &str, words: &HashSet<&str>) -> bool {
+    let is_of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    let longest = words.iter().map(|word| word.len()).max().unwrap_or(0);
+    let found = text.split(|c| !is_of_word(c)).filter(|word| !word.is_empty() && word.len() <= longest);
+    found.into_iter().any(|word| words.contains(word.to_lowercase().as_str()))
 }
 
 #[cfg(test)]
@@ -198,23 +211,38 @@ mod tests {
         assert_eq!(names, ["cube", "earthdistance"]);
     }
 
+    fn of<'a>(texts: &[&'a str]) -> Vec<Statement<'a>> {
+        texts.iter().map(|sql| Statement { file: "1.sql", line: 3, sql }).collect()
+    }
+
     #[test]
-    fn substitutes_count_outside_comments_only() {
+    fn substitutes_count_where_they_are_called() {
         let created = ["pgcrypto".to_string()];
-        assert!(substitutes_named(["-- crypt('a')\nSELECT digest('a', 'md5')"], &[], &created).is_empty());
-        let calls = substitutes_named(["SELECT '--', Crypt('a', gen_salt('bf'))"], &[], &created);
-        let names: Vec<_> = calls.iter().map(|call| call.function.as_str()).collect();
+        let calls = |text: &str| substitutes_called(&of(&[text]), &[], &created);
+        assert!(calls("-- crypt('a')\nSELECT digest('a', 'md5')").is_empty());
+        assert!(calls("INSERT INTO t VALUES ('Let''s Encrypt certificate')").is_empty());
+        let found = calls("SELECT '--',\n Crypt('a', gen_salt('bf')),\n crypt('b', 'c')");
+        let names: Vec<_> = found.iter().map(|call| call.function.as_str()).collect();
         assert_eq!(names, ["crypt", "gen_salt"]);
+        assert_eq!(found[0].places, [At::new("1.sql", 4), At::new("1.sql", 5)]);
     }
 
     #[test]
     fn names_with_a_schema_count_with_it() {
         let functions = [("pg_net", "net.http_get")];
-        assert!(named_in(["SELECT http_get('net'), my_net.http_get(), net.http_gets()"], &functions).is_empty());
-        assert_eq!(named_in(["SELECT \"net\".\"http_get\"('a')"], &functions).len(), 1);
+        assert!(called(&of(&["SELECT http_get('net'), my_net.http_get(), net.http_gets()"]), &functions).is_empty());
+        assert_eq!(called(&of(&["SELECT \"net\".\"http_get\"('a')"]), &functions).len(), 1);
         let functions = [("http", "http(")];
-        assert!(named_in(["CREATE EXTENSION http; SELECT my_http(1)"], &functions).is_empty());
-        assert_eq!(named_in(["SELECT x.http(1)"], &functions)[0].function, "http");
+        assert!(called(&of(&["CREATE EXTENSION http; SELECT my_http(1)"]), &functions).is_empty());
+        assert_eq!(called(&of(&["SELECT x.http(1)"]), &functions)[0].function, "http");
+    }
+
+    #[test]
+    fn functions_of_the_set_are_its_own() {
+        let functions = [("pgcrypto", "encrypt")];
+        let make = "CREATE FUNCTION app.encrypt(a text) RETURNS text LANGUAGE sql AS 'SELECT a'";
+        assert!(called(&of(&[make, "SELECT app.encrypt('a')"]), &functions).is_empty());
+        assert_eq!(called(&of(&[make, "SELECT other.encrypt('a')"]), &functions).len(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Scratch databases: empty PostgreSQL databases that live as long as one replay, behind one trait.
 
+pub mod calls;
 pub mod embedded;
 pub mod extensions;
 pub mod limits;

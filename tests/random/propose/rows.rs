@@ -44,7 +44,23 @@ fn value(cx: &mut Cx, column: &Column) -> String {
     match cx.rng.u32(..20) {
         0 if column.is('d') => "DEFAULT".into(),
         1 if !column.is('n') => "NULL".into(),
+        2..6 => by_chance(cx, &column.kind),
         _ => cx.value(&column.kind),
+    }
+}
+
+/// A value of the clock or of chance, so that one column mixes them with constants. None that is alike in two replays of three:
+/// a condition on it would let each replay have another number of rows.
+fn by_chance(cx: &mut Cx, kind: &str) -> String {
+    match kind {
+        "text" => cx.word(&["md5(random()::text)", "gen_random_uuid()::text", "clock_timestamp()::text"]).into(),
+        "uuid" => "gen_random_uuid()".into(),
+        "double precision" => "random()".into(),
+        "timestamp with time zone" | "timestamp without time zone" => {
+            cx.word(&["now()", "clock_timestamp()", "'2020-01-02 03:04:05'"]).into()
+        }
+        "jsonb" => cx.word(&["jsonb_build_object('a', random())", "to_jsonb(now())"]).into(),
+        _ => cx.value(kind),
     }
 }
 
