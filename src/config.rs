@@ -1,5 +1,6 @@
 //! `consolidate.toml`: where the sets are, which files the new set has, what a replay takes for granted.
 
+use crate::engine::Engine;
 use crate::error::{At, Error, Result};
 use crate::schema::Kind;
 use crate::scratch::limits::Time;
@@ -14,6 +15,8 @@ pub struct Config {
     pub old: Option<PathBuf>,
     /// The layout of the history; found by itself if it isn't said.
     pub layout: Option<LayoutName>,
+    /// Whose SQL the history is; found by itself if it isn't said.
+    pub engine: Option<EngineName>,
     /// Whether files that only undo an earlier one are left out of the history.
     pub without_rollbacks: bool,
     /// The folder of the consolidated set.
@@ -117,6 +120,19 @@ impl TryFrom<String> for LayoutName {
 
     fn try_from(name: String) -> Result<Self, String> {
         crate::history::layout::by_name(&name).map(|_| LayoutName(name))
+    }
+}
+
+/// The name of an engine whose SQL is read.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct EngineName(pub Engine);
+
+impl TryFrom<String> for EngineName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Engine::asked(&name).map(EngineName)
     }
 }
 

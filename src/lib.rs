@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod diff;
 pub mod emit;
+pub mod engine;
 pub mod error;
 pub mod handover;
 pub mod history;

@@ -232,7 +232,9 @@ fn what_a_tool_would_refuse_is_refused_with_its_place() {
         Project::history(&[("0000_a.sql", "SELECT 1;\n"), ("meta/_journal.json", "{\n \"entries\": [,]\n}\n")]);
     broken.refused("plan", &["migrations.old/meta/_journal.json:2: the journal can't be read"]);
     let two = Project::history(&[("mysql/1_a.up.sql", "SELECT 1;\n"), ("postgres/1_a.up.sql", "SELECT 1;\n")]);
-    two.refused("plan", &["folders mysql/ and postgres/", "--old migrations.old/postgres"]);
+    two.refused("plan", &["files of several engines lie here", "--old migrations.old/postgres"]);
+    let two = Project::history(&[("a/1_a.up.sql", "SELECT 1;\n"), ("b/1_a.up.sql", "SELECT 1;\n")]);
+    two.refused("plan", &["folders a/ and b/", "--old migrations.old/b"]);
     let unknown = Project::history(&[("a/x.sql", "SELECT 1;\n"), ("b/x.sql", "SELECT 1;\n")]);
     unknown.refused("plan", &["a/ (1), b/ (1)", "--old"]);
 }

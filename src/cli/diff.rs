@@ -5,7 +5,10 @@ use super::project::Project;
 use super::verify::{could_not_replay, show};
 use super::{Common, Comparing, Format, Outcome, Replaying, layouts};
 use crate::diff::{Ready, Side};
+use crate::engine::Engine;
 use crate::error::Error;
+use crate::history::Reading;
+use crate::plan::undone;
 use crate::proof::{ReplayFile, Settings, Source, compare_sources};
 use crate::report::verdict::Sides;
 use clap::Args;
@@ -25,6 +28,9 @@ pub struct DiffArgs {
     /// How folders of migrations are laid out [default: found by itself]
     #[arg(long, value_name = "NAME", value_parser = layouts())]
     layout: Option<String>,
+    /// Whose SQL they are, in spite of what names, words and surroundings say [default: found by itself]
+    #[arg(long, value_name = "NAME", value_parser = Engine::asked)]
+    engine: Option<Engine>,
     /// SQL that folders of migrations take for granted, run first: a file, or supabase; may be given again
     #[arg(long, value_name = "FILE|supabase")]
     prelude: Vec<PathBuf>,
@@ -43,6 +49,7 @@ pub fn run(args: &DiffArgs) -> Outcome {
         config: args.config.clone(),
         old: None,
         layout: args.layout.clone(),
+        engine: args.engine,
         without_rollbacks: false,
         new: None,
         prelude: args.prelude.clone(),
@@ -61,10 +68,14 @@ pub fn run(args: &DiffArgs) -> Outcome {
 /// Compares two sides and prints what came of it.
 pub fn compare(project: &Project, sides: &[Side; 2], replaying: &Replaying, format: Format) -> Outcome {
     let programs = project.programs();
-    let ready = |side: &Side| {
+    let preludes = project.settings.prelude_texts();
+    let reading = project.reading(&preludes);
+    let ready = |side: &Side| -> Result<Ready, Vec<Error>> {
         // The layout that is said is that of a history; a consolidated set is found to be what it is.
         let layout = if *side == Side::Folder(project.new.clone()) { None } else { project.layout };
-        side.ready(layout, programs.as_deref())
+        let ready = side.ready(&Reading { layout, ..reading }, programs.as_deref())?;
+        ready.history.as_ref().and_then(undone::refuse).map_or(Ok(()), |error| Err(vec![error]))?;
+        Ok(ready)
     };
     let (old, new) = match (ready(&sides[0]), ready(&sides[1])) {
         (Ok(old), Ok(new)) => (old, new),

@@ -201,7 +201,7 @@ pub fn run(args: &EmitArgs) -> Outcome {
             return Ok(refuse(&format!("the last one tried failed at {error}"), &blocked));
         }
         Err(Unproven::Different(found, blocked)) => {
-            super::verify::show(&found, &Sides::sets(), args.common.format);
+            super::verify::show(&found, &Sides::sets().without(&history.left_out), args.common.format);
             return Ok(refuse("the best one found differs as shown", &blocked));
         }
     };
@@ -227,7 +227,10 @@ pub fn run(args: &EmitArgs) -> Outcome {
             print(&text(&proven, &consolidated, &about, &written, &folder, style()));
         }
         Format::Json => print_json(&json(&proven, &consolidated, &about, &written)),
-        format => drop(super::verify::show(&proven.verdict, &Sides::sets(), format)),
+        format => {
+            let sides = Sides::sets().without(&history.left_out);
+            super::verify::show(&proven.verdict, &sides, format);
+        }
     }
     Ok(FINE)
 }

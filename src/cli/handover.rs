@@ -8,7 +8,7 @@ use crate::emit::replay_files;
 use crate::error::Error;
 use crate::handover::live::{self, Outcome as Live};
 use crate::handover::{Script, as_written, migrations, script, tool_of};
-use crate::history::{self, History};
+use crate::history::{self, History, Reading};
 use crate::proof::{LIVE_NOT_COMPARED, Settings, masked};
 use crate::report::FORMAT;
 use clap::Args;
@@ -46,7 +46,9 @@ pub fn run(args: &HandoverArgs) -> Outcome {
     // Where names alone can't tell, the history is of the tool that the set was written for.
     project.layout = project.layout.or_else(|| history::written_layout(&project.new));
     let old = project.history()?;
-    let new = history::read_as(&project.new, history::written_layout(&project.new).or(project.layout))?;
+    let preludes = project.settings.prelude_texts();
+    let layout = history::written_layout(&project.new).or(project.layout);
+    let new = history::read_by(&project.new, &Reading { layout, ..project.reading(&preludes) })?;
     let script = make(&project, args, &old, &new).map_err(|e| vec![e])?;
     let Some(url) = &args.url else {
         return Ok(printed(args, &old, &new, &script));

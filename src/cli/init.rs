@@ -2,10 +2,12 @@
 
 use super::{FINE, Outcome, print};
 use crate::emit::aside::aside_of;
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::history::contents::Contents;
 use crate::history::search::{self, Candidate, Search};
-use crate::history::{self, layout};
+use crate::history::{self, Reading, layout};
+use crate::plan::undone;
 use crate::replay::replay;
 use crate::schema::Kind;
 use crate::scratch::preludes;
@@ -21,6 +23,9 @@ pub struct InitArgs {
     /// How the history is laid out [default: found by itself]
     #[arg(long, value_name = "NAME", value_parser = super::layouts())]
     layout: Option<String>,
+    /// Whose SQL it is, in spite of what its names, words and surroundings say [default: found by itself]
+    #[arg(long, value_name = "NAME", value_parser = Engine::asked)]
+    engine: Option<Engine>,
 }
 
 /// Looks at the history and writes `consolidate.toml`, unless there is one.
@@ -29,11 +34,13 @@ pub fn run(args: &InitArgs) -> Outcome {
     let old = match &args.old {
         // Without `./` and a slash at the end.
         Some(old) => old.components().filter(|c| *c != Component::CurDir).collect(),
-        None => found().map_err(|e| vec![e])?,
+        None => found(args.engine).map_err(|e| vec![e])?,
     };
     let old = if old.as_os_str().is_empty() { PathBuf::from(".") } else { old };
     let given = args.layout.as_deref().and_then(|name| layout::by_name(name).ok());
-    let history = history::read_as(&old, given)?;
+    let reading = Reading { layout: given, engine: args.engine, ..Reading::default() };
+    let history = history::read_by(&old, &reading)?;
+    undone::refuse(&history).map_or(Ok(()), |error| Err(vec![error]))?;
     super::warn(&history);
     let model = replay(&history);
     let schema = &model.schema;
@@ -41,7 +48,7 @@ pub fn run(args: &InitArgs) -> Outcome {
         schema.live().filter(|id| schema.objects[*id].kind == Kind::Table).map(|id| schema.display(id)).collect();
     let first = crate::emit::first_version(&history);
     let (aside, new) = places(&old);
-    let layout = layout_setting(&history, args.layout.is_some());
+    let layout = layout_setting(&history, args.layout.is_some()) + &engine_setting(args.engine);
     let platform = if is_supabase(&old, &history, schema) { preludes::named("supabase") } else { None };
     let mut roles = roles_taken_for_granted(&history, schema);
     roles.retain(|role| !platform.is_some_and(|platform| platform.makes_role(role)));
@@ -71,13 +78,13 @@ pub fn run(args: &InitArgs) -> Outcome {
 }
 
 /// The folder of the history, if it isn't named: here, or the only one below that holds migrations.
-fn found() -> Result<PathBuf, Error> {
+fn found(engine: Option<Engine>) -> Result<PathBuf, Error> {
     let here = ["migrations.old", "migrations"].map(PathBuf::from).into_iter().find(|p| p.is_dir());
     let holds_sql = |folder: &PathBuf| Contents::read(folder).is_ok_and(|c| c.sql().next().is_some());
     if let Some(here) = here.clone().filter(holds_sql) {
         return Ok(here);
     }
-    let Search { mut likely, others, refused } = search::below(Path::new("."));
+    let Search { mut likely, others, refused } = search::below(Path::new("."), engine);
     if likely.len() == 1 {
         let folder = likely.remove(0).folder;
         if !others.is_empty() {
@@ -163,6 +170,15 @@ fn layout_setting(history: &history::History, is_given: bool) -> String {
     let known = known.join("\n");
     let mark = if is_given { "" } else { "# " };
     format!("{}.\n{mark}layout = \"{}\"", known.trim_end_matches(','), history.layout)
+}
+
+/// Whose SQL it is, as a setting if it was said, else as a comment.
+fn engine_setting(asked: Option<Engine>) -> String {
+    let word = asked.unwrap_or(Engine::Postgres).words().first().copied().unwrap_or_default();
+    let mark = if asked.is_some() { "" } else { "# " };
+    format!(
+        "\n# Whose SQL it is, where names, words or the project around say something else.\n{mark}engine = \"{word}\""
+    )
 }
 
 /// Whether the history is one of a Supabase project: by its folder, or by what it uses and doesn't make.

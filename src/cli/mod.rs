@@ -13,6 +13,7 @@ mod sessions;
 mod verify;
 
 use crate::config::{Config, Files, Numbers};
+use crate::engine::Engine;
 use crate::error::{At, Error};
 use crate::history::History;
 use crate::history::cut::Wish;
@@ -90,6 +91,9 @@ struct Common {
     /// How the history is laid out [default: found by itself]
     #[arg(long, value_name = "NAME", value_parser = layouts())]
     layout: Option<String>,
+    /// Whose SQL it is, in spite of what its names, words and surroundings say [default: found by itself]
+    #[arg(long, value_name = "NAME", value_parser = Engine::asked)]
+    engine: Option<Engine>,
     /// Leave files out of the history that only undo an earlier one; the plan names them
     #[arg(long)]
     without_rollbacks: bool,

@@ -5,11 +5,12 @@ use crate::config::Config;
 use crate::emit::aside::aside_of;
 use crate::emit::swap::{self, Healed};
 use crate::emit::write::was_written;
+use crate::engine::Engine;
 use crate::error::{At, Error, Result};
 use crate::history::cut::Cut;
 use crate::history::layout::{self, Layout};
-use crate::history::{self, History};
-use crate::plan::rollbacks;
+use crate::history::{self, History, Reading};
+use crate::plan::{rollbacks, undone};
 use crate::proof::{Choice, Limits, Prelude, ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
 use crate::scratch::limits::Time;
 use crate::scratch::preludes;
@@ -25,6 +26,8 @@ pub struct Project {
     pub old: PathBuf,
     /// The layout of the history, if it is said.
     pub layout: Option<&'static dyn Layout>,
+    /// Whose SQL the history is, if it is said.
+    engine: Option<Engine>,
     /// Whether rollback scripts among the migrations are left out.
     without_rollbacks: bool,
     /// The folder of the consolidated set.
@@ -67,7 +70,8 @@ impl Project {
         let layout = common.layout.as_ref().or(config.layout.as_ref().map(|l| &l.0));
         let layout = layout.and_then(|name| layout::by_name(name).ok());
         let without_rollbacks = common.without_rollbacks || config.without_rollbacks;
-        Ok(Project { config, old, layout, without_rollbacks, new, settings, base })
+        let engine = common.engine.or(config.engine.map(|e| e.0));
+        Ok(Project { config, old, layout, engine, without_rollbacks, new, settings, base })
     }
 
     /// Whether history and consolidated set are one folder, however it is written (`m`, `./m/`, by a link).
@@ -143,37 +147,57 @@ impl Project {
         wish.find(history, &[&self.old, &self.new]).map(Some).map_err(|e| vec![e])
     }
 
+    /// How folders are read; `prelude` is what runs before them.
+    pub fn reading<'a>(&self, prelude: &'a [String]) -> Reading<'a> {
+        Reading { layout: self.layout, engine: self.engine, prelude, ..Reading::default() }
+    }
+
     /// Reads the new set: where a part of the history stays as it is, it has the history's layout.
     pub fn new_set(&self, part: &Part) -> Result<History, Vec<Error>> {
-        match part.wish() {
-            Some(_) => {
-                let layout = self.layout.map_or_else(|| self.history().map(|h| h.layout), Ok)?;
-                history::read_as(&self.new, Some(layout))
-            }
-            None => history::read(&self.new),
-        }
+        let layout = match part.wish() {
+            Some(_) => Some(self.layout.map_or_else(|| self.history().map(|h| h.layout), Ok)?),
+            None => None,
+        };
+        self.read(&self.new, layout, &[])
     }
 
     /// Reads the history.
     pub fn history(&self) -> Result<History, Vec<Error>> {
-        let mut history = history::read_as(&self.old, self.layout)?;
-        history.prelude = self.settings.prelude_texts();
-        let found = match self.without_rollbacks {
-            true => rollbacks::find(&history, &crate::replay::replay(&history)),
-            false => Vec::new(),
-        };
-        if found.is_empty() {
-            return Ok(history);
+        let history = self.read(&self.old, self.layout, &[])?;
+        if self.without_rollbacks { self.leave_out_rollbacks(history) } else { Ok(history) }
+    }
+
+    /// Reads a history anew without its rollbacks. Without one of them another may come to be one.
+    fn leave_out_rollbacks(&self, mut history: History) -> Result<History, Vec<Error>> {
+        let mut left_out: Vec<String> = Vec::new();
+        let mut warnings: Vec<(At, String)> = Vec::new();
+        loop {
+            let found = rollbacks::find(&history, &crate::replay::replay(&history));
+            if found.is_empty() {
+                history.warnings.extend(warnings);
+                return Ok(history);
+            }
+            let name = |file: usize| history.files[file].name.clone();
+            warnings.extend(found.iter().map(|f| {
+                let why = format!("only undoes {}: left out, as --without-rollbacks says", name(f.undoes));
+                (At::new(name(f.file), 1), why)
+            }));
+            left_out.extend(found.iter().map(|f| name(f.file)));
+            history = self.read(&self.old, self.layout, &left_out)?;
         }
-        let name = |file: usize| history.files[file].name.clone();
-        let names: Vec<String> = found.iter().map(|f| name(f.file)).collect();
-        let mut kept = history::read_without(&self.old, self.layout, &names)?;
-        kept.warnings.extend(found.iter().map(|f| {
-            let why = format!("only undoes {}: left out, as --without-rollbacks says", name(f.undoes));
-            (At::new(name(f.file), 1), why)
-        }));
-        kept.prelude = history.prelude;
-        Ok(kept)
+    }
+
+    fn read(
+        &self,
+        folder: &Path,
+        layout: Option<&'static dyn Layout>,
+        without: &[String],
+    ) -> Result<History, Vec<Error>> {
+        let prelude = self.settings.prelude_texts();
+        let mut history = history::read_by(folder, &Reading { layout, without, ..self.reading(&prelude) })?;
+        undone::refuse(&history).map_or(Ok(()), |error| Err(vec![error]))?;
+        history.prelude = prelude;
+        Ok(history)
     }
 }
 

@@ -79,7 +79,7 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         let folder = if side == "old" { &old.folder } else { &new.folder };
         vec![could_not_replay(folder, side == "new", error)]
     })?;
-    let found = show(&verdict, &Sides::sets(), args.common.format);
+    let found = show(&verdict, &Sides::sets().without(&old.left_out), args.common.format);
     match untouched {
         Some(Ok(count)) => super::tell(&format!("{count} files stay as they were, byte for byte")),
         Some(Err(name)) => {

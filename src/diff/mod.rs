@@ -4,7 +4,7 @@ mod dump;
 mod git;
 
 use crate::error::{Error, Result};
-use crate::history::{self, History, layout::Layout};
+use crate::history::{self, History, Reading};
 use crate::proof::{Source, masked};
 use std::path::{Path, PathBuf};
 
@@ -74,17 +74,17 @@ impl Side {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn ready(&self, layout: Option<&'static dyn Layout>, programs: Option<&Path>) -> Result<Ready, Vec<Error>> {
+    pub fn ready(&self, reading: &Reading, programs: Option<&Path>) -> Result<Ready, Vec<Error>> {
         let of = |history: History| Ready {
             source: Source::Set(crate::emit::replay_files(&history)),
             history: Some(history),
         };
         match self {
-            Side::Folder(folder) => history::read_as(folder, layout).map(of),
+            Side::Folder(folder) => history::read_by(folder, reading).map(of),
             Side::Revision { revision, folder } => {
                 let copy = git::copy(revision, folder).map_err(|e| vec![e])?;
                 // The folder keeps its own name, since some layouts are found by it.
-                history::read_as(&copy.folder, layout).map(of)
+                history::read_by(&copy.folder, reading).map(of)
             }
             Side::Dump(path) => {
                 let source = dump::read(path).map_err(|e| vec![e])?;

@@ -70,7 +70,9 @@ pub fn in_place(folder: &Path, aside: &Path, laid: &Laid, history: &History, sum
 fn of_history(folder: &Path, history: &History, laid: &Laid) -> Result<Vec<String>> {
     let inner = history.folder.strip_prefix(folder).map(Path::to_path_buf).unwrap_or_default();
     let whole = |name: &str| inner.join(name).display().to_string();
+    // What another engine runs stays where it looks for it.
     let warned = history.warnings.iter().map(|(at, _)| at.file.as_str());
+    let warned = warned.filter(|name| !history.of_others.iter().any(|other| other == name));
     let mut gone: Vec<String> = history.files.iter().map(|f| f.name.as_str()).chain(warned).map(whole).collect();
     gone.extend(history.set_aside.iter().map(|name| whole(name)));
     gone.extend(laid.files.iter().map(|(name, _)| name.clone()));

@@ -4,10 +4,12 @@
 use super::NewSet;
 use super::lay_out::lay_out_part;
 use super::set::NewFile;
+use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::history::History;
 use crate::history::cut::Cut;
+use crate::history::layout::pairs;
 use crate::history::layout::write::Linked;
+use crate::history::{History, Reading};
 use std::fs;
 use std::path::Path;
 
@@ -88,19 +90,7 @@ fn belongs(history: &History, file: usize, path: &str) -> bool {
     });
     let in_folder = alone && folder.is_some_and(|f| path.strip_prefix(f).is_some_and(|rest| rest.starts_with('/')));
     let beside = path.strip_prefix(&migration.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let trunk =
-        |name: &str| name.trim_end_matches(".sql").trim_end_matches(".up").trim_end_matches(".down").to_string();
-    let undoes = history.set_aside.iter().any(|s| s == path) && {
-        let own = trunk(&migration.name);
-        let base = own.rsplit('/').next().unwrap_or_default();
-        let of_path = trunk(path);
-        of_path == own
-            || of_path
-                .rsplit('/')
-                .next()
-                .and_then(|b| b.strip_prefix('U'))
-                .is_some_and(|undone| base.strip_prefix('V') == Some(undone))
-    };
+    let undoes = history.set_aside.iter().any(|s| s == path) && pairs::is_down_of(path, &migration.name);
     in_folder || beside || undoes
 }
 
@@ -169,7 +159,8 @@ pub fn read_back(history: &History, files: &[WholeFile]) -> Result<History> {
         path.parent().map_or(Ok(()), fs::create_dir_all).map_err(fail)?;
         fs::write(path, &file.bytes).map_err(fail)?;
     }
-    crate::history::read_as(&root, Some(history.layout)).map_err(|mut errors| {
+    let reading = Reading { layout: Some(history.layout), engine: Some(Engine::Postgres), ..Reading::default() };
+    crate::history::read_by(&root, &reading).map_err(|mut errors| {
         let first = if errors.is_empty() { Error::new("it can't be read") } else { errors.remove(0) };
         Error::new(format!("the new folder can't be read as {}: {first}", history.layout))
     })

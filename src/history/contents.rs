@@ -1,5 +1,7 @@
 //! What lies in a folder of migrations, folders below it too: names at once, texts when they are asked for.
 
+use super::engine::names::{self, Reason};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -22,6 +24,18 @@ pub struct Contents {
     skipped: Vec<String>,
     /// Files of the folders above, where this folder itself isn't on the disk.
     above: Option<Vec<(String, String)>>,
+    /// SQL of other engines than the one that was asked for, and why.
+    of_others: Vec<(String, Reason)>,
+}
+
+/// A file of the folder or of one above it.
+pub struct Near {
+    /// Its path, from the folder.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+    /// The folder's own path, from where the file lies; empty if it lies in it.
+    pub below: String,
 }
 
 struct Found {
@@ -41,7 +55,7 @@ impl Contents {
         files.sort();
         skipped.sort();
         let files = files.into_iter().map(|path| Found { path, bytes: OnceCell::new() }).collect();
-        Ok(Contents { root: root.to_path_buf(), files, skipped, above: None })
+        Ok(Contents { root: root.to_path_buf(), files, skipped, above: None, of_others: Vec::new() })
     }
 
     /// SQL that isn't looked at, one path for each folder.
@@ -57,7 +71,13 @@ impl Contents {
         };
         let mut files: Vec<Found> = files.map(found).collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        Contents { root: root.to_path_buf(), files, skipped: Vec::new(), above: Some(Vec::new()) }
+        Contents {
+            root: root.to_path_buf(),
+            files,
+            skipped: Vec::new(),
+            above: Some(Vec::new()),
+            of_others: Vec::new(),
+        }
     }
 
     /// Files that are still in memory.
@@ -75,17 +95,65 @@ impl Contents {
 
     /// The texts of all files of a name in the folder and those above it, up to the one of the repository; nearest first.
     pub fn above(&self, name: &str) -> Vec<String> {
+        self.near(name).into_iter().map(|near| near.text).collect()
+    }
+
+    /// All files of a name in the folder and those above it, up to the one of the repository; nearest first.
+    pub fn near(&self, name: &str) -> Vec<Near> {
         if let Some(above) = &self.above {
-            return above.iter().filter(|(n, _)| n == name).map(|(_, text)| text.clone()).collect();
+            let below = self.root.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            let near = |text: &String| Near { path: format!("../{name}"), text: text.clone(), below: below.into() };
+            return above.iter().filter(|(n, _)| n == name).map(|(_, text)| near(text)).collect();
         }
-        let mut texts = Vec::new();
-        for folder in std::fs::canonicalize(&self.root).unwrap_or_default().ancestors().take(ABOVE) {
-            texts.extend(std::fs::read_to_string(folder.join(name)));
+        let root = std::fs::canonicalize(&self.root).unwrap_or_default();
+        let mut found = Vec::new();
+        for (steps, folder) in root.ancestors().take(ABOVE).enumerate() {
+            if let Ok(text) = std::fs::read_to_string(folder.join(name)) {
+                let below = root.strip_prefix(folder).map(|p| p.display().to_string()).unwrap_or_default();
+                found.push(Near { path: format!("{}{name}", "../".repeat(steps)), text, below });
+            }
             if folder.join(".git").exists() {
                 break;
             }
         }
-        texts
+        found
+    }
+
+    /// The names of the folders in which this one lies, and its own, from the repository down.
+    pub fn places(&self) -> Vec<String> {
+        let root = match self.above {
+            Some(_) => self.root.clone(),
+            None => std::fs::canonicalize(&self.root).unwrap_or_default(),
+        };
+        let below = repository(&root).and_then(|top| root.strip_prefix(top).ok()).unwrap_or(&root);
+        below.components().filter_map(|c| c.as_os_str().to_str()).filter(|n| *n != "/").map(String::from).collect()
+    }
+
+    /// Whether the folder lies in a repository, so that it is known where its project begins.
+    pub fn is_in_repository(&self) -> bool {
+        self.above.is_none() && repository(&std::fs::canonicalize(&self.root).unwrap_or_default()).is_some()
+    }
+
+    /// Hides the files that name other engines.
+    pub fn keep_only(&mut self, engine: Engine) {
+        let paths: Vec<&str> = self.sql().collect();
+        let out = names::not_of(engine, &paths);
+        self.files.retain(|f| !out.iter().any(|(path, _)| *path == f.path));
+        self.of_others.extend(out);
+    }
+
+    /// SQL that isn't of the engine that was asked for, and why.
+    pub fn of_others(&self) -> &[(String, Reason)] {
+        &self.of_others
+    }
+
+    /// A folder of this one, entered: what isn't of the engine that was asked for is known there, too.
+    ///
+    /// # Errors
+    /// As [`Contents::read`].
+    pub fn enter(&self, folder: &str) -> Result<Contents> {
+        let of_others = self.of_others.iter().map(|(path, reason)| (format!("../{path}"), *reason)).collect();
+        Ok(Contents { of_others, ..Contents::read(&self.root.join(folder))? })
     }
 
     /// The folder.
@@ -161,6 +229,11 @@ impl Contents {
     fn found(&self, path: &str) -> Option<&Found> {
         self.files.binary_search_by(|f| f.path.as_str().cmp(path)).ok().map(|i| &self.files[i])
     }
+}
+
+/// The folder of the repository in which another one lies.
+fn repository(root: &Path) -> Option<&Path> {
+    root.ancestors().find(|folder| folder.join(".git").exists())
 }
 
 fn collect(

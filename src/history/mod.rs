@@ -2,9 +2,12 @@
 
 pub mod contents;
 pub mod cut;
+pub mod engine;
 pub mod layout;
+pub mod marks;
 pub mod search;
 
+use crate::engine::Engine;
 use crate::error::{At, Error};
 use crate::sql::parse::{NodeEnum, parse};
 use crate::sql::split::{Piece, split};
@@ -43,6 +46,12 @@ pub struct History {
     pub set_aside: Vec<String>,
     /// Files with a part that doesn't run forward.
     pub down_sections: Vec<String>,
+    /// Files that were left out since they only undo others, as was asked for.
+    pub left_out: Vec<String>,
+    /// Files of other engines than the one that was asked for.
+    pub of_others: Vec<String>,
+    /// Whether nobody said the layout: then what looks like a part that undoes is asked about.
+    pub is_found: bool,
     /// What the layout has to say: steps that aren't SQL, files that don't run.
     pub warnings: Vec<(At, String)>,
 }
@@ -127,22 +136,41 @@ impl History {
     }
 }
 
+/// How a folder is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reading<'a> {
+    /// Its layout; found, if it isn't said.
+    pub layout: Option<&'static dyn Layout>,
+    /// Whose SQL it is; found, if it isn't said.
+    pub engine: Option<Engine>,
+    /// Files that are left out.
+    pub without: &'a [String],
+    /// What runs before it, as SQL.
+    pub prelude: &'a [String],
+}
+
 /// Reads a folder of migrations; its layout is found.
 ///
 /// # Errors
-/// As [`read_as`].
+/// As [`read_by`].
 pub fn read(folder: &Path) -> Result<History, Vec<Error>> {
-    read_as(folder, None)
+    read_by(folder, &Reading::default())
 }
 
-/// Reads a folder of migrations by a layout, or by the one that is found.
+/// Reads a folder of migrations.
 ///
 /// # Errors
 /// All that is wrong with it, so that one bad file doesn't hide the next: a missing or empty folder, a file that isn't
-/// UTF-8 or not as the layout wants it, syntax errors, psql's meta-commands.
-pub fn read_as(folder: &Path, layout: Option<&'static dyn Layout>) -> Result<History, Vec<Error>> {
+/// UTF-8 or not as the layout wants it, syntax errors, psql's meta-commands, another engine's SQL.
+pub fn read_by(folder: &Path, reading: &Reading) -> Result<History, Vec<Error>> {
     let contents = Contents::read(folder).map_err(|e| vec![e])?;
-    read_contents(contents, layout.or_else(|| written_layout(folder)))
+    let written = written_layout(folder);
+    // A set that was written here was proven on PostgreSQL, and holds no marks that a tool reads otherwise.
+    let engine = reading.engine.or(written.map(|_| Engine::Postgres));
+    let reading = Reading { layout: reading.layout.or(written), engine, ..*reading };
+    let mut found = layout::find(contents, reading.layout, engine).map_err(|e| vec![e])?;
+    found.leave_out(reading.without);
+    read_found(found, &reading)
 }
 
 /// The layout in which a set was written here, as its manifest says: names alone can't always tell.
@@ -151,34 +179,23 @@ pub fn written_layout(folder: &Path) -> Option<&'static dyn Layout> {
     layout::by_name(text.lines().find_map(|l| l.strip_prefix(LAYOUT_LINE))?.trim()).ok()
 }
 
-/// Reads what lies in a folder by a layout, or by the one that is found.
+/// Reads what lies in a folder by a layout, or by the one that is found. It is PostgreSQL's: a set of ours.
 ///
 /// # Errors
-/// As [`read_as`].
+/// As [`read_by`].
 pub fn read_contents(contents: Contents, layout: Option<&'static dyn Layout>) -> Result<History, Vec<Error>> {
-    read_found(layout::find(contents, layout).map_err(|e| vec![e])?)
+    let reading = Reading { layout, engine: Some(Engine::Postgres), ..Reading::default() };
+    read_found(layout::find(contents, layout, reading.engine).map_err(|e| vec![e])?, &reading)
 }
 
-/// Reads a folder of migrations as [`read_as`] does, but for some of its files.
-///
-/// # Errors
-/// As [`read_as`].
-pub fn read_without(
-    folder: &Path,
-    layout: Option<&'static dyn Layout>,
-    names: &[String],
-) -> Result<History, Vec<Error>> {
-    let contents = Contents::read(folder).map_err(|e| vec![e])?;
-    let mut found = layout::find(contents, layout.or_else(|| written_layout(folder))).map_err(|e| vec![e])?;
-    found.leave_out(names);
-    read_found(found)
-}
-
-fn read_found(found: layout::Found) -> Result<History, Vec<Error>> {
+fn read_found(found: layout::Found, reading: &Reading) -> Result<History, Vec<Error>> {
     let mut history = empty(found.contents.root(), found.layout);
     history.shared_versions = found.shared_versions;
     history.set_aside = found.set_aside;
     history.warnings = found.warnings;
+    history.of_others = found.of_others;
+    history.left_out = reading.without.to_vec();
+    history.is_found = reading.layout.is_none();
     let tasks: Vec<Task> = found
         .entries
         .iter()
@@ -186,8 +203,47 @@ fn read_found(found: layout::Found) -> Result<History, Vec<Error>> {
         .map(|(entry, stem)| Task { entry, stem, bytes: found.contents.bytes(&entry.path) })
         .collect();
     let folder = history.folder.clone();
-    assemble(history, read_files(found.layout, &tasks))
-        .map_err(|errors| shortened(errors.into_iter().map(|e| in_folder(&folder, e)).collect()))
+    let files = read_files(found.layout, &tasks);
+    let asked = foreign(&files, reading).or_else(|| {
+        let texts = files.iter().map(|f| (f.file.name.as_str(), f.file.text.as_str(), f.errors.is_empty()));
+        if history.is_found { marks::refuse_raw(texts) } else { None }
+    });
+    let read = match asked {
+        Some(error) => Err(vec![error]),
+        None => assemble(history, files),
+    };
+    let read = read.and_then(|history| match marks::refuse(&history).filter(|_| history.is_found) {
+        Some(error) => Err(vec![error]),
+        None => Ok(history),
+    });
+    read.map_err(|errors| shortened(errors.into_iter().map(|e| in_folder(&folder, e)).collect()))
+}
+
+/// The refusal of files whose words are another engine's, unless it is said whose they are.
+fn foreign(files: &[ReadFile], reading: &Reading) -> Option<Error> {
+    if reading.engine.is_some() || files.iter().any(|f| engine::is_postgres(&f.file.text)) {
+        return None;
+    }
+    let mut shown: Vec<engine::Shown> = files.iter().flat_map(|f| f.foreign.iter().cloned()).collect();
+    let nodes = || files.iter().flat_map(|f| f.statements.iter().map(|s| &s.node));
+    let made = if files.iter().any(|f| f.is_suspect) { engine::made(nodes(), reading.prelude) } else { Vec::new() };
+    for file in files {
+        let comment = engine::in_comments(&file.file.text);
+        shown.extend(
+            comment.map(|word| engine::Shown { at: At::new(&file.file.name, file.file.line_of(word.at)), word }),
+        );
+        for statement in &file.statements {
+            let body = statement.piece.body.clone();
+            let mut words = engine::in_columns(&statement.node);
+            if file.is_suspect {
+                let makes = |name: &str| made.iter().any(|m| m == name);
+                words.extend(engine::in_tree(&statement.node, &file.file.text[body.clone()], &makes));
+            }
+            let at = |word: &engine::Word| At::new(&file.file.name, file.file.line_of(body.start + word.at));
+            shown.extend(words.into_iter().map(|word| engine::Shown { at: at(&word), word }));
+        }
+    }
+    engine::by_words(&shown)
 }
 
 /// The first errors: where there are many, the folder isn't what it was taken for, and more of them say no more.
@@ -230,6 +286,9 @@ fn empty(folder: &Path, layout: &'static dyn Layout) -> History {
         shared_versions: Vec::new(),
         set_aside: Vec::new(),
         down_sections: Vec::new(),
+        left_out: Vec::new(),
+        of_others: Vec::new(),
+        is_found: false,
         warnings: Vec::new(),
     }
 }
@@ -237,7 +296,7 @@ fn empty(folder: &Path, layout: &'static dyn Layout) -> History {
 /// Puts files together and numbers their statements.
 fn assemble(mut history: History, files: Vec<ReadFile>) -> Result<History, Vec<Error>> {
     let mut errors = Vec::new();
-    for ReadFile { file, statements, errors: wrong, has_down, warnings } in files {
+    for ReadFile { file, statements, errors: wrong, has_down, warnings, .. } in files {
         let (first, number) = (history.statements.len(), history.files.len());
         history.statements.extend(statements.into_iter().map(|s| Statement { file: number, ..s }));
         history.warnings.extend(warnings.into_iter().map(|(line, why)| (At::new(&file.name, line), why)));
@@ -251,9 +310,17 @@ fn assemble(mut history: History, files: Vec<ReadFile>) -> Result<History, Vec<E
 }
 
 /// The same error with its file as the user would open it: old and new set often hold files of one name.
-fn in_folder(folder: &Path, mut error: Error) -> Error {
+pub(crate) fn in_folder(folder: &Path, mut error: Error) -> Error {
     if let Some(at) = &mut error.at {
-        at.file = folder.join(&at.file).display().to_string();
+        let (mut folder, mut file) = (folder, at.file.as_str());
+        // A file above the folder, said without a detour; a link's parent is another one.
+        while let (Some(above), Some(parent)) = (file.strip_prefix("../"), folder.parent())
+            && folder.file_name().is_some()
+            && !folder.is_symlink()
+        {
+            (folder, file) = (parent, above);
+        }
+        at.file = folder.join(file).display().to_string();
     }
     error
 }
@@ -278,6 +345,10 @@ struct ReadFile {
     errors: Vec<Error>,
     has_down: bool,
     warnings: Vec<(usize, String)>,
+    /// Words of another engine in statements that PostgreSQL's parser refused.
+    foreign: Vec<engine::Shown>,
+    /// Whether it has words that are another engine's where the history doesn't make what they name.
+    is_suspect: bool,
 }
 
 /// Parses the files, on as many threads as the machine has cores: parsing is most of what a plan takes.
@@ -333,13 +404,20 @@ fn parse_file(layout: &dyn Layout, task: &Task, text: String, mut errors: Vec<Er
         statements: 0..0,
         line_starts,
     };
-    let mut statements = Vec::new();
+    let (mut statements, mut foreign) = (Vec::new(), Vec::new());
     for piece in split(&file.text) {
         let line = file.line_of(piece.body.start);
         match parse_piece(&file, &piece) {
             Ok(Some(node)) => statements.push(Statement { file: 0, line, piece, node }),
             Ok(None) => {}
-            Err(error) => errors.push(error),
+            Err(error) => {
+                errors.push(error);
+                let words = engine::in_refused(&file.text[piece.body.clone()]).into_iter();
+                foreign.extend(words.map(|word| engine::Shown {
+                    at: At::new(&file.name, file.line_of(piece.body.start + word.at)),
+                    word,
+                }));
+            }
         }
     }
     file.in_transaction = match mask.wrap.unwrap_or(entry.wrap) {
@@ -347,7 +425,8 @@ fn parse_file(layout: &dyn Layout, task: &Task, text: String, mut errors: Vec<Er
         Wrap::OneQuery => statements.len() > 1,
         Wrap::Bare => false,
     };
-    ReadFile { file, statements, errors, has_down: mask.has_down, warnings: mask.warnings }
+    let is_suspect = engine::may_hold_any(&file.text);
+    ReadFile { file, statements, errors, has_down: mask.has_down, warnings: mask.warnings, foreign, is_suspect }
 }
 
 fn parse_piece(file: &File, piece: &Piece) -> Result<Option<NodeEnum>, Error> {

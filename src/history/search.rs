@@ -1,7 +1,9 @@
 //! Where migrations lie in a project: the folders below one that a layout explains.
 
 use super::contents::Contents;
+use super::engine::names::is_of_another;
 use super::layout::{self, Found};
+use crate::engine::Engine;
 use crate::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -10,10 +12,6 @@ const DEPTH: usize = 8;
 
 /// Folders of other people's files, or of copies that a build made.
 const OF_OTHERS: &[&str] = &["node_modules", "target", "vendor", "dist", "build", "venv", "__pycache__"];
-
-/// Folders for other kinds of databases, beside one for PostgreSQL.
-const OTHER_DATABASES: &[&str] =
-    &["mysql", "mariadb", "sqlite", "sqlite3", "mssql", "sqlserver", "oracle", "clickhouse", "h2", "cassandra"];
 
 /// Folders whose migrations are hardly the project's own.
 const EXAMPLES: &[&str] = &[
@@ -84,9 +82,10 @@ pub struct Search {
     pub refused: Option<Error>,
 }
 
-/// Looks for folders of migrations below a folder.
-pub fn below(base: &Path) -> Search {
-    let mut walk = Walk { base, found: Vec::new(), refused: None };
+/// Looks for folders of migrations below a folder; those of another engine than the one that is asked for, or that is read,
+/// are none.
+pub fn below(base: &Path, engine: Option<Engine>) -> Search {
+    let mut walk = Walk { base, engine, found: Vec::new(), refused: None };
     walk.is_strange(Path::new(""));
     walk.folder(Path::new(""), 1, false);
     let mut found = walk.found;
@@ -102,6 +101,7 @@ pub fn below(base: &Path) -> Search {
 
 struct Walk<'a> {
     base: &'a Path,
+    engine: Option<Engine>,
     found: Vec<Candidate>,
     refused: Option<Error>,
 }
@@ -115,9 +115,7 @@ impl Walk<'_> {
         let mut names: Vec<String> = folders.filter_map(|e| e.file_name().into_string().ok()).collect();
         names.sort();
         for name in names {
-            let passes = name.starts_with('.')
-                || OF_OTHERS.contains(&name.as_str())
-                || OTHER_DATABASES.contains(&name.to_lowercase().as_str());
+            let passes = name.starts_with('.') || OF_OTHERS.contains(&name.as_str()) || is_of_another(&name);
             if passes {
                 continue;
             }
@@ -149,7 +147,7 @@ impl Walk<'_> {
         }
         let Ok(contents) = Contents::read(&root) else { return Seen::Nothing };
         let files = contents.sql().count();
-        let found = match layout::find(contents, None) {
+        let found = match layout::find(contents, None, self.engine) {
             Ok(found) => found,
             Err(_) if is_named && has_own => return Seen::Unread(files),
             Err(_) => return Seen::Nothing,
@@ -224,7 +222,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let search = below(project.path());
+        let search = below(project.path(), None);
         let say = |c: &Candidate| format!("{} {} {}", c.folder.display(), c.layout.unwrap_or("?"), c.files);
         search.likely.iter().map(say).chain(search.others.iter().map(|c| format!("({})", say(c)))).collect()
     }

@@ -7,6 +7,7 @@ mod noise;
 pub mod rollbacks;
 mod rows;
 mod superseded;
+pub mod undone;
 mod warnings;
 
 pub use fates::{Fate, FateKind};

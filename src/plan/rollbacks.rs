@@ -1,6 +1,8 @@
-//! Files that only undo an earlier one: rollback scripts that lie among the migrations, known by what they do.
+//! Files that only undo an earlier one: rollback scripts that lie among the migrations, known by their names and by what
+//! they do. What only undoes and isn't named so is a migration like others: what was wanted once is wanted no more.
 
 use crate::history::History;
+use crate::history::layout::pairs;
 use crate::ledger::{Mark, What};
 use crate::replay::Model;
 use std::collections::HashSet;
@@ -14,7 +16,8 @@ pub struct Rollback {
     pub undoes: usize,
 }
 
-/// A file whose every statement ends what one earlier file made, and that ends all of it, is that file's rollback.
+/// A file whose name says that it undoes, whose every statement ends what one earlier file made, and that ends all of it, is
+/// that file's rollback. One with a down part of its own is a migration.
 pub fn find(history: &History, model: &Model) -> Vec<Rollback> {
     let mut found = Vec::new();
     let schema = &model.schema;
@@ -22,6 +25,9 @@ pub fn find(history: &History, model: &Model) -> Vec<Rollback> {
     let is_idle = |mark: &Mark| matches!(mark, Mark::Session(_) | Mark::Noop(_) | Mark::Backfill(_));
     let idle: HashSet<usize> = model.ledger.marks.iter().filter(|(_, m)| is_idle(m)).map(|(s, _)| *s).collect();
     for (number, file) in history.files.iter().enumerate().skip(1) {
+        if !pairs::says_undo(&file.name) || has_down(history, &file.name) {
+            continue;
+        }
         let events: Vec<_> = model.ledger.events.iter().filter(|e| file_of(e.statement) == number).collect();
         let only_ends = !events.is_empty() && events.iter().all(|e| matches!(e.what, What::Died(_)));
         let all_end = file.statements.clone().all(|s| idle.contains(&s) || events.iter().any(|e| e.statement == s));
@@ -36,4 +42,10 @@ pub fn find(history: &History, model: &Model) -> Vec<Rollback> {
         }
     }
     found
+}
+
+/// Whether a file has a part that undoes it: in itself, or as a file beside it.
+fn has_down(history: &History, name: &str) -> bool {
+    history.down_sections.iter().any(|file| file == name)
+        || history.set_aside.iter().any(|down| pairs::is_down_of(down, name))
 }

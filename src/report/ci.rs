@@ -62,7 +62,9 @@ pub fn of_verdict(verdict: &Verdict, sides: &Sides) -> Vec<Item> {
     }
     let (word, rest) = said(verdict, sides);
     if verdict.kind == VerdictKind::Identical {
-        items.push(item(Level::Notice, word, rest, String::new()));
+        items.push(item(Level::Notice, &word, rest, String::new()));
+    } else if sides.is_partial() {
+        items.push(item(Level::Warning, &word, rest, String::new()));
     }
     items
 }

@@ -71,11 +71,12 @@ impl About {
 }
 
 /// What was compared, and where.
-fn heading(verdict: &Verdict, style: Style) -> String {
+fn heading(verdict: &Verdict, left_out: &[String], style: Style) -> String {
+    let names = if left_out.is_empty() { String::new() } else { format!(" ({})", left_out.join(", ")) };
     let compared = &verdict.comparison.compared;
     format!(
-        "{}: {}, {} in {}, {} compared on {} ({:.1} s)\n",
-        style.green("identical"),
+        "{}{names}: {}, {} in {}, {} compared on {} ({:.1} s)\n",
+        style.green(&format!("identical{}", super::verdict::without(left_out))),
         plural(compared.objects, "object"),
         plural(compared.rows, "row"),
         plural(compared.tables, "table"),
@@ -128,7 +129,9 @@ pub fn text(
     folder: &str,
     style: Style,
 ) -> String {
-    let mut out = heading(&proven.verdict, style) + &sizes(about, proven.untouched) + &objects(&proven.rungs, about);
+    let mut out = heading(&proven.verdict, &history.left_out, style)
+        + &sizes(about, proven.untouched)
+        + &objects(&proven.rungs, about);
     let rows = &proven.rows;
     if rows.as_written + rows.as_stated > 0 {
         let (kept, made) = (plural(rows.as_written, "statement"), plural(rows.as_stated, "statement"));
@@ -227,6 +230,7 @@ pub fn json(proven: &Proven, history: &History, about: &About, written: &Written
     json!({
         "format": super::FORMAT,
         "verdict": proven.verdict.kind,
+        "left_out": history.left_out,
         "files": { "history": about.before.files, "set": about.after.files },
         "statements": { "history": about.before.statements, "set": about.after.statements },
         "lines": { "history": about.before.lines, "set": about.after.lines },

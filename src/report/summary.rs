@@ -10,15 +10,20 @@ pub fn markdown(proven: &Proven, history: &History, about: &About, plan: &Plan) 
     let verdict = &proven.verdict;
     let compared = &verdict.comparison.compared;
     let part = about.part.as_ref().map_or(String::new(), |part| format!(" ({part})"));
+    let without = match history.left_out.join("`, `") {
+        names if names.is_empty() => names,
+        names => format!("{} (`{names}`)", super::verdict::without(&history.left_out)),
+    };
     let mut out = format!("## Consolidated migrations{part}\n\n");
     out.push_str(&format!(
-        "**{}**: replayed on two databases (PostgreSQL {}), the history and the new set gave the same {} objects, {} rows \
+        "**{}{}**: replayed on two databases (PostgreSQL {}), the history and the new set gave the same {} objects, {} rows \
          in {} tables and {} sequences.\n\n",
         match verdict.kind {
             crate::proof::VerdictKind::Identical => "identical",
             crate::proof::VerdictKind::Different => "different",
             crate::proof::VerdictKind::NotProven => "not proven",
         },
+        without,
         verdict.postgres,
         compared.objects,
         compared.rows,

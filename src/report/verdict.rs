@@ -26,17 +26,29 @@ pub struct Sides {
     pub new: String,
     /// Whether these are the names that the user gave them.
     named: bool,
+    /// Files of the history that were left out, as was asked for.
+    left_out: Vec<String>,
 }
 
 impl Sides {
     /// Those of a verify.
     pub fn sets() -> Sides {
-        Sides { old: "the old set".into(), new: "the new set".into(), named: false }
+        Sides { old: "the old set".into(), new: "the new set".into(), named: false, left_out: Vec::new() }
+    }
+
+    /// The same, where the old one is a history that was read without some of its files.
+    pub fn without(self, left_out: &[String]) -> Sides {
+        Sides { left_out: left_out.to_vec(), ..self }
+    }
+
+    /// Whether files of the history were left out.
+    pub(super) fn is_partial(&self) -> bool {
+        !self.left_out.is_empty()
     }
 
     /// Those that the user named.
     pub fn named(old: String, new: String) -> Sides {
-        Sides { old, new, named: true }
+        Sides { old, new, named: true, left_out: Vec::new() }
     }
 }
 
@@ -61,15 +73,33 @@ pub fn text(verdict: &Verdict, sides: &Sides, style: Style) -> String {
 fn headline(verdict: &Verdict, sides: &Sides, style: Style) -> String {
     let (word, rest) = said(verdict, sides);
     let word = match verdict.kind {
-        VerdictKind::Identical => style.green(word),
-        VerdictKind::Different => style.red(word),
-        VerdictKind::NotProven => style.yellow(word),
+        VerdictKind::Identical => style.green(&word),
+        VerdictKind::Different => style.red(&word),
+        VerdictKind::NotProven => style.yellow(&word),
     };
     format!("{}: {rest}", style.bold(&word))
 }
 
-/// The verdict in a word, and in a few more.
-pub(super) fn said(verdict: &Verdict, sides: &Sides) -> (&'static str, String) {
+/// The verdict in a word, and in a few more. Where files were left out, the word says it: it is about the rest.
+pub(super) fn said(verdict: &Verdict, sides: &Sides) -> (String, String) {
+    let (word, rest) = about_all(verdict, sides);
+    let without = without(&sides.left_out);
+    match (verdict.kind, without.is_empty()) {
+        (_, true) => (word.to_string(), rest),
+        (VerdictKind::Identical, _) => (format!("{word}{without}"), sides.left_out.join(", ")),
+        (_, false) => (word.to_string(), format!("{rest}; compared{without}: {}", sides.left_out.join(", "))),
+    }
+}
+
+/// ` to the history without 2 files`, if any were left out.
+pub(super) fn without(left_out: &[String]) -> String {
+    if left_out.is_empty() {
+        return String::new();
+    }
+    format!(" to the history without {}", plural(left_out.len(), "file"))
+}
+
+fn about_all(verdict: &Verdict, sides: &Sides) -> (&'static str, String) {
     let count = verdict.comparison.differences.len();
     let between = if sides.named { format!("{} and {}", sides.old, sides.new) } else { "the sets".to_string() };
     match verdict.kind {
@@ -281,6 +311,7 @@ pub fn json(verdict: &Verdict, sides: &Sides) -> Value {
         "verdict": verdict.kind,
         "old": sides.old,
         "new": sides.new,
+        "left_out": sides.left_out,
         "compared": comparison.compared,
         "differences": comparison.differences.iter().map(one_as_json).collect::<Vec<_>>(),
         "not_compared": comparison.not_compared,

@@ -19,8 +19,6 @@ const BREAKPOINT: &str = "--> statement-breakpoint";
 
 #[derive(serde::Deserialize)]
 struct Journal {
-    #[serde(default)]
-    dialect: String,
     entries: Vec<Step>,
 }
 
@@ -132,11 +130,6 @@ fn journal(contents: &Contents) -> Result<Vec<Step>> {
     let journal: Journal = serde_json::from_str(&contents.text(JOURNAL)).map_err(|error| {
         Error::new(format!("the journal can't be read: {error}")).at(At::new(JOURNAL, error.line().max(1))).hint(hint)
     })?;
-    if !journal.dialect.is_empty() && !journal.dialect.starts_with("p") {
-        let message = format!("these migrations aren't PostgreSQL's: dialect {}", journal.dialect);
-        let line = line_of(contents, "dialect");
-        return Err(Error::new(message).at(At::new(JOURNAL, line)).hint(crate::history::contents::HINT));
-    }
     Ok(journal.entries)
 }
 

@@ -1,8 +1,10 @@
 //! Which layout a folder is of, and what of it no layout explains.
 
 use super::super::contents::{Contents, HINT};
+use super::super::engine;
 use super::super::in_folder;
-use super::{ALL, Entry, Layout, Listing, names};
+use super::{ALL, Entry, Layout, Listing, names, pairs};
+use crate::engine::Engine;
 use crate::error::{At, Error, Result};
 
 /// Endings of files that programs run as steps of a migration.
@@ -27,6 +29,8 @@ pub struct Found {
     pub shared_versions: Vec<Vec<usize>>,
     /// What isn't read though it looks like a part of the history.
     pub warnings: Vec<(At, String)>,
+    /// Files that aren't of the engine that was asked for.
+    pub of_others: Vec<String>,
 }
 
 impl Found {
@@ -41,30 +45,55 @@ impl Found {
     }
 }
 
-/// Finds the layout of a folder, unless it is given, and lists its migrations.
+/// Finds the layout of a folder, unless it is given, and lists its migrations. Whose SQL they are is found, too, unless
+/// `engine` says it.
 ///
 /// # Errors
-/// When it holds none, or its order can't be told.
-pub fn find(mut contents: Contents, given: Option<&'static dyn Layout>) -> Result<Found> {
+/// When it holds none, they are another engine's, or their order can't be told.
+pub fn find(mut contents: Contents, given: Option<&'static dyn Layout>, engine: Option<Engine>) -> Result<Found> {
     loop {
+        if let Some(engine) = engine.or_else(|| engine::names::only_read(&contents)) {
+            contents.keep_only(engine);
+        }
         let layout = match given {
-            Some(given) => Some(given),
-            None => recognized(&contents).map_err(|e| in_folder(contents.root(), e))?,
+            Some(given) => Ok(Some(given)),
+            None => recognized(&contents).map_err(|e| in_folder(contents.root(), e)),
         };
         let list = |l: &dyn Layout| l.list(&contents).map_err(|e| in_folder(contents.root(), e));
-        let listing = layout.map(list).transpose()?;
-        if let (Some(layout), Some(listing)) = (layout, listing)
+        let listing = layout.clone().and_then(|layout| layout.map(list).transpose());
+        if engine.is_none() {
+            not_anothers(&contents, &layout, &listing).map_err(|e| in_folder(contents.root(), e))?;
+        }
+        let layout = layout?;
+        if let (Some(layout), Some(listing)) = (layout, listing?)
             && !listing.entries.is_empty()
         {
             return Ok(found(layout, contents, listing));
         }
         // A folder for the only database there is, as Hasura's `default/`.
-        let inner = match contents.folders_of_sql()[..] {
-            [(folder, _)] if contents.flat_sql().next().is_none() => contents.root().join(folder),
+        contents = match contents.folders_of_sql()[..] {
+            [(folder, _)] if contents.flat_sql().next().is_none() => contents.enter(folder)?,
             _ => return Err(nothing(&contents, layout)),
         };
-        contents = Contents::read(&inner)?;
     }
+}
+
+/// Refuses files of another engine: those that would run, or, where nothing says which would, all.
+fn not_anothers(
+    contents: &Contents,
+    layout: &Result<Option<&'static dyn Layout>>,
+    listing: &Result<Option<Listing>>,
+) -> Result<()> {
+    let entries = listing.iter().flatten().flat_map(|l| l.entries.iter().map(|e| e.path.as_str()));
+    let mut read: Vec<&str> = entries.collect();
+    if read.is_empty() {
+        read = contents.flat_sql().collect();
+    }
+    if read.is_empty() {
+        read = contents.sql().collect();
+    }
+    let layout = layout.iter().flatten().next().map(|l| l.name());
+    if read.is_empty() { Ok(()) } else { engine::refuse(contents, &read, layout) }
 }
 
 /// The layout that a folder looks like.
@@ -89,6 +118,9 @@ fn nothing(contents: &Contents, layout: Option<&dyn Layout>) -> Error {
     if let Err(error) = super::refuse(contents) {
         return in_folder(contents.root(), error);
     }
+    if let Some(error) = in_pairs(contents) {
+        return error;
+    }
     let folders: Vec<String> = contents.folders_of_sql().iter().map(|(f, n)| format!("{f}/ ({n})")).collect();
     if folders.is_empty() {
         return Error::new(format!("no .sql files in {root}")).hint(HINT);
@@ -97,13 +129,31 @@ fn nothing(contents: &Contents, layout: Option<&dyn Layout>) -> Error {
         .hint("name one of them with --old, or say by --layout how they are read")
 }
 
+/// Folders of which one undoes what the other does, or folders with a file that runs and one that undoes it.
+fn in_pairs(contents: &Contents) -> Option<Error> {
+    let root = contents.root();
+    let folders: Vec<&str> = contents.folders_of_sql().into_iter().map(|(folder, _)| folder).collect();
+    if let Some(forward) = pairs::forward_folder(&folders).filter(|_| contents.flat_sql().next().is_none()) {
+        let message = format!("the folders of {} undo each other: {}", root.display(), folders.join(", "));
+        return Some(
+            Error::new(message).hint(format!("name the one that runs: --old {}", root.join(forward).display())),
+        );
+    }
+    let file = pairs::forward_file(contents)?;
+    let message = format!("each migration of {} has a folder with {file}, which no known tool reads", root.display());
+    Some(Error::new(message).hint(format!(
+        "copy each {file} to another folder, under the name of its own, and name that folder with --old"
+    )))
+}
+
 fn found(layout: &'static dyn Layout, mut contents: Contents, listing: Listing) -> Found {
     let warnings = unread(layout, &contents, &listing);
     let Listing { entries, set_aside, texts, .. } = listing;
     texts.into_iter().for_each(|(path, text)| contents.replace(&path, text));
     let stems = stems(layout, &entries);
     let shared_versions = shared_versions(&entries);
-    Found { layout, contents, entries, stems, set_aside, shared_versions, warnings }
+    let of_others = contents.of_others().iter().map(|(path, _)| path.clone()).collect();
+    Found { layout, contents, entries, stems, set_aside, shared_versions, warnings, of_others }
 }
 
 /// Groups of files with one version.
@@ -156,6 +206,14 @@ fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(A
         let why = "its ending is in capitals, or its folder isn't looked into: not read".to_string();
         warnings.push((At::new(path, 1), why));
     }
+    let mut told: Vec<engine::names::Reason> = Vec::new();
+    for (path, reason) in contents.of_others() {
+        if !told.contains(reason) {
+            told.push(*reason);
+            let count = contents.of_others().iter().filter(|(_, r)| r == reason).count();
+            warnings.push((At::new(path, 1), reason.say(count)));
+        }
+    }
     let has_sql = |folder: &str| listing.entries.iter().any(|e| names::folder(&e.path) == folder);
     for path in contents.paths().filter(|p| !is_known(p) && is_step(p, &has_sql)) {
         let why = "a step that isn't SQL: what it does is not in what is planned and proven".to_string();
@@ -206,7 +264,7 @@ mod tests {
     use super::*;
 
     fn found(files: &[(&str, &str)]) -> Found {
-        find(Contents::of(files), None).map_err(|e| e.to_string()).unwrap()
+        find(Contents::of(files), None, None).map_err(|e| e.to_string()).unwrap()
     }
 
     #[test]
@@ -227,7 +285,7 @@ mod tests {
     fn folders_that_no_layout_explains_are_named() {
         let warnings = found(&[("1_a.sql", ""), ("old/1_a.sql", ""), ("old/2_a.sql", "")]).warnings;
         assert_eq!(warnings[0].1, "one of 2 .sql files in the folder old/, where sqlx doesn't look: not read");
-        let error = find(Contents::of(&[("a/x.sql", ""), ("b/x.sql", "")]), None).err().unwrap();
+        let error = find(Contents::of(&[("a/x.sql", ""), ("b/x.sql", "")]), None, None).err().unwrap();
         assert!(error.message.contains("a/ (1), b/ (1)"), "{}", error.message);
     }
 

@@ -1,9 +1,9 @@
 //! Plain `.sql` files, run in the order of their names. What no other layout fits.
 //!
-//! Of `a-up.sql` and `a-down.sql` (db-migrate's `sqls/`, say) or `a_up.sql` and `a_down.sql` the first one runs.
+//! Of files in pairs, such as `a-up.sql` and `a-down.sql` (db-migrate's `sqls/`, say), the first one runs ([`pairs`]).
 
 use super::write::{Form, Outgoing, Output, Versions};
-use super::{Entry, Layout, Listing, names};
+use super::{Entry, Layout, Listing, names, pairs};
 use crate::error::{Error, Result};
 use crate::history::contents::Contents;
 
@@ -25,7 +25,8 @@ impl Layout for Plain {
 
     /// Pairs are some tool's, and most tools run by number.
     fn doubt(&self, contents: &Contents) -> Option<Error> {
-        let (down, up): (Vec<&str>, Vec<&str>) = contents.flat_sql().partition(|p| undoes(contents, p));
+        let undoing = pairs::undoing(contents);
+        let (down, up): (Vec<&str>, Vec<&str>) = contents.flat_sql().partition(|p| undoing.contains(*p));
         let digits: Option<Vec<&str>> = up.iter().map(|p| names::leading_digits(p).map(|(digits, _)| digits)).collect();
         let (later, earlier) = names::out_of_order(&digits?).filter(|_| !down.is_empty())?;
         let message =
@@ -35,8 +36,9 @@ impl Layout for Plain {
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {
+        let undoing = pairs::undoing(contents);
         let (down, up): (Vec<&str>, Vec<&str>) =
-            contents.flat_sql().partition(|p| p.ends_with(".down.sql") || undoes(contents, p));
+            contents.flat_sql().partition(|p| p.ends_with(".down.sql") || undoing.contains(*p));
         let entries = up.into_iter().map(|path| super::numbered(path).unwrap_or_else(|| unnumbered(path))).collect();
         Ok(Listing { entries, set_aside: down.into_iter().map(String::from).collect(), ..Listing::default() })
     }
@@ -50,22 +52,13 @@ impl Layout for Plain {
     }
 }
 
-/// Whether a file undoes the one beside it.
-pub(super) fn undoes(contents: &Contents, path: &str) -> bool {
-    ["-", "_"].iter().any(|dash| {
-        let stem = path.strip_suffix("down.sql").filter(|stem| stem.ends_with(dash));
-        stem.is_some_and(|stem| contents.has(&format!("{stem}up.sql")))
-    })
-}
-
 fn unnumbered(path: &str) -> Entry {
     Entry::unversioned(path, stem(path))
 }
 
-/// A name without its ending.
+/// A name without its ending. `.up` is a part of the name: without it whoever reads these files wouldn't find them.
 pub fn stem(path: &str) -> &str {
-    let stem = path.strip_suffix(".sql").unwrap_or(path);
-    stem.strip_suffix(".up").unwrap_or(stem)
+    path.strip_suffix(".sql").unwrap_or(path)
 }
 
 #[cfg(test)]

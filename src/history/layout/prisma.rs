@@ -6,7 +6,7 @@
 
 use super::write::{Companions, Outgoing, Output, Versions};
 use super::{Entry, Layout, Listing, Mask, Wrap, names};
-use crate::error::{At, Error, Result};
+use crate::error::Result;
 use crate::history::contents::Contents;
 
 /// The layout of Prisma.
@@ -28,13 +28,6 @@ impl Layout for Prisma {
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {
-        let lock = contents.text(LOCK);
-        let provider = lock.lines().find(|l| l.starts_with("provider")).unwrap_or("postgresql");
-        if !["postgresql", "postgres", "cockroachdb"].iter().any(|p| provider.contains(p)) {
-            let line = lock.lines().position(|l| l.starts_with("provider")).unwrap_or(0) + 1;
-            let message = format!("these migrations aren't PostgreSQL's: {provider}");
-            return Err(Error::new(message).at(At::new(LOCK, line)).hint(crate::history::contents::HINT));
-        }
         let mut entries: Vec<Entry> = contents.folders_with("migration.sql").map(entry).collect();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         let set_aside = contents.folders_with("down.sql").map(|f| format!("{f}/down.sql")).collect();
@@ -95,13 +88,6 @@ mod tests {
         let listing = Prisma.list(&contents).unwrap();
         let names: Vec<&str> = listing.entries.iter().map(|e| e.path.as_str()).collect();
         assert_eq!(names, ["0_init/migration.sql", "20230621133446_b/migration.sql"]);
-    }
-
-    #[test]
-    fn other_databases_are_refused() {
-        let lock = "# do not edit\nprovider = \"mysql\"\n";
-        let error = Prisma.list(&Contents::of(&[("1_a/migration.sql", ""), (LOCK, lock)])).unwrap_err();
-        assert_eq!(error.at, Some(At::new(LOCK, 2)));
     }
 
     #[test]

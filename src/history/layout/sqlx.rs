@@ -4,7 +4,7 @@
 //! connection and runs each file in a transaction of its own (sqlx-postgres/src/migrate.rs).
 
 use super::write::{Outgoing, Output};
-use super::{Down, Entry, Layout, Listing, signs};
+use super::{Down, Entry, Layout, Listing, pairs, signs};
 use crate::error::Result;
 use crate::history::contents::Contents;
 
@@ -25,7 +25,8 @@ impl Layout for Sqlx {
 
     fn fits(&self, contents: &Contents) -> bool {
         contents.flat_sql().next().is_some()
-            && contents.flat_sql().all(|path| super::numbered(path).is_some() && !super::plain::undoes(contents, path))
+            && contents.flat_sql().all(|path| super::numbered(path).is_some())
+            && pairs::undoing(contents).is_empty()
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {

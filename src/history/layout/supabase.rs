@@ -5,7 +5,7 @@
 //! one batch, which is a transaction (pkg/migration/file.go, `ExecBatch`). Roles and temporary tables outlive the reset.
 
 use super::write::{Form, Outgoing, Output, Versions};
-use super::{Between, Entry, Layout, Listing, names};
+use super::{Between, Entry, Layout, Listing, names, pairs};
 use crate::error::Result;
 use crate::history::contents::Contents;
 use std::path::Path;
@@ -35,14 +35,17 @@ impl Layout for Supabase {
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {
-        let mut entries = super::flat(contents, super::numbered);
+        let undoing = pairs::undoing(contents);
+        let (mut entries, undo): (Vec<Entry>, Vec<Entry>) =
+            super::flat(contents, super::numbered).into_iter().partition(|e| !undoing.contains(&e.path));
         entries.sort_by(|a, b| a.path.cmp(&b.path));
+        let set_aside = undo.into_iter().map(|e| e.path).collect();
         let mut passed_over = Vec::new();
         if entries.first().is_some_and(is_old_init) {
             let why = "the supabase CLI skips a first file of this name from before December 2021: not read";
             passed_over.push((entries.remove(0).path, why.to_string()));
         }
-        Ok(Listing { entries, passed_over, ..Listing::default() })
+        Ok(Listing { entries, set_aside, passed_over, ..Listing::default() })
     }
 
     fn between(&self) -> Between {
