@@ -101,6 +101,9 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
         debug_assert!(file.statements.clone().all(|id| history.statements[id].file == index));
         replay.between_files(history.between);
         for id in file.statements.clone() {
+            if file.parts.iter().any(|(first, _)| *first > 0 && file.statements.start + first == id) {
+                replay.end_of_transaction();
+            }
             replay.current = id;
             replay.text = Cow::Borrowed(history.text(id));
             replay.offset = 0;

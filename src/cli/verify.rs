@@ -4,7 +4,7 @@ use super::progress::Bars;
 use super::project::Project;
 use super::{Common, Comparing, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_json, style};
 use crate::diff::Side;
-use crate::emit::{replay_files, whole};
+use crate::emit::{inner_folder, replay_files, whole};
 use crate::error::{At, Error};
 use crate::proof::{ReplayError, Settings, Verdict, VerdictKind, verify};
 use crate::report::ci;
@@ -55,7 +55,8 @@ pub fn run(args: &VerifyArgs) -> Outcome {
     };
     super::warn(&old);
     let cut = project.cut(&args.part, &old)?;
-    let untouched = cut.map(|cut| whole::untouched(&old, cut, &project.new)).transpose().map_err(|e| vec![e])?;
+    let new_folder = project.new.join(inner_folder(&old.folder, &project.old));
+    let untouched = cut.map(|cut| whole::untouched(&old, cut, &new_folder)).transpose().map_err(|e| vec![e])?;
     let (one, other) = (replay_files(&old), replay_files(&new));
     let judge = |settings: &Settings| verify(&one, &other, settings, &Bars::new());
     let result = project.on_scratch(&args.replaying, &[&one, &other], judge, |(_, error)| Some(error))?;

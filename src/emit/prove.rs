@@ -105,6 +105,7 @@ pub fn replay_files(history: &History) -> Vec<ReplayFile> {
             name: file.name.clone(),
             before: history.between.sql().iter().map(ToString::to_string).collect(),
             in_transaction: file.in_transaction,
+            parts: file.parts.clone(),
             statements: file
                 .statements
                 .clone()
@@ -126,6 +127,7 @@ pub fn set_files(set: &NewSet) -> Vec<ReplayFile> {
             name: file.name.clone(),
             before: set.before.clone(),
             in_transaction: !file.bare,
+            parts: Vec::new(),
             statements: file
                 .statements
                 .iter()

@@ -50,6 +50,9 @@ pub struct ReplayFile {
     pub before: Vec<String>,
     /// Whether the migration tool wraps it in a transaction.
     pub in_transaction: bool,
+    /// The parts that the tool runs each for itself: the number of the first statement, and whether in a transaction. None for
+    /// a file that it runs whole.
+    pub parts: Vec<(usize, bool)>,
     /// Its statements in order.
     pub statements: Vec<ReplayStatement>,
 }
