@@ -337,6 +337,15 @@ fn a_changelog_names_the_files_of_the_new_set() {
 }
 
 #[test]
+fn frameworks_without_sql_are_named_with_the_way_to_it() {
+    let project = Project::empty();
+    project.write("db/migrate/20200101000000_a.rb", "class A < ActiveRecord::Migration[7.0]\nend\n");
+    project
+        .refused("plan --old db/migrate", &["20200101000000_a.rb:1: migrations of Rails", "bin/rails db:schema:dump"]);
+    project.refused("init", &["migrations of Rails"]);
+}
+
+#[test]
 fn files_that_undo_the_one_beside_them_are_left_out() {
     let project = Project::history(&[
         ("sqls/20200101000000-a-up.sql", "CREATE TABLE a (id int);\n"),

@@ -11,6 +11,7 @@ mod drizzle_meta;
 mod drizzle_snapshots;
 mod find;
 mod flyway;
+mod frameworks;
 mod golang_migrate;
 mod goose;
 pub mod graphile_migrate;
