@@ -115,6 +115,9 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
         replay.between_files(history.between);
         replay.begin_file(file);
         for id in file.statements.clone() {
+            if file.parts.iter().any(|(first, _)| *first > 0 && file.statements.start + first == id) {
+                replay.end_of_transaction();
+            }
             replay.current = id;
             replay.text = Cow::Borrowed(history.text(id));
             replay.offset = 0;

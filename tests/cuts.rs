@@ -46,6 +46,27 @@ fn untouched(project: &Project, stays: impl Fn(&str) -> bool) -> usize {
     kept.len()
 }
 
+/// Hasura looks for a folder of the database's name.
+#[test]
+fn a_part_stays_in_the_folder_of_its_database() {
+    let project = Project::empty();
+    for (version, sql) in [
+        (1_654_696_186_001_u64, "CREATE TABLE a (id int PRIMARY KEY, draft int);\n"),
+        (1_654_696_186_002, "ALTER TABLE a ADD b int;\n"),
+        (1_654_696_186_003, "ALTER TABLE a DROP draft;\nALTER TABLE a ADD c int;\n"),
+    ] {
+        project.write(&format!("migrations.old/default/{version}_x/up.sql"), sql);
+    }
+    project.write("migrations.old/README.md", "ours\n");
+    for part in ["--from 1654696186002", "--through 1654696186002"] {
+        project.fine(&format!("emit --force {part}"));
+        project.fine(&format!("verify {part}"));
+        let paths: Vec<String> = project.tree("migrations").keys().map(|p| p.display().to_string()).collect();
+        let is_inside = |p: &String| p.starts_with("default/") || p == "README.md" || p == ".consolidate";
+        assert!(paths.iter().all(is_inside) && paths.len() == 4, "{part}: {paths:?}");
+    }
+}
+
 /// The databases that run a part hold rows that no scratch database has.
 #[test]
 fn a_part_keeps_what_moves_rows() {

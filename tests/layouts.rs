@@ -8,6 +8,7 @@ mod cli_support;
 
 use cli_support::Project;
 use consolidate::history;
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,10 @@ const MARKS: &[&str] = &[
     "Warnings:",
     "no-transaction",
     "--!",
+    "-- atlas:",
+    "--changeset",
+    "liquibase",
+    "!Ups",
 ];
 
 fn fixtures() -> Vec<(String, PathBuf)> {
@@ -265,6 +270,77 @@ fn a_tool_that_is_not_known_is_not_taken_for_another() {
     let alembic = Project::history(&[("env.py", ""), ("versions/a.py", "")]);
     alembic.refused("plan", &["migrations of alembic", "alembic upgrade head --sql"]);
     alembic.refused("init", &["migrations of alembic", "alembic upgrade head --sql"]);
+}
+
+/// Version 1 of drizzle refuses a journal, and knows a migration by its folder.
+#[test]
+fn drizzles_folders_stay_folders_and_the_chain_of_snapshots_stays_whole() {
+    let project = Project::empty();
+    let row = |name: &str, not_null: bool| {
+        json!({ "schema": "public", "table": "a", "name": name, "notNull": not_null, "entityType": "columns" })
+    };
+    let snapshot = |id: &str, before: &str| json!({ "version": "9", "dialect": "postgres", "id": id, "prevIds": [before], "footprints": [] });
+    let mut first = snapshot("1", "00000000-0000-0000-0000-000000000000");
+    (first["type"], first["ddl"]) = ("base".into(), json!([row("x", true)]));
+    let diff = |id: &str, before: &str, delta: serde_json::Value| {
+        let mut next = snapshot(id, before);
+        (next["type"], next["deltas"]) = ("diff".into(), json!([delta]));
+        next
+    };
+    let key = "columns\0[\"public\",\"a\",\"x\"]";
+    let second = diff("2", "1", json!({ "op": "create", "row": row("y", false) }));
+    let third = diff("3", "2", json!({ "op": "alter", "key": key, "set": { "notNull": false } }));
+    for (folder, sql, snapshot) in [
+        ("20260101000000_a", "CREATE TABLE a (x integer NOT NULL);", &first),
+        ("20260102000000_b", "ALTER TABLE a ADD COLUMN y integer;--> statement-breakpoint\nSELECT 1;", &second),
+        ("20260103000000_c", "ALTER TABLE a ALTER COLUMN x DROP NOT NULL;", &third),
+    ] {
+        project.write(&format!("migrations.old/{folder}/migration.sql"), sql);
+        project.write(&format!("migrations.old/{folder}/snapshot.json"), snapshot.to_string());
+    }
+    assert_eq!(project.json("plan", 0)["layout"], "drizzle");
+    project.fine("emit");
+    project.fine("verify");
+    let files: Vec<String> = project.tree("migrations").keys().map(|p| p.display().to_string()).collect();
+    let folder = "20260103000000_a";
+    assert_eq!(files, [".consolidate", &format!("{folder}/migration.sql"), &format!("{folder}/snapshot.json")]);
+    let read = |path: &str| serde_json::from_str::<serde_json::Value>(&project.read(path)).expect("JSON");
+    let whole = read(&format!("migrations/{folder}/snapshot.json"));
+    let mut wanted = snapshot("3", "00000000-0000-0000-0000-000000000000");
+    (wanted["type"], wanted["ddl"]) = ("base".into(), json!([row("x", false), row("y", false)]));
+    assert_eq!(whole, wanted);
+    project.fine("emit --new part --from 20260102000000");
+    let part = read("part/20260102000000_b/snapshot.json");
+    assert_eq!((&part["id"], &part["prevIds"]), (&json!("3"), &json!(["1"])));
+    assert_eq!(part["deltas"].as_array().map(Vec::len), Some(2));
+    assert_eq!(project.read("part/20260101000000_a/snapshot.json"), first.to_string());
+    project.fine("emit --new part --force --through 20260102000000");
+    assert_eq!(read("part/20260101000000_a/snapshot.json")["id"], "2");
+}
+
+#[test]
+fn a_changelog_names_the_files_of_the_new_set() {
+    let project = Project::empty();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/layouts/liquibase/migrations");
+    copy(&folder, &project, "migrations.old");
+    project.fine("emit");
+    let set = history::read(&project.path("migrations")).expect("a set");
+    let names: Vec<&str> = set.files.iter().map(|f| f.name.as_str()).collect();
+    assert_eq!(names, ["books.sql", "changes/001-mood.sql"]);
+    assert!(project.read("migrations/db.changelog-master.yaml").contains("file: \"books.sql\""));
+    let text = project.read("migrations/books.sql");
+    assert!(text.starts_with("--liquibase formatted sql logicalFilePath:books.sql\n\n--changeset consolidate:"), "{text}");
+    let context = "--liquibase formatted sql\n--changeset ann:1 context:test\nSELECT 1;\n";
+    project.write("migrations.old/books.sql", context);
+    project.refused("plan", &["migrations.old/books.sql:2: ann:1 runs only where the context is \"test\""]);
+}
+
+#[test]
+fn frameworks_without_sql_are_named_with_the_way_to_it() {
+    let project = Project::empty();
+    project.write("db/migrate/20200101000000_a.rb", "class A < ActiveRecord::Migration[7.0]\nend\n");
+    project.refused("plan --old db/migrate", &["20200101000000_a.rb:1: migrations of Rails", "bin/rails db:schema:dump"]);
+    project.refused("init", &["migrations of Rails"]);
 }
 
 #[test]

@@ -315,13 +315,15 @@ fn work(
         }
     };
     let Some(cut) = cut.filter(|_| !proven.untouched) else {
-        let files = whole::files_of(history).map_err(Unproven::Unwritable)?;
-        return Ok((proven, Files::Whole(files)));
+        let files = whole::files_of(history).and_then(|files| whole::within(history, &project.old, files));
+        return Ok((proven, Files::Whole(files.map_err(Unproven::Unwritable)?)));
     };
-    let files = whole::whole(history, cut, &proven.set).map_err(Unproven::Unwritable)?;
+    let (files, notes) = whole::whole(history, cut, &proven.set).map_err(Unproven::Unwritable)?;
+    notes.iter().for_each(|note| super::tell(note));
     let mut read = whole::read_back(history, &files).map_err(Unproven::Unwritable)?;
     read.between = history.between;
     whole::in_order(history, cut, &read).map_err(Unproven::Unwritable)?;
     let verdict = judged(verify(&replay_files(history), &replay_files(&read), settings, &Bars::new()))?;
+    let files = whole::within(history, &project.old, files).map_err(Unproven::Unwritable)?;
     Ok((Proven { verdict, ..proven }, Files::Whole(files)))
 }

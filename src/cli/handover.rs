@@ -78,7 +78,7 @@ fn make(project: &Project, args: &HandoverArgs, old: &History, new: &History) ->
             Error::new(message).hint("a hand-over stays with one tool; say by --layout how the history is read")
         );
     }
-    let tool = tool_of(new.layout.name())?;
+    let tool = tool_of(new.layout.name(), new.files.iter().any(|f| f.name.contains('/')))?;
     let (before, after) = (migrations(old)?, as_written(&project.new, new, migrations(new)?)?);
     script(tool, args.table.as_deref(), &before, &after, args.allow_drift)
 }

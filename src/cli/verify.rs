@@ -5,7 +5,7 @@ use super::project::Project;
 use super::sessions;
 use super::{Common, Comparing, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_json, style};
 use crate::diff::Side;
-use crate::emit::{replay_files, whole};
+use crate::emit::{inner_folder, replay_files, whole};
 use crate::error::{At, Error};
 use crate::history::History;
 use crate::proof::{ReplayError, Settings, Verdict, VerdictKind, verify};
@@ -57,7 +57,8 @@ pub fn run(args: &VerifyArgs) -> Outcome {
     };
     super::warn(&old);
     let cut = project.cut(&args.part, &old)?;
-    let untouched = cut.map(|cut| whole::untouched(&old, cut, &project.new)).transpose().map_err(|e| vec![e])?;
+    let new_folder = project.new.join(inner_folder(&old.folder, &project.old));
+    let untouched = cut.map(|cut| whole::untouched(&old, cut, &new_folder)).transpose().map_err(|e| vec![e])?;
     let judged = |old: &History| {
         let (one, other) = (replay_files(old), replay_files(&new));
         let judge = |settings: &Settings| verify(&one, &other, settings, &Bars::new());

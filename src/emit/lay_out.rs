@@ -46,7 +46,8 @@ pub fn lay_out(
     let mut notes = Vec::new();
     let migrations = outgoing(set, history, layout, keeps_versions, &mut notes);
     let old = |path: &str| std::fs::read_to_string(history.folder.join(path)).ok();
-    let companions = layout.companions(&migrations, &old)?;
+    let paths: Vec<&str> = history.files.iter().map(|f| f.name.as_str()).filter(|_| !is_converted).collect();
+    let companions = layout.companions(&migrations, &paths, &old)?;
     notes.extend(companions.notes);
     let mut files = written(layout, &migrations)?;
     files.extend(companions.files);
@@ -58,8 +59,8 @@ pub fn lay_out(
     Ok(Laid { files, layout, notes })
 }
 
-/// Hasura's `default/`, say.
-fn inner_folder(folder: &Path, asked: &Path) -> PathBuf {
+/// The folder of a history below the one that was named for it: Hasura's `default/`, say.
+pub fn inner_folder(folder: &Path, asked: &Path) -> PathBuf {
     folder.strip_prefix(asked).map(Path::to_path_buf).unwrap_or_default()
 }
 
@@ -72,12 +73,13 @@ fn outgoing(
 ) -> Vec<Outgoing> {
     let is_converted = layout != history.layout;
     let planned: Vec<String> = set.files.iter().map(|f| split_stem(f.stem()).0.to_string()).collect();
-    let mut wanted = layout.versions();
+    let in_folders = !is_converted && history.files.iter().any(|f| f.name.contains('/'));
+    let mut wanted = if in_folders { layout.versions_in_folders() } else { layout.versions() };
     let last = history.files.last().and_then(|f| match wanted.form {
         Form::Chained => f.version.as_deref(),
         _ => f.stem.split_once('_').map(|(version, _)| version),
     });
-    if let (false, Form::Digits(..)) = (is_converted, wanted.form) {
+    if let (false, Form::Digits(..)) = (is_converted, layout.versions().form) {
         // The tool took the history's versions, whatever their form.
         wanted.form = Form::Any;
     }
@@ -121,7 +123,7 @@ fn on_its_way(
         old_prefix: if is_converted { None } else { old_prefix(history, &version) },
         version,
         is_reversible: history.files.iter().any(|f| f.name.ends_with(".up.sql")),
-        in_folders: false,
+        in_folders: !is_converted && history.files.iter().any(|f| f.name.contains('/')),
         is_converted,
     }
 }

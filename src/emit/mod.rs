@@ -35,7 +35,7 @@ pub use comments::comments_of_what_lives;
 pub use cycles::{FileCycle, file_cycles};
 pub use down::add_downs;
 pub use group::{FileName, Grouping, first_version};
-pub use lay_out::{Laid, lay_out, wants_downs};
+pub use lay_out::{Laid, inner_folder, lay_out, wants_downs};
 pub use locks::{Held, Lock, Work, locks};
 pub use lower::{How, Lowered};
 pub use part::prove_part;

@@ -107,6 +107,7 @@ pub fn replay_files(history: &History) -> Vec<ReplayFile> {
             before: history.between.sql().iter().map(ToString::to_string).collect(),
             new_session: history.between == Between::NewSession,
             in_transaction: file.in_transaction,
+            parts: file.parts.clone(),
             statements: file
                 .statements
                 .clone()
@@ -130,6 +131,7 @@ pub fn set_files(set: &NewSet) -> Vec<ReplayFile> {
             // The tool runs all of them at once on a new database.
             new_session: false,
             in_transaction: !file.bare,
+            parts: Vec::new(),
             statements: file
                 .statements
                 .iter()

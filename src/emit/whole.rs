@@ -2,7 +2,7 @@
 //! byte for byte.
 
 use super::NewSet;
-use super::lay_out::lay_out_part;
+use super::lay_out::{inner_folder, lay_out_part};
 use super::set::NewFile;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -24,11 +24,12 @@ pub struct WholeFile {
     pub is_new: bool,
 }
 
-/// All files of the new folder. The consolidated ones come first or last, as the cut says.
+/// All files of the new folder, and what there is to say about them. The consolidated ones come first or last, as the cut
+/// says.
 ///
 /// # Errors
 /// When a file of the old folder can't be read, or the consolidated files wouldn't run where they must.
-pub fn whole(history: &History, cut: Cut, set: &NewSet) -> Result<Vec<WholeFile>> {
+pub fn whole(history: &History, cut: Cut, set: &NewSet) -> Result<(Vec<WholeFile>, Vec<String>)> {
     let consolidated: Vec<usize> = (0..history.files.len()).filter(|file| !cut.keeps(*file)).collect();
     let kept = history.files.iter().enumerate().filter(|(i, _)| cut.keeps(*i)).map(|(_, f)| f.stem.as_str());
     let there: Vec<&str> = kept.chain(set.files.iter().map(NewFile::stem)).collect();
@@ -40,7 +41,13 @@ pub fn whole(history: &History, cut: Cut, set: &NewSet) -> Result<Vec<WholeFile>
         let rewritten = history.layout.without(&path, &String::from_utf8_lossy(&bytes), &there).transpose()?;
         files.push(WholeFile { path, bytes: rewritten.map_or(bytes, String::into_bytes), is_new: false });
     }
-    for (path, text) in set.files.iter().flat_map(|file| lay_out_part(file, history)) {
+    let mut new: Vec<(String, String)> = set.files.iter().flat_map(|file| lay_out_part(file, history)).collect();
+    let names: Vec<&str> = consolidated.iter().map(|file| history.files[*file].name.as_str()).collect();
+    let old = |path: &str| fs::read_to_string(history.folder.join(path)).ok();
+    let last = new.iter().rev().map(|(path, _)| path.as_str()).find(|path| path.ends_with(".sql")).unwrap_or_default();
+    let beside = history.layout.beside_part(&names, last, &old);
+    new.extend(beside.files);
+    for (path, text) in new {
         if files.iter().any(|f| f.path == path) {
             return Err(Error::new(format!("the consolidated part would be written to {path}, which stays as it is"))
                 .hint("choose another first_version or name under [emit]"));
@@ -50,9 +57,25 @@ pub fn whole(history: &History, cut: Cut, set: &NewSet) -> Result<Vec<WholeFile>
     files.sort_by(|a, b| a.path.cmp(&b.path));
     link(history, &mut files)?;
     match history.layout.name() {
-        "tern" => without_gap(&files).map(|()| files),
-        _ => Ok(files),
+        "tern" | "play" => without_gap(history.layout.name(), &files).map(|()| (files, beside.notes)),
+        _ => Ok((files, beside.notes)),
     }
+}
+
+/// The files where the folder that was named has them: the history may lie in the only one below it, as Hasura's `default/`.
+///
+/// # Errors
+/// When what lies around it can't be read.
+pub fn within(history: &History, asked: &Path, mut files: Vec<WholeFile>) -> Result<Vec<WholeFile>> {
+    let inner = inner_folder(&history.folder, asked);
+    if inner.as_os_str().is_empty() {
+        return Ok(files);
+    }
+    files.iter_mut().for_each(|file| file.path = inner.join(&file.path).display().to_string());
+    let around = files_below(asked)?.into_iter().filter(|(path, _)| !Path::new(path).starts_with(&inner));
+    files.extend(around.map(|(path, bytes)| WholeFile { path, bytes, is_new: false }));
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
 }
 
 /// What the new files say of each other, and of those that stay.
@@ -62,20 +85,22 @@ fn link(history: &History, files: &mut [WholeFile]) -> Result<()> {
     let mut linked: Vec<Linked> = files.iter().filter_map(of).collect();
     history.layout.link(&mut linked)?;
     for one in linked {
-        let file = files.iter_mut().find(|file| file.is_new && file.path == one.path);
+        // A list of all files changes too, though it isn't new.
+        let changed = |file: &&mut WholeFile| file.path == one.path && file.bytes != one.text.as_bytes();
+        let file = files.iter_mut().find(changed);
         file.into_iter().for_each(|file| file.bytes = one.text.clone().into_bytes());
     }
     Ok(())
 }
 
-/// tern counts its migrations from 1 and refuses a gap.
-fn without_gap(files: &[WholeFile]) -> Result<()> {
-    let number = |file: &WholeFile| file.path.split('_').next()?.parse::<usize>().ok();
+/// tern and Play count their migrations from 1; tern refuses a gap, and Play stops there.
+fn without_gap(tool: &str, files: &[WholeFile]) -> Result<()> {
+    let number = |file: &WholeFile| file.path.split(['_', '.']).next()?.parse::<usize>().ok();
     let mut numbers: Vec<usize> = files.iter().filter_map(number).collect();
     numbers.sort_unstable();
     match numbers.iter().enumerate().find(|(i, number)| i + 1 != **number) {
-        Some((i, _)) => Err(Error::new(format!("tern would miss a migration with the number {}", i + 1))
-            .hint("consolidate the whole history: tern's migrations are counted without a gap")),
+        Some((i, _)) => Err(Error::new(format!("{tool} would miss a migration with the number {}", i + 1))
+            .hint("consolidate the whole history: its migrations are counted without a gap")),
         None => Ok(()),
     }
 }

@@ -56,9 +56,15 @@ fn is_of_tool(tools: &str, name: &str) -> bool {
     let own_schema = TOOLS.iter().any(is_made);
     let (first, rest) = name.split_once('.').unwrap_or((name, ""));
     let bare = rest.trim_start_matches('"');
-    let rest = bare.strip_prefix(table);
-    // PostgreSQL's own names, then flyway's (`_pk`, `_s_idx`) and alembic's (`_pkc`).
-    let parts = ["", "_pkey", "_id_seq", "_pk", "_s_idx", "_pkc", "\""];
+    // Liquibase and Play keep a table of locks beside it.
+    let lock = match table {
+        "databasechangelog" => "lock",
+        "play_evolutions" => "_lock",
+        _ => "",
+    };
+    let rest = bare.strip_prefix(table).map(|rest| rest.strip_prefix(lock).unwrap_or(rest));
+    // PostgreSQL's own names, then flyway's (`_pk`, `_s_idx`), alembic's (`_pkc`) and pop's.
+    let parts = ["", "_pkey", "_id_seq", "_pk", "_s_idx", "_pkc", "_version_idx", "_version_self_idx", "\""];
     let is_part = rest.is_some_and(|r| parts.contains(&r) || r.starts_with(['.', ' ']) || r.starts_with("\"."));
     let in_schema = schema.is_empty() || first == schema;
     (own_schema && first == schema) || (is_part && in_schema)
@@ -77,6 +83,8 @@ mod tests {
             ("_sqlx_migrations", "public._sqlx_migrations.version"),
             ("drizzle.__drizzle_migrations", "drizzle.anything"),
             ("graphile_migrate.migrations", "graphile_migrate.current"),
+            ("databasechangelog", "public.databasechangeloglock_pkey"),
+            ("play_evolutions", "public.play_evolutions_lock.locked_at"),
         ] {
             assert!(is_of_tool(table, own), "{own} of {table}");
         }

@@ -13,6 +13,8 @@ pub use tools::{TOOLS, Tool, of as tool_of};
 use crate::emit::write;
 use crate::error::{Error, Result};
 use crate::history::History;
+use crate::history::layout::atlas;
+use crate::history::layout::liquibase::changesets::{self, Changeset};
 use std::path::Path;
 
 /// A migration as a tool knows it.
@@ -30,6 +32,10 @@ pub struct Migration {
     pub statements: Vec<String>,
     /// Its time in drizzle's journal.
     pub when: Option<i64>,
+    /// Its checksum in Atlas' list.
+    pub listed: Option<String>,
+    /// Which of its file's changesets it is, for Liquibase.
+    pub changeset: Option<Changeset>,
 }
 
 /// The migrations of a set as the tool knows them.
@@ -45,22 +51,28 @@ pub fn migrations(set: &History) -> Result<Vec<Migration>> {
         let entries = journal["entries"].as_array()?;
         entries.iter().find(|e| e["tag"].as_str() == Some(stem)).and_then(|e| e["when"].as_i64())
     };
-    set.files
-        .iter()
-        .map(|file| {
-            let path = set.folder.join(&file.name);
-            let text = std::fs::read_to_string(&path)
-                .map_err(|e| Error::new(format!("can't read {}: {e}", path.display())).hint("allow reading it"))?;
-            Ok(Migration {
-                path: file.name.clone(),
-                version: file.version.clone(),
-                description: file.description.clone(),
-                text,
-                statements: file.statements.clone().map(|id| set.text(id).to_string()).collect(),
-                when: when(file.name.strip_suffix(".sql").unwrap_or(&file.name)),
-            })
-        })
-        .collect()
+    let sums = std::fs::read_to_string(set.folder.join(atlas::SUMS)).unwrap_or_default();
+    let mut found = Vec::new();
+    for file in &set.files {
+        let path = set.folder.join(&file.name);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| Error::new(format!("can't read {}: {e}", path.display())).hint("allow reading it"))?;
+        let changesets: Vec<Option<Changeset>> = match set.layout.name() {
+            "liquibase" => changesets::of(&file.name, &text)?.into_iter().map(Some).collect(),
+            _ => vec![None],
+        };
+        found.extend(changesets.into_iter().map(|changeset| Migration {
+            path: file.name.clone(),
+            version: file.version.clone(),
+            description: file.description.clone(),
+            text: text.clone(),
+            statements: file.statements.clone().map(|id| set.text(id).to_string()).collect(),
+            when: when(file.name.strip_suffix(".sql").unwrap_or(&file.name)),
+            listed: atlas::sum_of(&sums, &file.name).map(String::from),
+            changeset,
+        }));
+    }
+    Ok(found)
 }
 
 /// Of a written set's migrations, those that were written: what came after is for the tool to run.

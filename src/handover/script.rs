@@ -191,7 +191,7 @@ fn stops_if_changed(ran: &str) -> String {
 }
 
 fn insert_of(table: &str, columns: &str, rows: &[Row]) -> String {
-    let values: Vec<String> = rows.iter().map(|row| format!("        ({})", row.values)).collect();
+    let values: Vec<String> = rows.iter().filter(|row| !row.stays).map(|row| format!("        ({})", row.values)).collect();
     match values.is_empty() {
         true => String::new(),
         false => format!("    INSERT INTO {table} ({columns}) VALUES\n{};\n", values.join(",\n")),
@@ -213,12 +213,15 @@ fn rows_script(
     let already = if sets.is_ambiguous() { only_if_noted(name, &sets.mark) } else { String::new() };
     let changed = if changed_texts { String::new() } else { stops_if_changed(&ran) };
     let insert = insert_of(table, columns, &sets.new);
+    let staying = texts(sets.new.iter().filter(|row| row.stays).map(|row| row.key.as_str()));
+    let stays = if which.contains("stays") { format!("    stays text[] := {staying};\n") } else { String::new() };
     format!(
         "DECLARE\n\
          \x20   old_keys text[] := {old_keys};\n\
          \x20   old_sums text[] := {old_sums};\n\
          \x20   new_keys text[] := {new_keys};\n\
          \x20   new_sums text[] := {new_sums};\n\
+         {stays}\
          \x20   ran text[];\n\
          \x20   lacking text[];\n\
          \x20   beyond text[];\n\

@@ -1,5 +1,7 @@
 //! Checksums as the tools compute them of a file.
 
+use md5::Md5;
+use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384};
 use siphasher::sip::SipHasher13;
 use std::hash::{Hash, Hasher};
@@ -12,6 +14,16 @@ pub fn sha384(text: &str) -> String {
 /// Prisma, of migration.sql (schema-engine's checksum.rs), and drizzle, of the file (drizzle-orm/src/migrator.ts): SHA-256.
 pub fn sha256(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// Play: SHA-1 of what undoes and what is run (play-jdbc-evolutions' Evolutions.scala, `Evolution`).
+pub fn sha1(text: &str) -> String {
+    hex(&Sha1::digest(text.as_bytes()))
+}
+
+/// postgrator: MD5 of the file (rickbergfalk/postgrator's lib/utils.js, `checksum`).
+pub fn md5(text: &str) -> String {
+    hex(&Md5::digest(text.as_bytes()))
 }
 
 /// Flyway: CRC32 over the lines without their ends, as a signed number; a byte order mark doesn't count
@@ -55,6 +67,8 @@ mod tests {
 
     #[test]
     fn sums_are_hexadecimal() {
+        assert_eq!(md5(""), "d41d8cd98f00b204e9800998ecf8427e");
+        assert!(sha1("").starts_with("da39a3ee5e6b4b0d"));
         assert!(sha256("").starts_with("e3b0c44298fc1c14"));
         assert!(sha384("").starts_with("38b060a751ac9638"));
     }

@@ -5,7 +5,7 @@
 use super::Migration;
 use super::sums;
 use crate::error::{Error, Result};
-use crate::history::layout::graphile_migrate;
+use crate::history::layout::{atlas, graphile_migrate, play, postgrator};
 use crate::sql::names::literal;
 
 /// A tool's table.
@@ -62,18 +62,62 @@ pub struct Row {
     pub sum: Option<String>,
     /// The values of the new row, as SQL.
     pub values: String,
+    /// Whether the row that a database has of it stays as it is.
+    pub stays: bool,
 }
 
-/// The tool of a layout.
+impl Row {
+    fn new(key: String, sum: Option<String>, values: String) -> Row {
+        Row { key, sum, values, stays: false }
+    }
+}
+
+/// The tool of a layout, whose migrations may have folders of their own.
 ///
 /// # Errors
 /// When it has none.
-pub fn of(layout: &str) -> Result<&'static Tool> {
+pub fn of(layout: &str, in_folders: bool) -> Result<&'static Tool> {
+    if layout == DRIZZLE_IN_FOLDERS.name && in_folders {
+        return Ok(&DRIZZLE_IN_FOLDERS);
+    }
     TOOLS.iter().find(|t| t.name == layout).ok_or_else(|| {
         Error::new(format!("the layout {layout} belongs to no tool, so no table says what a database ran"))
             .hint("name the tool by --layout; if it is your own, its table must be changed by hand")
     })
 }
+
+/// drizzle's version 1, which knows a migration by its folder (drizzle-orm's pg-core/async/session.ts, `migrate`, and
+/// up-migrations/pg.ts): it adds the column for that when it first runs.
+const DRIZZLE_IN_FOLDERS: Tool = Tool {
+    name: "drizzle",
+    table: "drizzle.__drizzle_migrations",
+    kind: Kind::Rows {
+        ran: "SELECT to_jsonb(t) ->> 'name' AS k, hash AS s FROM {T} t",
+        which: "true",
+        columns: "hash, created_at, name",
+        row: |m, _| {
+            let (name, sum) = (m.folder().to_string(), sums::sha256(&m.text));
+            let wrong = || Error::new(format!("the folder {name} doesn't begin with a time")).hint("drizzle-kit gives it one");
+            let time = name.get(..14).filter(|t| t.bytes().all(|b| b.is_ascii_digit())).ok_or_else(wrong)?;
+            // As JavaScript's Date.UTC: what is too great for a field goes to the next one.
+            let field = |from: usize, to: usize| time[from..to].to_string();
+            let when = format!(
+                "1000 * extract(epoch FROM make_timestamp({}, 1, 1, 0, 0, 0) + make_interval(months => {} - 1, days => {} - 1, \
+                 hours => {}, mins => {}, secs => {}))::bigint",
+                field(0, 4),
+                field(4, 6),
+                field(6, 8),
+                field(8, 10),
+                field(10, 12),
+                field(12, 14)
+            );
+            let values = format!("'{sum}', {when}, {}", literal(&name));
+            Ok(Row::new(name, Some(sum), values))
+        },
+    },
+    broken: Some(("without a name", "SELECT 'row ' || id FROM {T} t WHERE to_jsonb(t) ->> 'name' IS NULL")),
+    commands: &[],
+};
 
 /// All tools.
 pub const TOOLS: &[Tool] = &[
@@ -88,7 +132,7 @@ pub const TOOLS: &[Tool] = &[
             row: |m, _| {
                 let (version, sum) = (m.number()?, sums::sha384(&m.text));
                 let values = format!("{version}, {}, true, '\\x{sum}', 0", literal(&m.words()));
-                Ok(Row { key: version.to_string(), sum: Some(sum), values })
+                Ok(Row::new(version.to_string(), Some(sum), values))
             },
         },
         broken: Some(("failed", "SELECT version::text FROM {T} WHERE NOT success")),
@@ -126,10 +170,34 @@ pub const TOOLS: &[Tool] = &[
             columns: "version_id, is_applied",
             row: |m, _| {
                 let version = m.number()?;
-                Ok(Row { key: version.to_string(), sum: None, values: format!("{version}, true") })
+                Ok(Row::new(version.to_string(), None, format!("{version}, true")))
             },
         },
         broken: None,
+        commands: &[],
+    },
+    // cmd/atlas/internal/migrate/ent/schema/revision.go; sql/migrate/migrate.go, `Pending` and `Execute`. A baseline stands for
+    // what comes before it. What ran before a checkpoint is none of the history's, and a later file then stands for the
+    // checkpoint. Names that begin with a dot are Atlas' own. Its hash sums up the files before a file, too, so it says
+    // nothing of one, and isn't compared: what stands for a checksum only marks a checkpoint.
+    Tool {
+        name: "atlas",
+        table: "atlas_schema_revisions.atlas_schema_revisions",
+        kind: Kind::Rows {
+            ran: "SELECT version::text AS k, NULL::text AS s FROM {T} \
+                  WHERE version NOT LIKE '.%' AND NOT (old_sums[1] IS NOT DISTINCT FROM 'checkpoint' AND version COLLATE \"C\" < old_keys[1] \
+                  AND version <> ALL (new_keys)) \
+                  UNION SELECT o, NULL FROM unnest(old_keys) WITH ORDINALITY k(o, n) WHERE EXISTS (SELECT FROM {T} \
+                  WHERE version NOT LIKE '.%' AND (type = 1 AND o COLLATE \"C\" <= version \
+                  OR n = 1 AND old_sums[1] = 'checkpoint' AND o COLLATE \"C\" < version))",
+            which: "version NOT LIKE '.%'",
+            columns: "version, description, type, applied, total, executed_at, execution_time, hash, operator_version",
+            row: revision,
+        },
+        broken: Some((
+            "failed",
+            "SELECT version::text FROM {T} WHERE version NOT LIKE '.%' AND (applied <> total OR coalesce(error, '') <> '')",
+        )),
         commands: &[],
     },
     // pkg/driver/postgres/postgres.go, `InsertMigration`.
@@ -174,7 +242,7 @@ pub const TOOLS: &[Tool] = &[
             row: |m, _| {
                 let (name, sum) = (m.folder().to_string(), sums::sha256(&m.text));
                 let values = format!("gen_random_uuid()::text, '{sum}', now(), {}, now(), 1", literal(&name));
-                Ok(Row { key: name, sum: Some(sum), values })
+                Ok(Row::new(name, Some(sum), values))
             },
         },
         broken: Some((
@@ -195,7 +263,8 @@ pub const TOOLS: &[Tool] = &[
                 let when =
                     m.when.ok_or_else(|| Error::new(format!("meta/_journal.json has no time for {}", m.path)))?;
                 let sum = sums::sha256(&m.text);
-                Ok(Row { key: when.to_string(), values: format!("'{sum}', {when}"), sum: Some(sum) })
+                let values = format!("'{sum}', {when}");
+                Ok(Row::new(when.to_string(), Some(sum), values))
             },
         },
         broken: None,
@@ -214,7 +283,7 @@ pub const TOOLS: &[Tool] = &[
                 let statements: Vec<String> = m.statements.iter().map(|s| literal(s)).collect();
                 let statements = format!("ARRAY[{}]::text[]", statements.join(", "));
                 let values = format!("{}, {}, {statements}", literal(version), literal(&m.description));
-                Ok(Row { key: version.to_string(), sum: None, values })
+                Ok(Row::new(version.to_string(), None, values))
             },
         },
         broken: None,
@@ -236,7 +305,7 @@ pub const TOOLS: &[Tool] = &[
                 let sum = sums::refinery(&m.description, version, &m.text).to_string();
                 let now = "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
                 let values = format!("{version}, {}, {now}, '{sum}'", literal(&m.description));
-                Ok(Row { key: version.to_string(), sum: Some(sum), values })
+                Ok(Row::new(version.to_string(), Some(sum), values))
             },
         },
         broken: None,
@@ -255,6 +324,73 @@ pub const TOOLS: &[Tool] = &[
         broken: None,
         commands: &[],
     },
+    // lib/Client.js, `ensureTable` and `persistActionSql`; the row of version 0 is postgrator's own, and a step that is a
+    // program has no checksum.
+    Tool {
+        name: "postgrator",
+        table: "schemaversion",
+        kind: Kind::Rows {
+            ran: "SELECT version::text AS k, md5::text AS s FROM {T} WHERE version > 0",
+            which: "version > 0",
+            columns: "version, name, md5, run_at",
+            row: |m, _| {
+                let (version, sum) = (m.number()?, sums::md5(&m.text));
+                let values = format!("{version}, {}, '{sum}', now()", literal(postgrator::name(&m.description)));
+                Ok(Row::new(version.to_string(), Some(sum), values))
+            },
+        },
+        broken: None,
+        commands: &[],
+    },
+    // liquibase's StandardChangeLogHistoryService.java. A checksum that is NULL is computed anew by the next update (the command
+    // clear-checksums makes them so). The path in a row may begin above the history's folder. A row of a file that an author
+    // wrote stays as it is, since only the database knows how its path begins.
+    Tool {
+        name: "liquibase",
+        table: "databasechangelog",
+        kind: Kind::Rows {
+            ran: "SELECT coalesce((SELECT o FROM unnest(old_keys || new_keys) o WHERE r = o OR right(r, length(o) + 1) = '/' || o \
+                  ORDER BY length(o) DESC LIMIT 1), r) AS k, NULL::text AS s \
+                  FROM (SELECT filename || '::' || id || '::' || author AS r FROM {T}) t",
+            which: "NOT EXISTS (SELECT FROM unnest(stays) o, concat(filename, '::', id, '::', author) r \
+                    WHERE r = o OR right(r, length(o) + 1) = '/' || o)",
+            columns: "id, author, filename, dateexecuted, orderexecuted, exectype, md5sum, description, comments, liquibase",
+            row: changeset,
+        },
+        broken: Some(("failed", "SELECT id || ' of ' || author FROM {T} WHERE exectype = 'FAILED'")),
+        commands: &["liquibase changelog-sync"],
+    },
+    // gobuffalo/pop's schema_migrations.go and migrator.go; popx has one more column, with a default.
+    Tool {
+        name: "pop",
+        table: "schema_migration",
+        kind: Kind::Rows {
+            ran: "SELECT version::text AS k, NULL::text AS s FROM {T}",
+            which: "true",
+            columns: "version",
+            row: |m, _| m.named(m.version()?.to_string()),
+        },
+        broken: None,
+        commands: &[],
+    },
+    // play-jdbc-evolutions' EvolutionsApi.scala, `CreatePlayEvolutionsSql` and `evolve`.
+    Tool {
+        name: "play",
+        table: "play_evolutions",
+        kind: Kind::Rows {
+            ran: "SELECT id::text AS k, hash::text AS s FROM {T}",
+            which: "true",
+            columns: "id, hash, applied_at, apply_script, revert_script, state, last_problem",
+            row: |m, _| {
+                let (up, down) = play::scripts(&m.text);
+                let (number, sum) = (m.number()?, sums::sha1(&format!("{down}{up}")));
+                let values = format!("{number}, '{sum}', now(), {}, {}, 'applied', ''", literal(&up), literal(&down));
+                Ok(Row::new(number.to_string(), Some(sum), values))
+            },
+        },
+        broken: Some(("failed", "SELECT id::text FROM {T} WHERE state <> 'applied'")),
+        commands: &[],
+    },
     // migrate.go, `MigrationRecord`: the id is the file's name.
     Tool {
         name: "sql-migrate",
@@ -263,7 +399,7 @@ pub const TOOLS: &[Tool] = &[
             ran: "SELECT id::text AS k, NULL::text AS s FROM {T}",
             which: "true",
             columns: "id, applied_at",
-            row: |m, _| Ok(Row { key: m.path.clone(), sum: None, values: format!("{}, now()", literal(&m.path)) }),
+            row: |m, _| Ok(Row::new(m.path.clone(), None, format!("{}, now()", literal(&m.path)))),
         },
         broken: None,
         commands: &[],
@@ -278,7 +414,8 @@ pub const TOOLS: &[Tool] = &[
             columns: "name, run_on",
             row: |m, _| {
                 let name = m.path.strip_suffix(".sql").unwrap_or(&m.path).to_string();
-                Ok(Row { values: format!("{}, now()", literal(&name)), key: name, sum: None })
+                let values = format!("{}, now()", literal(&name));
+                Ok(Row::new(name, None, values))
             },
         },
         broken: None,
@@ -323,7 +460,36 @@ fn graphile_migrate(m: &Migration, _: usize) -> Result<Row> {
     };
     let name = format!("{}.sql", m.version()?);
     let values = format!("{}, {previous}, {}", literal(hash), literal(&name));
-    Ok(Row { key: name, sum: Some(hash.to_string()), values })
+    Ok(Row::new(name, Some(hash.to_string()), values))
+}
+
+fn revision(m: &Migration, _: usize) -> Result<Row> {
+    let lacks = || Error::new(format!("{} isn't listed in atlas.sum", m.path)).hint("let `atlas migrate hash` write it");
+    let (version, hash) = (m.version()?, m.listed.as_deref().ok_or_else(lacks)?);
+    let count = m.statements.len();
+    let values = format!(
+        "{}, {}, 2, {count}, {count}, now(), 0, {}, 'consolidate'",
+        literal(version),
+        literal(&m.description),
+        literal(hash)
+    );
+    let sum = atlas::is_checkpoint(&m.text).then(|| "checkpoint".to_string());
+    Ok(Row::new(version.to_string(), sum, values))
+}
+
+fn changeset(m: &Migration, number: usize) -> Result<Row> {
+    let lacks = || Error::new(format!("{} holds no changeset", m.path));
+    let found = m.changeset.as_ref().ok_or_else(lacks)?;
+    let path = found.path.as_deref().unwrap_or(&m.path);
+    let values = format!(
+        "{}, {}, {}, now(), {}, 'EXECUTED', NULL, 'sql', '', 'consolidate'",
+        literal(&found.id),
+        literal(&found.author),
+        literal(path),
+        number + 1
+    );
+    let key = format!("{path}::{}::{}", found.id, found.author);
+    Ok(Row { stays: found.path.is_none(), ..Row::new(key, None, values) })
 }
 
 fn flyway(m: &Migration, number: usize) -> Result<Row> {
@@ -338,13 +504,14 @@ fn flyway(m: &Migration, number: usize) -> Result<Row> {
         literal(&m.path),
         sum.as_deref().unwrap_or("NULL")
     );
-    Ok(Row { key: m.version.clone().unwrap_or_else(|| m.path.clone()), sum, values })
+    Ok(Row::new(m.version.clone().unwrap_or_else(|| m.path.clone()), sum, values))
 }
 
 impl Migration {
     /// A row that holds the key alone.
     fn named(&self, key: String) -> Result<Row> {
-        Ok(Row { values: literal(&key), key, sum: None })
+        let values = literal(&key);
+        Ok(Row::new(key, None, values))
     }
 
     /// The version as the tool says it.

@@ -199,6 +199,12 @@ impl Contents {
         folders
     }
 
+    /// The `.sql` files of the folder; of the folders below only if it has none itself. A single one below is entered instead.
+    pub fn files_of_history(&self) -> Vec<&str> {
+        let flat: Vec<&str> = self.flat_sql().collect();
+        if flat.is_empty() && self.folders_of_sql().len() > 1 { self.sql().collect() } else { flat }
+    }
+
     /// Whether there is such a file.
     pub fn has(&self, path: &str) -> bool {
         self.found(path).is_some()

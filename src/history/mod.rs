@@ -71,6 +71,9 @@ pub struct File {
     pub text: String,
     /// Whether the tool wraps the file in a transaction.
     pub in_transaction: bool,
+    /// The parts that the tool runs each for itself, as numbers of its own statements and whether in a transaction; none for
+    /// a file that it runs whole.
+    pub parts: Vec<(usize, bool)>,
     /// Its statements, as numbers of the history.
     pub statements: Range<StatementId>,
     line_starts: Vec<usize>,
@@ -401,6 +404,7 @@ fn parse_file(layout: &dyn Layout, task: &Task, text: String, mut errors: Vec<Er
         stem: task.stem.to_string(),
         text: mask.apply(text),
         in_transaction: true,
+        parts: Vec::new(),
         statements: 0..0,
         line_starts,
     };
@@ -420,11 +424,23 @@ fn parse_file(layout: &dyn Layout, task: &Task, text: String, mut errors: Vec<Er
             }
         }
     }
-    file.in_transaction = match mask.wrap.unwrap_or(entry.wrap) {
+    let is_wrapped = |wrap: Wrap, count: usize| match wrap {
         Wrap::Transaction => true,
-        Wrap::OneQuery => statements.len() > 1,
+        Wrap::OneQuery => count > 1,
         Wrap::Bare => false,
     };
+    file.in_transaction = is_wrapped(mask.wrap.unwrap_or(entry.wrap), statements.len());
+    let first_of = |at: usize| statements.partition_point(|s| s.piece.body.start < at);
+    let ends = mask.parts.iter().skip(1).map(|part| first_of(part.at)).chain([statements.len()]);
+    for (part, end) in mask.parts.iter().zip(ends) {
+        let first = first_of(part.at);
+        if first < end {
+            file.parts.push((first, is_wrapped(part.wrap, end - first)));
+        }
+    }
+    if !file.parts.is_empty() {
+        file.in_transaction = file.parts.iter().any(|(_, is_wrapped)| *is_wrapped);
+    }
     let is_suspect = engine::may_hold_any(&file.text);
     ReadFile { file, statements, errors, has_down: mask.has_down, warnings: mask.warnings, foreign, is_suspect }
 }

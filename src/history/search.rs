@@ -150,6 +150,12 @@ impl Walk<'_> {
         let found = match layout::find(contents, None, self.engine) {
             Ok(found) => found,
             Err(_) if is_named && has_own => return Seen::Unread(files),
+            Err(_) if is_named && files == 0 => {
+                if let Some(Err(error)) = Contents::read(&root).ok().map(|contents| layout::refuse(&contents)) {
+                    self.refused.get_or_insert(super::in_folder(folder, error));
+                }
+                return Seen::Nothing;
+            }
             Err(_) => return Seen::Nothing,
         };
         let Some(rank) = rank(&found, is_named) else { return Seen::Nothing };

@@ -61,6 +61,9 @@ pub struct ReplayFile {
     pub new_session: bool,
     /// Whether the migration tool wraps it in a transaction.
     pub in_transaction: bool,
+    /// The parts that the tool runs each for itself: the number of the first statement, and whether in a transaction. None for
+    /// a file that it runs whole.
+    pub parts: Vec<(usize, bool)>,
     /// Its statements in order.
     pub statements: Vec<ReplayStatement>,
 }

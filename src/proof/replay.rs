@@ -286,8 +286,38 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Runs a file and says how many rows each of its statements touched.
+    /// Runs a file, part by part if it has some, and says how many rows each of its statements touched.
     fn file(&mut self, index: usize, file: &ReplayFile) -> Result<Vec<Option<u64>>, ReplayError> {
+        if file.parts.is_empty() {
+            return self.one(index, file);
+        }
+        let ends = file.parts.iter().skip(1).map(|(first, _)| *first).chain([file.statements.len()]);
+        let mut touched = Vec::with_capacity(file.statements.len());
+        for ((first, in_transaction), end) in file.parts.iter().zip(ends) {
+            let part = ReplayFile {
+                name: file.name.clone(),
+                in_transaction: *in_transaction,
+                statements: file.statements[*first..end].to_vec(),
+                ..ReplayFile::default()
+            };
+            let refused = self.refused.len();
+            let ran = self.one(index, &part).map_err(|error| match error {
+                ReplayError::Failed(failure) => {
+                    let statement_index = failure.statement_index + first;
+                    ReplayError::Failed(Box::new(ReplayFailure { statement_index, ..*failure }))
+                }
+                unable @ ReplayError::Unable(_) => unable,
+            })?;
+            self.refused[refused..].iter_mut().for_each(|failure| failure.statement_index += first);
+            touched.resize(*first, None);
+            touched.extend(ran);
+        }
+        touched.resize(file.statements.len(), None);
+        Ok(touched)
+    }
+
+    /// Runs what the tool runs at once.
+    fn one(&mut self, index: usize, file: &ReplayFile) -> Result<Vec<Option<u64>>, ReplayError> {
         self.sticky |= file.statements.iter().any(|statement| sets_for_later(&statement.text));
         let own_words = file.statements.iter().any(|statement| transaction_word(&statement.text).is_some());
         let alone = file.statements.iter().find(|statement| runs_alone(&statement.text));

@@ -23,6 +23,8 @@ pub struct Ran {
     pub words: String,
     pub text: String,
     pub when: i64,
+    /// Its checksum in Atlas' list.
+    pub listed: String,
     pub number: usize,
 }
 
@@ -105,6 +107,29 @@ pub const FAMILIES: &[Family] = &[
         spoil: None,
         change: None,
         look: "version",
+    },
+    Family {
+        layout: "atlas",
+        table: "atlas_schema_revisions.atlas_schema_revisions",
+        make: "CREATE SCHEMA atlas_schema_revisions; CREATE TABLE atlas_schema_revisions.atlas_schema_revisions (
+            version character varying NOT NULL PRIMARY KEY, description character varying NOT NULL,
+            type bigint NOT NULL DEFAULT 2, applied bigint NOT NULL DEFAULT 0, total bigint NOT NULL DEFAULT 0,
+            executed_at timestamptz NOT NULL, execution_time bigint NOT NULL, error text, error_stmt text,
+            hash character varying NOT NULL, partial_hashes jsonb, operator_version character varying NOT NULL);
+            INSERT INTO atlas_schema_revisions.atlas_schema_revisions VALUES
+            ('.atlas_cloud_identifier', 'an-id', 4, 0, 0, now(), 0, NULL, NULL, '', NULL, 'Atlas CLI')",
+        note: |r| {
+            let count = r.text.matches(';').count();
+            let values = format!("'{}', '{}', 2, {count}, {count}, now(), 1, '{}', 'Atlas CLI'", r.version, r.words, r.listed);
+            let columns = "version, description, type, applied, total, executed_at, execution_time, hash, operator_version";
+            format!("INSERT INTO atlas_schema_revisions.atlas_schema_revisions ({columns}) VALUES ({values})")
+        },
+        spoil: Some((
+            "UPDATE atlas_schema_revisions.atlas_schema_revisions SET applied = 0, error = 'syntax' WHERE version = '3'",
+            "failed",
+        )),
+        change: None,
+        look: "concat_ws(' ', version, description, type, applied, total, hash)",
     },
     Family {
         layout: "flyway",
@@ -206,6 +231,66 @@ pub const FAMILIES: &[Family] = &[
         // No other row names the last one.
         change: Some("UPDATE graphile_migrate.migrations SET hash = 'sha1:x' WHERE filename = '000003.sql'"),
         look: "concat_ws(' ', filename, hash, previous_hash)",
+    },
+    Family {
+        layout: "postgrator",
+        table: "schemaversion",
+        make: "CREATE TABLE schemaversion (version BIGINT PRIMARY KEY); INSERT INTO schemaversion (version) VALUES (0);
+            ALTER TABLE schemaversion ADD COLUMN name TEXT; ALTER TABLE schemaversion ADD COLUMN md5 TEXT;
+            ALTER TABLE schemaversion ADD COLUMN run_at TIMESTAMP WITH TIME ZONE",
+        note: |r| {
+            let sum = hex(&md5::Md5::digest(r.text.as_bytes()));
+            let values = format!("{}, '{}', '{sum}', '2024-01-01 00:00:00'", r.version, r.words);
+            format!("INSERT INTO schemaversion (version, name, md5, run_at) VALUES ({values})")
+        },
+        spoil: None,
+        change: Some("UPDATE schemaversion SET md5 = 'x' WHERE version = 2"),
+        look: "concat_ws(' ', version, name, md5)",
+    },
+    Family {
+        layout: "pop",
+        table: "schema_migration",
+        make: "CREATE TABLE schema_migration (version VARCHAR (14) NOT NULL, PRIMARY KEY(version));
+            CREATE UNIQUE INDEX schema_migration_version_idx ON schema_migration (version)",
+        note: |r| format!("INSERT INTO schema_migration (version) VALUES ('{}')", r.version),
+        spoil: None,
+        change: None,
+        look: "version",
+    },
+    Family {
+        layout: "play",
+        table: "play_evolutions",
+        make: "CREATE TABLE play_evolutions (id int not null primary key, hash varchar(255) not null,
+            applied_at timestamp not null, apply_script text, revert_script text, state varchar(255), last_problem text);
+            CREATE TABLE IF NOT EXISTS play_evolutions_lock (lock int not null primary key)",
+        note: |r| {
+            let (up, down) = r.text.strip_prefix("-- !Ups\n").map(|t| t.split_once("-- !Downs\n").unwrap_or((t, ""))).expect("a mark");
+            let (up, down) = (up.trim(), down.trim());
+            let sum = hex(&sha1::Sha1::digest(format!("{down}{up}").as_bytes()));
+            let values = format!("{}, '{sum}', now(), $s${up}$s$, $s${down}$s$, 'applied', ''", r.version);
+            format!("INSERT INTO play_evolutions VALUES ({values})")
+        },
+        spoil: Some(("UPDATE play_evolutions SET state = 'applying_up' WHERE id = 3", "failed")),
+        change: Some("UPDATE play_evolutions SET hash = 'x' WHERE id = 2"),
+        look: "concat_ws(' ', id, hash, apply_script, revert_script, state, last_problem)",
+    },
+    Family {
+        layout: "liquibase",
+        table: "databasechangelog",
+        make: "CREATE TABLE databasechangelog (id VARCHAR(255) NOT NULL, author VARCHAR(255) NOT NULL,
+            filename VARCHAR(255) NOT NULL, dateexecuted TIMESTAMP NOT NULL, orderexecuted INTEGER NOT NULL,
+            exectype VARCHAR(10) NOT NULL, md5sum VARCHAR(35), description VARCHAR(255), comments VARCHAR(255),
+            tag VARCHAR(255), liquibase VARCHAR(20), contexts VARCHAR(255), labels VARCHAR(255), deployment_id VARCHAR(10));
+            CREATE TABLE IF NOT EXISTS databasechangeloglock (id INTEGER NOT NULL PRIMARY KEY, locked BOOLEAN NOT NULL)",
+        note: |r| {
+            let id = r.text.split("--changeset consolidate:").nth(1).and_then(|t| t.split_whitespace().next()).expect("an id");
+            let values = format!("'{id}', 'consolidate', '{}', now(), {}, 'EXECUTED', '9:0', 'sql', '', '4.28.0'", r.path, r.number);
+            let columns = "id, author, filename, dateexecuted, orderexecuted, exectype, md5sum, description, comments, liquibase";
+            format!("INSERT INTO databasechangelog ({columns}) VALUES ({values})")
+        },
+        spoil: Some(("UPDATE databasechangelog SET exectype = 'FAILED' WHERE orderexecuted = 3", "failed")),
+        change: None,
+        look: "concat_ws(' ', orderexecuted, id, author, filename, exectype, description)",
     },
     Family {
         layout: "node-pg-migrate",

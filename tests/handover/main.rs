@@ -33,26 +33,28 @@ fn write_set(
         .zip(versions.into_iter().zip(before))
         .map(|((_, words, text), (version, before))| Outgoing {
             before,
-            version,
+            version: version.clone(),
             words: (*words).into(),
-            stem: (*words).into(),
+            stem: format!("{version}_{words}"),
             text: (*text).into(),
             ..Outgoing::default()
         })
         .collect();
     let old = |path: &str| std::fs::read_to_string(project.path(&format!("migrations.old/{path}"))).ok();
-    let companions = layout.companions(&set, &old).expect("companions");
+    let companions = layout.companions(&set, &[], &old).expect("companions");
     companions.files.iter().for_each(|(path, text)| project.write(&format!("{folder}/{path}"), text));
     let journal = companions.files.first().and_then(|(_, text)| serde_json::from_str(text).ok());
     let journal: serde_json::Value = journal.unwrap_or_default();
     let written = layout::write::written(layout, &set).expect("files");
     written.iter().for_each(|(path, text)| project.write(&format!("{folder}/{path}"), text));
+    let listed = companions.files.first().map(|(_, text)| text.clone()).unwrap_or_default();
     let mut ran = Vec::new();
     for (number, m) in set.into_iter().enumerate() {
         let first = &layout.write(&m)[0].0;
         let (path, text) = written.iter().find(|(path, _)| path == first).expect("it was written").clone();
         let when = journal["entries"][number]["when"].as_i64().unwrap_or(0);
-        ran.push(Ran { version: m.version, path, words: m.words, text, when, number: number + 1 });
+        let listed = layout::atlas::sum_of(&listed, &path).unwrap_or_default().to_string();
+        ran.push(Ran { version: m.version, path, words: m.words, text, when, listed, number: number + 1 });
     }
     ran
 }
@@ -117,7 +119,7 @@ fn each_tool_is_handed_over_once_and_everything_else_is_refused() {
     let mut wrong = Vec::new();
     for family in FAMILIES {
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check_family(&live, family)));
-        live.fine("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS drizzle, supabase_migrations, graphile_migrate CASCADE");
+        live.fine("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS drizzle, supabase_migrations, graphile_migrate, atlas_schema_revisions CASCADE");
         if let Err(panic) = found {
             let said = panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(|s| s.to_string()));
             wrong.push(format!("{}: {}", family.layout, said.unwrap_or_default()));
@@ -196,13 +198,13 @@ fn further(layout: &dyn Layout, old: &[Ran]) -> Ran {
     let m = Outgoing {
         version,
         words: "further".into(),
-        stem: "further".into(),
+        stem: format!("{number}_further"),
         text: "SELECT 1;\n".into(),
         before: Some(last.version.clone()),
         ..Outgoing::default()
     };
     let (path, text) = layout.write(&m)[0].clone();
-    Ran { version: m.version, path, words: m.words, text, when: last.when + 1, number: last.number + 1 }
+    Ran { version: m.version, path, words: m.words, text, when: last.when + 1, listed: String::new(), number: last.number + 1 }
 }
 
 /// Takes the note of a migration back.
@@ -210,6 +212,8 @@ fn undo(live: &Live, family: &Family, further: &Ran, old: &[Ran]) {
     let table = family.table;
     match family.layout {
         "golang-migrate" | "tern" | "alembic" => drop(live.fine(&(family.note)(old.last().expect("a last one")))),
+        "liquibase" => drop(live.fine(&format!("DELETE FROM {table} WHERE filename = '{}'", further.path))),
+        "play" => drop(live.fine(&format!("DELETE FROM {table} WHERE id = {}", further.version))),
         "goose" => drop(live.fine(&format!("DELETE FROM {table} WHERE version_id = {}", further.version))),
         "drizzle" => drop(live.fine(&format!("DELETE FROM {table} WHERE created_at = {}", further.when))),
         "prisma" => drop(live.fine(&format!("DELETE FROM {table} WHERE migration_name = '{}'", further.name()))),

@@ -53,22 +53,32 @@ fn migration(name: &str, number: usize, words: &str, text: &str) -> (Outgoing, V
         "refinery" => number.to_string(),
         "graphile-migrate" => format!("{number:06}"),
         "drizzle" => format!("{:04}", number - 1),
+        "drizzle-1" => (20_240_101_000_000 + number as u64).to_string(),
         "node-pg-migrate" => (1_700_000_000_000 + number as u64).to_string(),
         _ => (20_240_101_000_000 + number as u64).to_string(),
     };
-    let layout = layout::by_name(name).expect("a layout");
+    let in_folders = name == "drizzle-1";
+    let layout = layout::by_name(if in_folders { "drizzle" } else { name }).expect("a layout");
     let down = (layout.wants_down() == layout::Down::Always).then(|| REFUSES.to_string());
-    let (words, stem, text) = (words.to_string(), words.to_string(), text.to_string());
+    let (words, stem, text) = (words.to_string(), format!("{number}_{words}"), text.to_string());
     // Only a further migration of Alembic's is written so.
     let before = (name == "alembic").then(|| alembic::revision(OLD.len(), "").0.version);
-    let m = Outgoing { version, before, words, stem, text, down, ..Outgoing::default() };
-    let files = layout.write(&m);
+    let m = Outgoing { version, before, words, stem, text, down, in_folders, ..Outgoing::default() };
+    let files = match name {
+        // As an author would write it.
+        "liquibase" => vec![(format!("{}.sql", m.stem), by_an_author(number, &m.text))],
+        _ => layout.write(&m),
+    };
     (m, files)
+}
+
+fn by_an_author(number: usize, text: &str) -> String {
+    format!("--liquibase formatted sql\n\n--changeset ann:{number} splitStatements:false\n{text}")
 }
 
 /// Puts a further migration behind a set, with its entry in drizzle's journal.
 fn add_further(case: &Case) {
-    let (project, layout) = (&case.project, case.tool.layout);
+    let (project, layout) = (&case.project, case.tool.name);
     let count = project.tree("migrations").keys().filter(|p| p.extension().is_some_and(|e| e == "sql")).count();
     let number = if layout == "drizzle" { count + 1 } else { 9 };
     let (m, files) = migration(layout, number, "further", "CREATE TABLE further (id int);\n");
@@ -134,12 +144,12 @@ impl Case<'_> {
         for (number, (words, text)) in OLD[..count].iter().enumerate() {
             let (m, files) = match self.tool.layout {
                 "alembic" => alembic::revision(number + 1, words),
-                layout => migration(layout, number + 1, words, text),
+                _ => migration(self.tool.name, number + 1, words, text),
             };
             self.write(folder, files);
             set.push(m);
         }
-        let companions = layout.companions(&set, &|_| None).expect("companions");
+        let companions = layout.companions(&set, &[], &|_| None).expect("companions");
         companions
             .files
             .iter()
@@ -148,7 +158,7 @@ impl Case<'_> {
 
     /// Makes a database, and gives its URL.
     fn database(&self, name: &str) -> String {
-        let database = format!("{}_{name}", self.tool.layout.replace('-', "_"));
+        let database = format!("{}_{name}", self.tool.name.replace('-', "_"));
         sql(self.url, &format!("CREATE DATABASE {database}"));
         self.url.replace("/postgres?", &format!("/{database}?"))
     }
@@ -187,7 +197,7 @@ fn confirm(tool: &Tool, url: &str) {
     unaided(&case);
     behind(&case);
     handed_over(&case);
-    eprintln!("confirmed: {} {}", tool.layout, tool.version);
+    eprintln!("confirmed: {} {}", tool.name, tool.version);
 }
 
 /// What stands in HANDOVER.md of databases that nobody hands over.
@@ -258,7 +268,7 @@ fn real_tools_confirm_a_hand_over() {
     for tool in tools::install(&folder, &is_asked) {
         let check = || confirm(&tool, &scratch.url());
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).is_err() {
-            wrong.push(tool.layout);
+            wrong.push(tool.name);
         }
     }
     assert!(wrong.is_empty(), "not confirmed: {wrong:?}");

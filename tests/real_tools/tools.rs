@@ -10,6 +10,8 @@ type Make = dyn Fn(&Path, &str) -> Command;
 
 /// A tool that can be run.
 pub struct Tool {
+    /// Its name here: that of the layout, unless two tools share that.
+    pub name: &'static str,
     pub layout: &'static str,
     pub table: &'static str,
     pub version: String,
@@ -39,7 +41,7 @@ impl Tool {
     ) -> Tool {
         let run = Box::new(run);
         let (ask, stays, within, files, python) = (None, false, "", Vec::new(), None);
-        Tool { layout, table, version, run, ask, stays, within, files, python, unaided }
+        Tool { name: layout, layout, table, version, run, ask, stays, within, files, python, unaided }
     }
 }
 
@@ -65,12 +67,15 @@ type Install = fn(&Path) -> Option<Tool>;
 /// The tools that are asked for and can be installed; each of the others has its line.
 pub fn install(folder: &Path, is_asked: &dyn Fn(&str) -> bool) -> Vec<Tool> {
     let mut tools = if is_asked("sqlx") || is_asked("refinery") { crates(&folder.join("crates")) } else { Vec::new() };
-    let others: [(&str, Install); 9] = [
+    let others: [(&str, Install); 12] = [
         ("diesel", diesel),
         ("dbmate", dbmate),
         ("drizzle", drizzle),
         ("node-pg-migrate", node_pg_migrate),
         ("graphile-migrate", graphile_migrate),
+        ("postgrator", postgrator),
+        ("liquibase", liquibase),
+        ("drizzle-1", drizzle_1),
         ("prisma", prisma),
         ("supabase", supabase),
         ("sql-migrate", sql_migrate),
@@ -82,8 +87,9 @@ pub fn install(folder: &Path, is_asked: &dyn Fn(&str) -> bool) -> Vec<Tool> {
         "golang-migrate, goose, tern, hasura",
         "their programs are on GitHub only; what npm has of them fetches them there",
     );
-    skip("flyway", "its jars are Maven's only; what npm has of it fetches them there");
-    tools.retain(|tool| is_asked(tool.layout));
+    skip("flyway, play", "their jars are Maven's only; what npm has of flyway fetches them there");
+    skip("atlas, pop", "their programs are on GitHub or in Go's modules; what npm has of atlas fetches it elsewhere");
+    tools.retain(|tool| is_asked(tool.name));
     tools
 }
 
@@ -259,6 +265,112 @@ fn node_pg_migrate(folder: &Path) -> Option<Tool> {
             [Stops, Stops],
         )
     })
+}
+
+/// postgrator is a library; this is what its documents show.
+const POSTGRATOR: &str = "import Postgrator from 'postgrator';
+import pg from 'pg';
+const [migrations, connectionString] = process.argv.slice(2);
+const client = new pg.Client({ connectionString });
+try {
+    await client.connect();
+    const migrationPattern = `${migrations}/*`;
+    const postgrator = new Postgrator({ migrationPattern, driver: 'pg', execQuery: (query) => client.query(query) });
+    const done = await postgrator.migrate();
+    console.log(`migrations run: ${done.length}`);
+} catch (error) {
+    console.error(error);
+    process.exitCode = 1;
+} finally {
+    await client.end();
+}
+";
+
+fn postgrator(folder: &Path) -> Option<Tool> {
+    let modules = npm(folder, "postgrator", &["postgrator", "pg"])?;
+    let script = folder.join("postgrator.mjs");
+    std::fs::write(&script, POSTGRATOR).expect("a script");
+    let run = move |migrations: &Path, url: &str| {
+        let mut command = Command::new("node");
+        command.arg(&script).arg(migrations).arg(url);
+        command
+    };
+    let version = version_of_package(&modules, "postgrator");
+    Some(Tool::new("postgrator", "schemaversion", version, run, [Stops, Stops]))
+}
+
+/// What npm has of Liquibase holds its jars; Java must be there. Its driver knows no sockets of files, so a port is opened that
+/// leads to the server's. The folder is named with its name before it, as a project's would be.
+fn liquibase(folder: &Path) -> Option<Tool> {
+    if !is_fine(Command::new("java").arg("-version").stderr(std::process::Stdio::null())) {
+        skip("liquibase", "no java on this machine");
+        return None;
+    }
+    let modules = npm(folder, "liquibase", &["liquibase@4.28"])?;
+    let make = |word: &'static str| {
+        let (jars, work) = (modules.join("liquibase/dist/liquibase/internal/lib/*"), folder.to_path_buf());
+        move |migrations: &Path, url: &str| {
+            let (database, socket) = crate::database_and_socket(url);
+            let name = migrations.file_name().and_then(|n| n.to_str()).expect("a name");
+            let changelog = format!("databaseChangeLog:\n  - includeAll:\n      path: {name}\n");
+            std::fs::write(work.join("all.yaml"), changelog).expect("a changelog");
+            let above = migrations.parent().expect("a folder above").display();
+            let mut command = Command::new("java");
+            command.arg("-cp").arg(&jars).arg("liquibase.integration.commandline.LiquibaseCommandLine");
+            command.arg(format!("--search-path={above},{}", work.display())).arg("--show-banner=false");
+            command.arg(format!("--url=jdbc:postgresql://127.0.0.1:{}/{database}", port_to(&socket)));
+            command.args(["--username=postgres", word, "--changelog-file=all.yaml"]);
+            command
+        }
+    };
+    Some(Tool {
+        ask: Some((Box::new(make("status")), "is up to date")),
+        ..Tool::new(
+            "liquibase",
+            "databasechangelog",
+            version_of_package(&modules, "liquibase"),
+            make("update"),
+            [Stops, Stops],
+        )
+    })
+}
+
+/// A port of this machine that leads to PostgreSQL's socket in a folder, as long as the tests run.
+fn port_to(folder: &str) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let socket = Path::new(folder).join(".s.PGSQL.5432");
+    std::thread::spawn(move || {
+        for near in listener.incoming().flatten() {
+            let Ok(far) = std::os::unix::net::UnixStream::connect(&socket) else { continue };
+            let (mut to, mut from) = (far.try_clone().expect("a socket"), near.try_clone().expect("a socket"));
+            let (mut near, mut far) = (near, far);
+            std::thread::spawn(move || {
+                drop(std::io::copy(&mut from, &mut to));
+                drop(to.shutdown(std::net::Shutdown::Write));
+            });
+            std::thread::spawn(move || {
+                drop(std::io::copy(&mut far, &mut near));
+                drop(near.shutdown(std::net::Shutdown::Both));
+            });
+        }
+    });
+    port
+}
+
+/// Its version 1 isn't the latest one yet.
+fn drizzle_1(folder: &Path) -> Option<Tool> {
+    let modules = npm(folder, "drizzle 1", &["drizzle-orm@1.0.0-rc.5", "pg"])?;
+    let script = folder.join("drizzle.cjs");
+    std::fs::write(&script, DRIZZLE.replace("drizzle(client)", "drizzle({ client })")).expect("a script");
+    let run = move |migrations: &Path, url: &str| {
+        let mut command = Command::new("node");
+        command.arg(&script).arg(migrations).arg(url);
+        command
+    };
+    let version = version_of_package(&modules, "drizzle-orm");
+    let tool = Tool::new("drizzle", "drizzle.__drizzle_migrations", version, run, [Stops, Stops]);
+    Some(Tool { name: "drizzle-1", ..tool })
 }
 
 /// Its databases for trying things out are named, and not used.

@@ -4,10 +4,11 @@
 //! The files run in the order in which the journal lists them, whatever their numbers (drizzle-orm/src/migrator.ts), and
 //! a file that it doesn't list never runs. Files are cut at `--> statement-breakpoint`, anywhere in a line, and each part
 //! is sent by itself. All files run on one connection and in one transaction (drizzle-orm/src/pg-core/dialect.ts); here
-//! each has its own, which differs only for `SET LOCAL` and for what a deferred check sees.
+//! each has its own, which differs only for `SET LOCAL` and for what a deferred check sees. Version 1 refuses a folder with
+//! a journal, runs folders by name, and knows each by its name alone (its migrator.utils.ts).
 
 use super::write::{Companions, Form, Outgoing, Output, Versions, line_end};
-use super::{Entry, Layout, Listing, Mask, drizzle_meta, names};
+use super::{Entry, Layout, Listing, Mask, drizzle_meta, drizzle_snapshots, names};
 use crate::error::{At, Error, Result};
 use crate::history::contents::Contents;
 
@@ -16,6 +17,9 @@ pub struct Drizzle;
 
 const JOURNAL: &str = "meta/_journal.json";
 const BREAKPOINT: &str = "--> statement-breakpoint";
+
+const NO_SNAPSHOT: &str = "drizzle-kit's snapshots of the schema are no plain chain, so none is written: before the next \
+    `drizzle-kit generate`, let `drizzle-kit generate` write one into an empty folder and copy it beside the last migration";
 
 #[derive(serde::Deserialize)]
 struct Journal {
@@ -97,8 +101,24 @@ impl Layout for Drizzle {
         vec![(format!("{}_{}{ending}", m.version, m.words), with_breakpoints(&m.text))]
     }
 
-    fn companions(&self, set: &[Outgoing], old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
-        drizzle_meta::companions(set, old)
+    /// A folder's name begins with the time at which it was made, to the second.
+    fn versions_in_folders(&self) -> Versions {
+        Versions { form: Form::Digits(14, 20_200_101_000_000), takes_last: true, ..Versions::KEPT }
+    }
+
+    fn companions(&self, set: &[Outgoing], history: &[&str], old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
+        let Some(last) = set.last().filter(|m| m.in_folders) else { return drizzle_meta::companions(set, old) };
+        Ok(self.beside_part(history, &self.write(last)[0].0, old))
+    }
+
+    fn beside_part(&self, consolidated: &[&str], last: &str, old: &dyn Fn(&str) -> Option<String>) -> Companions {
+        if !last.ends_with("/migration.sql") {
+            return Companions::default();
+        }
+        match drizzle_snapshots::merged(consolidated, last, old) {
+            Some(snapshot) => Companions { files: vec![snapshot], ..Companions::default() },
+            None => Companions { notes: vec![NO_SNAPSHOT.into()], ..Companions::default() },
+        }
     }
 
     fn without(&self, path: &str, text: &str, there: &[&str]) -> Option<Result<String>> {

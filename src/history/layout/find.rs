@@ -175,7 +175,7 @@ fn stems(layout: &dyn Layout, entries: &[Entry]) -> Vec<String> {
         empty if empty.is_empty() => "migration".to_string(),
         words => words,
     };
-    if layout.name() == "plain" {
+    if layout.versions().form == super::write::Form::None {
         return entries.iter().map(|e| super::plain::stem(&e.path).to_string()).collect();
     }
     let is_number = |e: &Entry| e.version.as_deref().is_some_and(names::is_digits);
@@ -213,6 +213,10 @@ fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(A
             let count = contents.of_others().iter().filter(|(_, r)| r == reason).count();
             warnings.push((At::new(path, 1), reason.say(count)));
         }
+    }
+    if contents.has(super::atlas::SUMS) && layout.name() != "atlas" {
+        let why = "Atlas' checksums of these files: not read, and those of other files need new ones (atlas migrate hash)";
+        warnings.push((At::new(super::atlas::SUMS, 1), why.to_string()));
     }
     let has_sql = |folder: &str| listing.entries.iter().any(|e| names::folder(&e.path) == folder);
     for path in contents.paths().filter(|p| !is_known(p) && is_step(p, &has_sql)) {

@@ -24,13 +24,13 @@ impl Layout for GolangMigrate {
     }
 
     fn fits(&self, contents: &Contents) -> bool {
-        let mut files = candidates(contents).into_iter().peekable();
+        let mut files = contents.files_of_history().into_iter().peekable();
         let is_named = files.peek().is_some() && files.all(|p| entry(p).is_some() || p.ends_with(".down.sql"));
         is_named && !super::sqlx::is_meant(contents)
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {
-        let files = candidates(contents);
+        let files = contents.files_of_history();
         let set_aside = files.iter().filter(|p| p.ends_with(".down.sql")).map(|p| (*p).to_string()).collect();
         let mut entries: Vec<Entry> = files.iter().filter_map(|p| entry(p)).collect();
         super::by_number(&mut entries);
@@ -50,12 +50,6 @@ impl Layout for GolangMigrate {
     fn write(&self, m: &Outgoing) -> Vec<Output> {
         super::up_and_down(m, m.text.clone())
     }
-}
-
-/// The files of the folder; of the folders below only if it has none itself. A single one below is entered instead.
-fn candidates(contents: &Contents) -> Vec<&str> {
-    let flat: Vec<&str> = contents.flat_sql().collect();
-    if flat.is_empty() && contents.folders_of_sql().len() > 1 { contents.sql().collect() } else { flat }
 }
 
 fn entry(path: &str) -> Option<Entry> {

@@ -3,20 +3,27 @@
 //! A new layout is one file and one line in [`ALL`]; what users can name, and what is found by itself, derive from it.
 
 mod alembic;
+pub mod atlas;
 mod dbmate;
 mod diesel;
 mod drizzle;
 mod drizzle_meta;
+mod drizzle_snapshots;
 mod find;
 mod flyway;
+mod frameworks;
 mod golang_migrate;
 mod goose;
 pub mod graphile_migrate;
 mod hasura;
+pub mod liquibase;
 mod names;
 mod node_pg_migrate;
 pub mod pairs;
 mod plain;
+pub mod play;
+mod pop;
+pub mod postgrator;
 mod prisma;
 mod refinery;
 pub(super) mod sections;
@@ -87,6 +94,11 @@ pub trait Layout: Sync {
         Versions::KEPT
     }
 
+    /// The same, where the history's migrations have folders of their own.
+    fn versions_in_folders(&self) -> Versions {
+        self.versions()
+    }
+
     /// Whether the tool does without a word what a missing down part says, which is nothing, or wants the part.
     fn wants_down(&self) -> Down {
         Down::Never
@@ -95,12 +107,17 @@ pub trait Layout: Sync {
     /// A migration as the tool's files.
     fn write(&self, migration: &Outgoing) -> Vec<Output>;
 
-    /// What lies beside the migrations; `old` reads a file of the history's folder.
+    /// What lies beside the migrations; `old` reads a file of the history's folder, whose migrations have these paths.
     ///
     /// # Errors
     /// When a file of the history that the new set needs can't be understood.
-    fn companions(&self, _set: &[Outgoing], _old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
+    fn companions(&self, _set: &[Outgoing], _history: &[&str], _old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
         Ok(Companions::default())
+    }
+
+    /// What lies beside the last file of a part, in place of what lay beside the migrations that it stands for.
+    fn beside_part(&self, _consolidated: &[&str], _last: &str, _old: &dyn Fn(&str) -> Option<String>) -> Companions {
+        Companions::default()
     }
 
     /// Writes into new files what they say of each other, once all files of the new folder are known.
@@ -152,14 +169,19 @@ impl std::fmt::Debug for dyn Layout {
 
 /// All layouts, the most particular first: the first that fits a folder is taken.
 pub const ALL: &[&dyn Layout] = &[
+    &liquibase::Liquibase,
     &drizzle::Drizzle,
     &prisma::Prisma,
     &graphile_migrate::GraphileMigrate,
+    &postgrator::Postgrator,
+    &play::Play,
+    &pop::Pop,
     &flyway::Flyway,
     &refinery::Refinery,
     &goose::Goose,
     &sql_migrate::SqlMigrate,
     &dbmate::Dbmate,
+    &atlas::Atlas,
     &tern::Tern,
     &node_pg_migrate::NodePgMigrate,
     &hasura::Hasura,
@@ -286,10 +308,21 @@ pub struct Mask {
     pub ends: Vec<usize>,
     /// How it is run, if the text says so.
     pub wrap: Option<Wrap>,
+    /// The parts that the tool runs each for itself; none for a file that it runs whole.
+    pub parts: Vec<Part>,
     /// Whether there is a part that only undoes.
     pub has_down: bool,
     /// What asks for a look, by line.
     pub warnings: Vec<(usize, String)>,
+}
+
+/// A part of a file that the tool runs for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Where it begins.
+    pub at: usize,
+    /// How it is run.
+    pub wrap: Wrap,
 }
 
 impl Mask {

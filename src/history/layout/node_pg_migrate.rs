@@ -7,7 +7,7 @@
 
 use super::names::version_and_description;
 use super::sections::{self, Mark};
-use super::write::{Form, Outgoing, Output, Versions};
+use super::write::{Outgoing, Output, Versions};
 use super::{Entry, Layout, Listing, Mask};
 use crate::error::{At, Error, Result};
 use crate::history::contents::Contents;
@@ -69,7 +69,7 @@ impl Layout for NodePgMigrate {
     }
 
     fn versions(&self) -> Versions {
-        Versions { form: Form::Any, may_repeat: true, takes_last: true, greatest: u128::MAX, as_text: false }
+        Versions { may_repeat: true, takes_last: true, greatest: u128::MAX, ..Versions::KEPT }
     }
 
     /// Without a down part, node-pg-migrate says that the migration can't be undone (src/sqlMigration.ts).

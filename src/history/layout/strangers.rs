@@ -1,6 +1,6 @@
 //! Folders that are known by sight and aren't read as they are: to take their files for another tool's would run what undoes.
 
-use super::{alembic, sections};
+use super::{alembic, frameworks, sections};
 use crate::error::{At, Error, Result};
 use crate::history::contents::Contents;
 
@@ -9,7 +9,7 @@ use crate::history::contents::Contents;
 /// # Errors
 /// When it is one; places are relative to the folder.
 pub fn refuse(contents: &Contents) -> Result<()> {
-    [sqitch, mybatis, alembic::of_env].iter().find_map(|find| find(contents)).map_or(Ok(()), Err)
+    [sqitch, mybatis, alembic::of_env, frameworks::find].iter().find_map(|find| find(contents)).map_or(Ok(()), Err)
 }
 
 /// sqitch: `deploy/`, `revert/` and `verify/`, in the order of `sqitch.plan`.

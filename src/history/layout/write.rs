@@ -31,7 +31,7 @@ pub struct Outgoing {
     pub old_prefix: Option<String>,
     /// Whether the history's files have `.up` in their names.
     pub is_reversible: bool,
-    /// Whether the history's migrations have folders of their own, and this one goes beside some of them.
+    /// Whether the history's migrations have folders of their own, and this is in its layout.
     pub in_folders: bool,
     /// Whether the history is of another layout.
     pub is_converted: bool,
@@ -76,6 +76,8 @@ pub struct Companions {
 pub struct Versions {
     /// The form.
     pub form: Form,
+    /// The least number that it takes.
+    pub least: u128,
     /// The greatest number that it takes.
     pub greatest: u128,
     /// Whether two files of one version are two migrations.
@@ -104,8 +106,14 @@ pub enum Form {
 
 impl Versions {
     /// Numbers as in the history, each once.
-    pub const KEPT: Versions =
-        Versions { form: Form::Any, greatest: i64::MAX as u128, may_repeat: false, as_text: false, takes_last: false };
+    pub const KEPT: Versions = Versions {
+        form: Form::Any,
+        least: 0,
+        greatest: i64::MAX as u128,
+        may_repeat: false,
+        as_text: false,
+        takes_last: false,
+    };
 
     /// The versions of a set whose files have these in its plan; `last` is the last one of the history.
     pub fn of(&self, planned: &[String], last: Option<&str>) -> Vec<String> {
@@ -147,7 +155,9 @@ impl Versions {
                 *version = format!("{value:0>width$}");
             }
             before = Some(value);
-            if value > self.greatest || (self.as_text && version.len() > width) || !fits(version) {
+            if value < self.least
+                || value > self.greatest
+                || (self.as_text && version.len() > width) || !fits(version) {
                 return afresh();
             }
         }
@@ -229,6 +239,8 @@ mod tests {
         assert_eq!(of(text, &["9", "10"], None), ["09", "10"]);
         let last = Versions { takes_last: true, ..Versions::KEPT };
         assert_eq!(of(last, &["1", "2"], Some("12")), ["1", "12"]);
+        let above = Versions { least: 1, ..Versions::KEPT };
+        assert_eq!(of(above, &["0000", "0001"], None), ["0001", "0002"]);
         let small = Versions { greatest: 100, ..Versions::KEPT };
         assert_eq!(of(small, &["20240101000000", "20240102000000"], None), ["0001", "0002"]);
     }
