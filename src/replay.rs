@@ -8,18 +8,18 @@ mod dispatch;
 pub(crate) mod generic;
 mod given;
 mod lookup;
+mod rename;
 mod session;
 
 use crate::history::{History, StatementId};
 use crate::ledger::{Event, Ledger, Mark, What};
-use crate::objects::DefaultGrant;
+use crate::objects::{DefaultGrant, Property};
 use crate::schema::{Body, Context, Kind, Need, Object, ObjectId, Schema, Strength};
 use crate::sql::parse::NodeEnum;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-pub(crate) use changes::{DROP, RENAME};
 pub(crate) use generic::is_cascade;
 
 /// What a replay in memory leaves.
@@ -153,6 +153,7 @@ impl Replay<'_> {
             kind: new.kind,
             schema: new.schema,
             name: new.name,
+            property: new.property,
             arguments: new.arguments,
             parent: new.parent,
             born: self.current,
@@ -257,6 +258,7 @@ pub(crate) struct New {
     pub kind: Kind,
     pub schema: String,
     pub name: String,
+    pub property: Option<Property>,
     pub arguments: Option<String>,
     pub parent: Option<ObjectId>,
     pub body: Body,
@@ -266,7 +268,8 @@ pub(crate) struct New {
 impl New {
     /// An object in a schema.
     pub fn in_schema(kind: Kind, place: (String, String), body: Body) -> New {
-        New { kind, schema: place.0, name: place.1, arguments: None, parent: None, body, needs: Vec::new() }
+        let (schema, name) = place;
+        New { kind, schema, name, property: None, arguments: None, parent: None, body, needs: Vec::new() }
     }
 
     /// An object of the database.
