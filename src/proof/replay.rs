@@ -9,7 +9,9 @@ use super::snapshot::{self, Want};
 use super::words::{
     Word, comment_end, counts_rows, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
 };
-use super::{Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched};
+use super::{
+    Bare, Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched,
+};
 use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions, room};
 use crate::{At, Error};
 
@@ -145,7 +147,7 @@ pub(super) fn replay_for(
     }
     manner.is_wanted()?;
     progress.step(side, "look", files.len(), files.len());
-    let Run { mut session, notes, refused, .. } = run;
+    let Run { mut session, bare, notes, refused, .. } = run;
     let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want, clock)?;
     drop(session);
     scratch.stop()?;
@@ -161,6 +163,7 @@ pub(super) fn replay_for(
     }
     snapshot.touched = touched;
     snapshot.refused = refused;
+    snapshot.bare = bare;
     snapshot.notes.extend(notes);
     snapshot.seconds = begun.elapsed().as_secs_f64();
     Ok(snapshot)
@@ -180,6 +183,7 @@ struct Run<'a> {
     /// Whether it leaves out what PostgreSQL refuses, and what that was.
     goes_on: bool,
     refused: Vec<ReplayFailure>,
+    bare: Vec<Bare>,
     notes: Vec<String>,
 }
 
@@ -197,8 +201,9 @@ type Stop = (usize, Refusal);
 
 impl<'a> Run<'a> {
     fn new(session: Session, scratch: &'a dyn Scratch) -> Self {
-        let (notes, refused, whole) = (Vec::new(), Vec::new(), scratch.is_whole());
-        Run { scratch, session, whole, in_prelude: true, sticky: false, placed: false, goes_on: false, refused, notes }
+        let (refused, bare, notes) = (Vec::new(), Vec::new(), Vec::new());
+        let (whole, in_prelude, sticky, placed, goes_on) = (scratch.is_whole(), true, false, false, false);
+        Run { scratch, session, whole, in_prelude, sticky, placed, goes_on, refused, bare, notes }
     }
 
     /// Gives the next file what a new connection of the migration tool would have.
@@ -242,10 +247,7 @@ impl<'a> Run<'a> {
         let alone = file.statements.iter().find(|statement| runs_alone(&statement.text));
         if let Some(statement) = alone.filter(|_| file.in_transaction) {
             // Known beforehand: a rollback wouldn't give back the numbers that sequences gave out.
-            self.notes.push(format!(
-                "{}:{} can't run inside a transaction; the file was replayed outside of one",
-                file.name, statement.line
-            ));
+            self.ran_bare(file, statement.line, None);
         }
         let in_transaction = file.in_transaction && !own_words && alone.is_none();
         let mut outcome = if in_transaction { self.wrapped(file) } else { self.bare(file) };
@@ -253,10 +255,7 @@ impl<'a> Run<'a> {
             && refusal.wants_no_transaction()
         {
             let line = line_of(file, *at, refusal);
-            self.notes.push(format!(
-                "{}:{line} can't run inside a transaction ({}); the file was replayed outside of one",
-                file.name, refusal.message
-            ));
+            self.ran_bare(file, line, Some(refusal.message.clone()));
             outcome = self.bare(file);
         }
         match outcome {
@@ -266,6 +265,13 @@ impl<'a> Run<'a> {
             }
             outcome => outcome.map_err(|(at, refusal)| self.failure(index, file, at, refusal)),
         }
+    }
+
+    /// Notes that a file doesn't run in a transaction.
+    fn ran_bare(&mut self, file: &ReplayFile, line: usize, why: Option<String>) {
+        let bare = Bare { file: file.name.clone(), line, why };
+        self.notes.push(bare.to_string());
+        self.bare.push(bare);
     }
 
     /// Runs a file from a statement on, each for itself, and leaves out what PostgreSQL refuses.
