@@ -43,6 +43,8 @@ pub struct History {
     pub set_aside: Vec<String>,
     /// Files with a part that doesn't run forward.
     pub down_sections: Vec<String>,
+    /// Where each statement comes from, if these files are a set that was made of others.
+    pub origins: Vec<Vec<String>>,
     /// What the layout has to say: steps that aren't SQL, files that don't run.
     pub warnings: Vec<(At, String)>,
 }
@@ -230,6 +232,7 @@ fn empty(folder: &Path, layout: &'static dyn Layout) -> History {
         shared_versions: Vec::new(),
         set_aside: Vec::new(),
         down_sections: Vec::new(),
+        origins: Vec::new(),
         warnings: Vec::new(),
     }
 }
