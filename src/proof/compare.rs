@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::compared::Compared;
 use super::entries::lines;
 use super::same::same;
 use super::volatile::{Cell, Marked, MarkedRow, Stable};
@@ -90,21 +91,6 @@ impl Class {
     }
 }
 
-/// How much was compared.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Compared {
-    /// Entries of the old side's dump.
-    pub objects: usize,
-    /// Its rows.
-    pub rows: usize,
-    /// Its tables.
-    pub tables: usize,
-    /// Its sequences.
-    pub sequences: usize,
-    /// What the dump leaves out: roles, memberships, settings ….
-    pub settings: usize,
-}
-
 /// What a comparison found.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Comparison {
@@ -149,16 +135,7 @@ pub(super) fn compare(
     settings: &Settings,
     more: &dyn More,
 ) -> Result<Comparison, ReplayError> {
-    let mut found = Comparison {
-        compared: Compared {
-            objects: old.entries.len(),
-            rows: old.rows.iter().map(|table| table.rows.len()).sum(),
-            tables: old.rows.len(),
-            sequences: old.sequences.len(),
-            settings: old.globals.len(),
-        },
-        ..Comparison::default()
-    };
+    let mut found = Comparison { compared: Compared::of(old), ..Comparison::default() };
     for (one, other, into) in [
         (&old.not_compared, &new.not_compared, &mut found.not_compared),
         (&old.unread, &new.unread, &mut found.unread),

@@ -9,7 +9,8 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use super::compare::{Again, More, compare};
-use super::verdict::{kind, peak_mb};
+use super::compared::Compared;
+use super::verdict::{given, kind, peak_mb};
 use super::{
     Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, TableRows, Verdict, canonical, entries, live, replay,
 };
@@ -61,7 +62,10 @@ pub fn compare_sources(
     let mut other = other.map_err(|error| ("new", error))?;
     fit((&mut one, old), (&mut other, new));
     let both = Both { sides: [old, new], settings, progress, old: &one, again: OnceLock::new(), back: OnceLock::new() };
-    let comparison = compare(&one, &other, settings, &both).map_err(|error| ("old", error))?;
+    let mut comparison = compare(&one, &other, settings, &both).map_err(|error| ("old", error))?;
+    if let (Source::Set(_), Some(given)) = (old, given(settings, progress)) {
+        comparison.compared = Compared::beside(&one, &given);
+    }
     let count = |source: &Source| match source {
         Source::Set(files) | Source::Dump(files, _) => {
             (files.len(), files.iter().map(|file| file.statements.len()).sum())

@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::compare::{Again, More, compare};
+use super::compared::Compared;
 use super::{
     Comparison, Entry, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, canonical,
     replay, replay_both,
@@ -62,6 +63,7 @@ pub struct Judge<'a> {
     begun: Instant,
     again: OnceLock<Result<Snapshot, ReplayError>>,
     reloaded: OnceLock<Result<Vec<Entry>, ReplayError>>,
+    given: OnceLock<Option<Snapshot>>,
 }
 
 impl<'a> Judge<'a> {
@@ -75,7 +77,7 @@ impl<'a> Judge<'a> {
         begun: Instant,
     ) -> Self {
         let again = again.map_or_else(OnceLock::new, |again| OnceLock::from(Ok(again)));
-        Judge { files, old, settings, progress, begun, again, reloaded: OnceLock::new() }
+        Judge { files, old, settings, progress, begun, again, reloaded: OnceLock::new(), given: OnceLock::new() }
     }
 
     /// The rows of a second replay of the old set: what isn't as in the first one differs from run to run.
@@ -126,7 +128,10 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// When a scratch database that the comparison needs can't do its part.
     pub fn verdict(&self, new: &[ReplayFile], snapshot: &Snapshot) -> Result<Verdict, ReplayError> {
-        let comparison = compare(&self.old, snapshot, self.settings, &With { judge: self, new })?;
+        let mut comparison = compare(&self.old, snapshot, self.settings, &With { judge: self, new })?;
+        if let Some(given) = self.given.get_or_init(|| given(self.settings, self.progress)) {
+            comparison.compared = Compared::beside(&self.old, given);
+        }
         let mut stand_ins = self.old.stand_ins.clone();
         stand_ins.extend(snapshot.stand_ins.iter().cloned());
         stand_ins.sort();
@@ -146,6 +151,12 @@ impl<'a> Judge<'a> {
             new_statements: count(new),
         })
     }
+}
+
+/// What preludes give by themselves, if there are any.
+pub(super) fn given(settings: &Settings, progress: &dyn Progress) -> Option<Snapshot> {
+    let has_prelude = !settings.platforms.is_empty() || !settings.prelude.is_empty();
+    has_prelude.then(|| replay::replay("prelude", &[], settings, progress).ok()).flatten()
 }
 
 /// The tables that hold rows.
