@@ -2,12 +2,14 @@
 
 use super::style::Style;
 use crate::emit::write::Changes;
-use crate::emit::{How, Proven, Rungs};
+use crate::emit::{CommentLine, How, Lowered, Owner, Proven, Rungs, comments_left_out};
 use crate::history::History;
 use crate::history::cut::Cut;
 use crate::plan::Size;
 use crate::proof::Verdict;
+use crate::replay::Model;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// What an emit did with the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +33,13 @@ pub struct About {
     pub untouched: usize,
     /// Which part it was, in a few words.
     pub part: Option<String>,
+    /// The comments of what lives that aren't in the new set.
+    pub comments: Vec<CommentLine>,
 }
 
 impl About {
     /// Of a history that was consolidated, as a whole or from a cut on; `history` ends where a cut says.
-    pub fn of(history: &History, cut: Option<Cut>, proven: &Proven) -> About {
+    pub fn of(history: &History, model: &Model, cut: Option<Cut>, proven: &Proven) -> About {
         let start = match cut {
             Some(Cut::From(start)) => start,
             _ => 0,
@@ -60,6 +64,7 @@ impl About {
             },
             untouched: start,
             part,
+            comments: comments_left_out(history, model, start, proven),
         }
     }
 }
@@ -68,7 +73,7 @@ impl About {
 fn heading(verdict: &Verdict, style: Style) -> String {
     let compared = &verdict.comparison.compared;
     format!(
-        "{}: {}, {} in {}, {} compared on {} ({:.1} s)\n",
+        "{}: {}, {} in {}, {} compared on {} ({:.1} s){}\n",
         style.green("identical"),
         plural(compared.objects, "object"),
         plural(compared.rows, "row"),
@@ -76,6 +81,7 @@ fn heading(verdict: &Verdict, style: Style) -> String {
         plural(compared.sequences, "sequence"),
         super::verdict::server(verdict),
         verdict.seconds,
+        super::verdict::beside(verdict),
     )
 }
 
@@ -113,6 +119,16 @@ fn objects(rungs: &Rungs, about: &About) -> String {
     out
 }
 
+/// The comments that are left out, by their places.
+fn comments(about: &About) -> String {
+    let count = about.comments.len();
+    if count == 0 {
+        return String::new();
+    }
+    let lines: String = about.comments.iter().map(|line| format!("    {}: {}\n", line.at, line.text)).collect();
+    format!("  comments    {} of what lives left out:\n{lines}", plural(count, "line"))
+}
+
 /// An emit for people.
 pub fn text(
     proven: &Proven,
@@ -130,8 +146,11 @@ pub fn text(
     }
     let whole = about.part.is_none();
     let word = if !whole && proven.rungs.as_stated == 0 { "gave way:" } else { "stated:" };
+    let mut told = HashSet::new();
     for lowered in &proven.lowered {
         let how = match lowered.how {
+            // What is counted with another stands behind it.
+            How::Stated if is_along(lowered, &mut told) => "with it:",
             How::Happened if whole => "as it happened:",
             How::LeftOut => "left out:",
             How::Stated | How::Happened => word,
@@ -141,6 +160,7 @@ pub fn text(
     for statement in &proven.backfills {
         out.push_str(&format!("    {} {} touched no row\n", style.dim("left out:"), history.at(*statement)));
     }
+    out.push_str(&comments(about));
     for call in &proven.verdict.stand_ins {
         out.push_str(&format!(
             "  {} {} of {} computes something else than the original\n",
@@ -157,6 +177,12 @@ pub fn text(
         out.push_str(&super::plan::wrap(&format!("  {} {note}", style.dim("note:"))));
     }
     match written {
+        Written::Files(changes) if changes.written.is_empty() && changes.removed.is_empty() => {
+            out.push_str(&match proven.set.files.is_empty() {
+                true => format!("written to {folder}: a set without files\n"),
+                false => format!("{folder} holds these files already: only what is noted of them was written\n"),
+            });
+        }
         Written::Files(changes) => {
             out.push_str(&format!("written to {folder}:\n"));
             changes.written.iter().for_each(|n| out.push_str(&format!("  {n}\n")));
@@ -170,6 +196,11 @@ pub fn text(
     out
 }
 
+/// Whether something stands in the new set along with something else that PostgreSQL states, and isn't counted itself.
+fn is_along(lowered: &Lowered, told: &mut HashSet<Owner>) -> bool {
+    lowered.how == How::Stated && !lowered.unit.is_some_and(|unit| told.insert(unit))
+}
+
 fn plural(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
@@ -180,8 +211,12 @@ pub fn json(proven: &Proven, history: &History, about: &About, written: &Written
         Written::Files(changes) => changes.clone(),
         Written::Unchanged | Written::Nothing => Changes::default(),
     };
-    let lowered: Vec<Value> =
-        proven.lowered.iter().map(|l| json!({ "object": l.object, "how": l.how, "why": l.why })).collect();
+    let mut told = HashSet::new();
+    let one = |l: &Lowered| {
+        let along = is_along(l, &mut told);
+        json!({ "object": l.object, "how": l.how, "along": along, "why": l.why })
+    };
+    let lowered: Vec<Value> = proven.lowered.iter().map(one).collect();
     json!({
         "format": super::FORMAT,
         "verdict": proven.verdict.kind,
@@ -194,6 +229,7 @@ pub fn json(proven: &Proven, history: &History, about: &About, written: &Written
         "rows": proven.rows,
         "lowered": lowered,
         "backfills": proven.backfills.iter().map(|s| history.at(*s)).collect::<Vec<_>>(),
+        "comments_left_out": about.comments,
         "kept_opaque": proven.kept_opaque,
         "written": changes.written,
         "removed": changes.removed,
