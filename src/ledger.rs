@@ -2,6 +2,8 @@
 
 use crate::history::StatementId;
 use crate::schema::ObjectId;
+use crate::sql::names::quote;
+use std::fmt;
 
 /// One thing that a statement did to an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +24,69 @@ pub enum What {
     /// It made the object.
     Born,
     /// It changed the object and is worked into the object's own statement.
-    Folded(String),
+    Folded(Fold),
     /// It wrote the object anew; the text of the statement named here is superseded.
     Superseded(StatementId),
     /// It ended the object, alone or along with another.
     Died(Option<ObjectId>),
+}
+
+/// What a change that is worked into an object's own statement did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fold {
+    /// It gave the object another name; what it was is named here.
+    Renamed(String),
+    /// It gave it one more name, named here.
+    RenamedAgain(String),
+    /// It renamed it along with something else.
+    RenamedWith(String),
+    /// It gave a value of an enum another name.
+    ValueRenamed(String, String),
+    /// It took the object out of the schema named here.
+    Moved(String),
+    /// It gave a column a default.
+    DefaultSet,
+    /// It took a column's default away.
+    DefaultDropped,
+    /// It gave a column another default.
+    DefaultChanged,
+    /// Anything else, in words for people.
+    Said(String),
+}
+
+impl Fold {
+    /// Whether it is about a column's default.
+    pub fn is_of_default(&self) -> bool {
+        matches!(self, Fold::DefaultSet | Fold::DefaultDropped | Fold::DefaultChanged)
+    }
+}
+
+impl From<&str> for Fold {
+    fn from(words: &str) -> Fold {
+        Fold::Said(words.into())
+    }
+}
+
+impl From<String> for Fold {
+    fn from(words: String) -> Fold {
+        Fold::Said(words)
+    }
+}
+
+impl fmt::Display for Fold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fold::Renamed(from) => write!(f, "renamed from {}", quote(from)),
+            Fold::RenamedAgain(to) => write!(f, "renamed once more, to {}", quote(to)),
+            Fold::RenamedWith(other) => write!(f, "renamed with {other}"),
+            Fold::ValueRenamed(from, to) => write!(f, "value '{from}' renamed to '{to}'"),
+            Fold::Moved(from) => write!(f, "moved from schema {}", quote(from)),
+            Fold::DefaultSet => f.write_str("default set"),
+            Fold::DefaultDropped => f.write_str("default dropped"),
+            Fold::DefaultChanged => f.write_str("default changed"),
+            Fold::Said(words) => f.write_str(words),
+        }
+    }
 }
 
 /// What a statement is, where it's more than its effects on objects.

@@ -8,18 +8,18 @@ mod dispatch;
 pub(crate) mod generic;
 mod given;
 mod lookup;
+mod rename;
 pub(crate) mod session;
 
 use crate::history::{History, StatementId};
 use crate::ledger::{Event, Ledger, Mark, What};
-use crate::objects::DefaultGrant;
+use crate::objects::{DefaultGrant, Property};
 use crate::schema::{Body, Context, Kind, Need, Object, ObjectId, Schema, Strength};
 use crate::sql::parse::NodeEnum;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-pub(crate) use changes::{DROP, RENAME, VALIDATED};
 pub(crate) use generic::is_cascade;
 
 /// What a replay in memory leaves.
@@ -171,6 +171,7 @@ impl Replay<'_> {
             kind: new.kind,
             schema: new.schema,
             name: new.name,
+            property: new.property,
             arguments: new.arguments,
             parent: new.parent,
             born: self.current,
@@ -277,6 +278,7 @@ pub(crate) struct New {
     pub kind: Kind,
     pub schema: String,
     pub name: String,
+    pub property: Option<Property>,
     pub arguments: Option<String>,
     pub parent: Option<ObjectId>,
     pub body: Body,
@@ -286,7 +288,8 @@ pub(crate) struct New {
 impl New {
     /// An object in a schema.
     pub fn in_schema(kind: Kind, place: (String, String), body: Body) -> New {
-        New { kind, schema: place.0, name: place.1, arguments: None, parent: None, body, needs: Vec::new() }
+        let (schema, name) = place;
+        New { kind, schema, name, property: None, arguments: None, parent: None, body, needs: Vec::new() }
     }
 
     /// An object of the database.

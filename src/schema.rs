@@ -4,7 +4,7 @@
 
 use crate::history::StatementId;
 pub use crate::objects::kind::{Kind, Namespace};
-use crate::objects::{Column, Constraint, GrantBody, Table};
+use crate::objects::{Column, Constraint, GrantBody, Property, Table};
 use crate::sql::names::{Qualified, quote};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -84,6 +84,8 @@ pub struct Object {
     pub schema: String,
     /// Its name; a routine's comes without arguments.
     pub name: String,
+    /// What a setting says.
+    pub property: Option<Property>,
     /// A routine's argument types, as pg_dump lists them.
     pub arguments: Option<String>,
     /// The object that it belongs to.
@@ -276,6 +278,12 @@ impl Schema {
     /// An object that belongs to another, by kind and name.
     pub fn child(&self, parent: ObjectId, kind: Kind, name: &str) -> Option<ObjectId> {
         self.named(Namespace::Parent, &format!("{} #{parent}", kind.word()), name)
+    }
+
+    /// The setting of a property of an object.
+    pub fn setting(&self, parent: ObjectId, property: &Property) -> Option<ObjectId> {
+        let found = self.child(parent, Kind::Setting, &property.to_string())?;
+        (self.objects[found].property.as_ref() == Some(property)).then_some(found)
     }
 
     /// A column by name, also one that the table inherits.

@@ -49,6 +49,24 @@ fn foreign() -> Project {
     ])
 }
 
+#[test]
+fn the_extension_that_is_named_is_the_one_that_is_missing() {
+    let Some(_) = programs() else { return };
+    // A stand-in for the first one comes with the program; this machine has neither.
+    let project = Project::history(&[(
+        "1_all.sql",
+        "CREATE EXTENSION http;\nCREATE EXTENSION pg_tle;\nCREATE TABLE t (id int);\n",
+    )]);
+    let ran = run(&project, "emit");
+    assert_eq!(ran.code, 2, "{ran:#?}");
+    assert!(ran.err.contains("1_all.sql:2: the scratch database has no extension pg_tle"), "{}", ran.err);
+    assert!(
+        ran.err.contains("was tried before: 1_all.sql:1: the scratch database has no extension http"),
+        "{}",
+        ran.err
+    );
+}
+
 /// A history with a handler that must catch an error and do something about it.
 fn catching() -> Project {
     Project::history(&[(

@@ -71,9 +71,44 @@ fn annotations_name_the_places_and_do_not_pile_up() {
     assert_eq!(emitted(&project, "again", ""), set);
 }
 
+#[test]
+fn a_comment_that_is_left_out_is_named() {
+    let project = Project::history(&[
+        ("0001_tag.sql", "-- what a thing is called\ncreate table tag (id bigint primary key, name text);\n"),
+        (
+            "0002_owner.sql",
+            "-- a file about owners\n\n-- every tag belongs to an owner\nalter table tag add column owner bigint;\n\n\
+             -- both say when\nalter table tag\n    -- of the tag\n    add column made date, -- once\n    \
+             add column seen date;\n\n/* tags are few */\nalter table tag alter column owner set not null;\n",
+        ),
+        (
+            "0003_none.sql",
+            "-- about what goes\ncreate table gone (a int); -- beside it\ndrop table gone;\n\
+             create table bare ();\n-- the only one\nalter table bare add column a int;\n",
+        ),
+    ]);
+    let report = project.json("emit --summary summary.md", 0);
+    let left_out = &report["comments_left_out"];
+    let line = |file: &str, line: usize, text: &str| serde_json::json!({ "file": file, "line": line, "text": text });
+    let wanted = [line("0002_owner.sql", 6, "-- both say when"), line("0002_owner.sql", 12, "/* tags are few */")];
+    assert_eq!(*left_out, serde_json::json!(wanted));
+    let set: String = files(&project.path("migrations")).into_values().collect();
+    for kept in
+        ["-- every tag belongs to an owner\n", "-- of the tag\n", " -- once\n", "(\n    -- the only one\n    a int)"]
+    {
+        assert!(set.contains(kept), "no {kept:?} in {set}");
+    }
+    assert!(project.read("summary.md").contains("`0002_owner.sql:6`: -- both say when"));
+    fs::remove_dir_all(project.path("migrations")).expect("removed");
+    let text = project.fine("emit").out;
+    let said = "  comments    2 lines of what lives left out:\n    0002_owner.sql:6: -- both say when\n";
+    assert!(text.contains(said), "{text}");
+}
+
 /// Comment lines that stand above or beside a statement, or a column, that lives are in the new set: at least 95 %.
 #[test]
 fn comments_of_what_lives_are_in_the_new_set() {
+    use consolidate::emit::CommentLine;
     use consolidate::history;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = std::env::var("CONSOLIDATE_HISTORY").map_or_else(|_| root.join("migrations.old"), Into::into);
@@ -82,11 +117,11 @@ fn comments_of_what_lives_are_in_the_new_set() {
     let new: String = files(&set).into_values().collect();
     let lines: Vec<&str> = new.lines().map(str::trim).collect();
     let model = consolidate::replay::replay(&history);
-    let living = consolidate::emit::comments_of_what_lives(&history, &model);
-    let kept = |comment: &String| lines.iter().any(|line| line.contains(comment.as_str()));
-    let missing: Vec<&String> = living.iter().filter(|c| !kept(c)).collect();
+    let living = consolidate::emit::comments_of_what_lives(&history, &model, 0);
+    let kept = |comment: &CommentLine| lines.iter().any(|line| line.contains(comment.text.as_str()));
+    let missing: Vec<&CommentLine> = living.iter().filter(|c| !kept(c)).collect();
     let share = 100.0 * (living.len() - missing.len()) as f64 / living.len() as f64;
     println!("{} of {} comment lines: {share:.1} %", living.len() - missing.len(), living.len());
-    missing.iter().for_each(|line| println!("  missing: {line}"));
+    missing.iter().for_each(|line| println!("  missing: {}: {}", line.at, line.text));
     assert!(share >= 95.0, "only {share:.1} %: {missing:#?}");
 }

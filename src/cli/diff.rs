@@ -2,17 +2,19 @@
 
 use super::progress::Bars;
 use super::project::Project;
-use super::verify::{could_not_replay, show};
+use super::verify::{Replayed, could_not_replay, show};
 use super::{Common, Comparing, Format, Outcome, Replaying, layouts};
 use crate::diff::{Ready, Side};
+use crate::emit::write::was_written;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::history::Reading;
+use crate::handover::{Tool, live, migrations, script, tool_of};
+use crate::history::{History, Reading};
 use crate::plan::undone;
-use crate::proof::{ReplayFile, Settings, Source, compare_sources};
+use crate::proof::{ReplayFile, Settings, Source, VerdictKind, compare_sources};
 use crate::report::verdict::Sides;
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub struct DiffArgs {
@@ -89,11 +91,33 @@ pub fn compare(project: &Project, sides: &[Side; 2], replaying: &Replaying, form
     let result = project.on_scratch(replaying, &sets, judge, |(_, error)| Some(error))?;
     let verdict = result.map_err(|(side, error)| {
         let which = if side == "old" { &old } else { &new };
-        let folder = which.history.as_ref().map_or(Path::new(""), |history| history.folder.as_path());
-        vec![hinted(could_not_replay(folder, false, error), which)]
+        let of = which.history.as_ref().map_or(Replayed::Other, Replayed::History);
+        vec![hinted(could_not_replay(of, error), which)]
     })?;
+    if verdict.kind == VerdictKind::Different {
+        let of = [(&sides[0], &new), (&sides[1], &old)];
+        of.into_iter().filter_map(|(side, other)| by_the_tool(side, other)).for_each(|note| super::tell(&note));
+    }
     let [old, new] = sides;
     Ok(show(&verdict, &Sides::named(old.name(), new.name()), format))
+}
+
+/// What the migration tool's own table says of a database that isn't what a history makes: it may only be behind. A set that was
+/// written here is no history that such a table knows.
+fn by_the_tool(side: &Side, other: &Ready) -> Option<String> {
+    let (Side::Database(url), Some(history)) = (side, &other.history) else { return None };
+    if was_written(&history.folder) {
+        return None;
+    }
+    let (tool, own) = (tool_in(history)?, migrations(history).ok()?);
+    let script = script(tool, None, &own, &own, true).ok().filter(|script| !script.sql.is_empty())?;
+    let why = live::refusal(url, &script)?;
+    Some(format!("by {}, the table of {}, the database is {}", script.table, tool.name, why.message))
+}
+
+/// The tool of a history.
+fn tool_in(history: &History) -> Option<&'static Tool> {
+    tool_of(history.layout.name(), history.files.iter().any(|f| f.name.contains('/'))).ok()
 }
 
 /// What of a side is replayed.

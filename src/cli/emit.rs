@@ -2,14 +2,14 @@
 
 use super::progress::Bars;
 use super::project::Project;
-use super::verify::could_not_replay;
+use super::verify::{Replayed, could_not_replay};
 use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, Replaying, print, print_json, style};
 use crate::config::Numbers;
 use crate::emit::whole::WholeFile;
 use crate::emit::write::{Changes, Origin};
 use crate::emit::{
-    Laid, Proven, Unproven, add_downs, aside, file_cycles, lay_out, prove, prove_part, replay_files, wants_downs,
-    whole, write,
+    Laid, Proven, Unproven, add_downs, aside, file_cycles, lay_out, name_in_part, prove, prove_part, replay_files,
+    wants_downs, whole, write,
 };
 use crate::error::Error;
 use crate::history::contents::Contents;
@@ -18,7 +18,7 @@ use crate::history::layout::Layout;
 use crate::history::{self, History};
 use crate::plan::{empty_set, plan, plan_part};
 use crate::proof::{ReplayError, Settings, Verdict, VerdictKind, verify};
-use crate::replay::{replay, replay_from};
+use crate::replay::{Model, replay, replay_from};
 use crate::report::emit::{About, Written, json, text};
 use crate::report::summary;
 use crate::report::verdict::Sides;
@@ -129,6 +129,16 @@ enum Files {
     Whole(Vec<WholeFile>),
 }
 
+impl Files {
+    /// The paths of the set's files.
+    fn names(&self, proven: &Proven, history: &History) -> Vec<String> {
+        match self {
+            Files::Set(laid) => laid.names.clone(),
+            Files::Whole(_) => proven.set.files.iter().map(|file| name_in_part(file, history)).collect(),
+        }
+    }
+}
+
 /// Writes it.
 fn write_all(
     args: &EmitArgs,
@@ -143,7 +153,7 @@ fn write_all(
         (Files::Set(laid), Some(aside)) => {
             let written = aside::in_place(&project.old, aside, laid, history, &sum)?;
             super::tell(&format!("the history is now in {}; consolidate restore puts it back", aside.display()));
-            return Ok(Written::Files(Changes { written, removed: Vec::new() }));
+            return Ok(Written::Files(Changes { written, removed: Vec::new(), noted: true }));
         }
         (Files::Set(laid), None) => write::write(&project.new, laid, &sum, args.force)?,
         (Files::Whole(files), _) => {
@@ -195,9 +205,9 @@ pub fn run(args: &EmitArgs) -> Outcome {
     let proven = match result {
         Ok(proven) => proven,
         Err(Unproven::Unwritable(error)) => return Err(vec![error]),
-        Err(Unproven::History(error)) => return Err(vec![could_not_replay(&history.folder, false, error)]),
+        Err(Unproven::History(error)) => return Err(vec![could_not_replay(Replayed::History(&history), error)]),
         Err(Unproven::Candidate(error, blocked)) => {
-            let error = could_not_replay(std::path::Path::new(""), false, error);
+            let error = could_not_replay(Replayed::Other, error);
             return Ok(refuse(&format!("the last one tried failed at {error}"), &blocked));
         }
         Err(Unproven::Different(found, blocked)) => {
@@ -216,9 +226,11 @@ pub fn run(args: &EmitArgs) -> Outcome {
     if let Files::Set(laid) = &files {
         laid.notes.iter().for_each(|note| super::tell(note));
     }
-    let about = About::of(&consolidated, cut, &proven);
+    let model = replay_from(&consolidated, cut.and_then(|cut| cut.first_statement(&consolidated)));
+    let about = About::of(&consolidated, &model, cut, &proven);
     if let Some(path) = &args.summary {
-        summarize(path, &project, &consolidated, cut, &proven, &about).map_err(|e| vec![e])?;
+        let names = files.names(&proven, &history);
+        summarize(path, &project, (&consolidated, &model), cut, (&proven, &names), &about).map_err(|e| vec![e])?;
     }
     let written = write_all(args, &project, &history, aside.as_ref(), &files).map_err(|e| vec![e])?;
     match args.common.format {
@@ -239,17 +251,16 @@ pub fn run(args: &EmitArgs) -> Outcome {
 fn summarize(
     path: &std::path::Path,
     project: &Project,
-    consolidated: &History,
+    (consolidated, model): (&History, &Model),
     cut: Option<Cut>,
-    proven: &Proven,
+    (proven, names): (&Proven, &[String]),
     about: &About,
 ) -> Result<(), Error> {
-    let model = replay_from(consolidated, cut.and_then(|cut| cut.first_statement(consolidated)));
     let plan = match cut {
-        Some(Cut::From(start)) => plan_part(consolidated, &model, &project.config, start),
-        _ => plan(consolidated, &model, &project.config),
+        Some(Cut::From(start)) => plan_part(consolidated, model, &project.config, start),
+        _ => plan(consolidated, model, &project.config),
     };
-    let text = summary::markdown(proven, consolidated, about, &plan?);
+    let text = summary::markdown(proven, names, consolidated, about, &plan?);
     std::fs::write(path, text).map_err(|e| Error::new(format!("can't write {}: {e}", path.display())))
 }
 

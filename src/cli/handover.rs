@@ -2,7 +2,7 @@
 
 use super::progress::Bars;
 use super::project::Project;
-use super::verify::could_not_replay;
+use super::verify::{Replayed, could_not_replay};
 use super::{Common, FINE, FOUND, Format, Outcome, Replaying, complain, print, print_json, tell};
 use crate::emit::replay_files;
 use crate::error::Error;
@@ -61,8 +61,12 @@ pub fn run(args: &HandoverArgs) -> Outcome {
         let files = replay_files(&old);
         let look = |settings: &Settings| live::drift(url, &script, &files, settings, &Bars::new());
         let found = project.on_scratch(&args.replaying, &[&files], look, |error| Some(error))?;
-        let found = found.map_err(|error| vec![could_not_replay(&old.folder, false, error)])?;
+        let found = found.map_err(|error| vec![could_not_replay(Replayed::History(&old), error)])?;
         if !found.is_empty() {
+            // One that is behind differs too, and the tool's table says it.
+            if let Some(why) = live::refusal(url, &script) {
+                return Ok(report(args, url, Live::Refused(why), &script));
+            }
             return Ok(drifted(args, url, &found));
         }
         tell(&format!("not compared with the live database: {}", LIVE_NOT_COMPARED.join(", ")));

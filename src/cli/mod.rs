@@ -242,13 +242,14 @@ fn no_colour() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
 }
 
-/// Errors go to standard error, each with its hint.
+/// Errors go to standard error, each with its hint. One hint of several in a row is said once, behind them.
 fn complain(errors: &[Error]) {
     let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
-    for error in errors {
+    for (number, error) in errors.iter().enumerate() {
         let place = error.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
         eprintln!("{} {place}{}", style.red("error:"), redacted(&error.message));
-        if let Some(hint) = &error.hint {
+        let next = errors.get(number + 1).and_then(|next| next.hint.as_ref());
+        if let Some(hint) = error.hint.as_ref().filter(|hint| next != Some(hint)) {
             eprintln!("{} {}", style.yellow("hint:"), redacted(hint));
         }
     }

@@ -8,10 +8,12 @@ use crate::diff::Side;
 use crate::emit::{inner_folder, replay_files, whole};
 use crate::error::{At, Error};
 use crate::history::History;
+use crate::plan::missing;
 use crate::proof::{ReplayError, Settings, Verdict, VerdictKind, verify};
 use crate::report::ci;
 use crate::report::verdict::{self as report, Sides};
 use clap::Args;
+use std::path::Path;
 
 #[derive(Args)]
 pub struct VerifyArgs {
@@ -77,8 +79,8 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         }
     }
     let verdict = result.map_err(|(side, error)| {
-        let folder = if side == "old" { &old.folder } else { &new.folder };
-        vec![could_not_replay(folder, side == "new", error)]
+        let of = if side == "old" { Replayed::History(&old) } else { Replayed::Set(&new) };
+        vec![could_not_replay(of, error)]
     })?;
     let found = show(&verdict, &Sides::sets().without(&old.left_out), args.common.format);
     match untouched {
@@ -105,8 +107,33 @@ pub fn show(verdict: &Verdict, sides: &Sides, format: Format) -> u8 {
     if verdict.kind == VerdictKind::Identical { FINE } else { FOUND }
 }
 
+/// What was replayed.
+#[derive(Clone, Copy)]
+pub enum Replayed<'a> {
+    /// A history.
+    History(&'a History),
+    /// A consolidated set.
+    Set(&'a History),
+    /// What is in no folder.
+    Other,
+}
+
+impl<'a> Replayed<'a> {
+    fn history(self) -> Option<&'a History> {
+        match self {
+            Replayed::History(history) | Replayed::Set(history) => Some(history),
+            Replayed::Other => None,
+        }
+    }
+
+    fn folder(self) -> &'a Path {
+        self.history().map_or(Path::new(""), |history| history.folder.as_path())
+    }
+}
+
 /// A replay that failed, as an error with its place and a hint.
-pub fn could_not_replay(folder: &std::path::Path, is_set: bool, error: ReplayError) -> Error {
+pub fn could_not_replay(of: Replayed, error: ReplayError) -> Error {
+    let (folder, is_set) = (of.folder(), matches!(of, Replayed::Set(_)));
     match error {
         ReplayError::Unable(mut error) => {
             if let Some(at) = &mut error.at
@@ -127,7 +154,8 @@ pub fn could_not_replay(folder: &std::path::Path, is_set: bool, error: ReplayErr
                 message.push_str(&format!(" ({detail})"));
             }
             let own = tools_own(&failure.message).filter(|_| failure.sqlstate == "42P01");
-            let hint = failure.hint.clone().or(own);
+            let later = of.history().and_then(|history| missing::hint(history, &failure));
+            let hint = failure.hint.clone().or(own).or(later);
             let hint = hint.unwrap_or_else(|| hint_for(&failure.sqlstate, is_set).to_string());
             Error::new(message).at(At::new(file, failure.line)).hint(hint)
         }

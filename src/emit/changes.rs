@@ -2,7 +2,8 @@
 //! the statements that move rows.
 
 use super::unit::Unit;
-use crate::replay::{DROP, Model, RENAME};
+use crate::objects::Property;
+use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
 use std::collections::{HashMap, HashSet};
 
@@ -29,8 +30,7 @@ fn renames(model: &Model, owners: &[ObjectId]) -> HashMap<ObjectId, Vec<ObjectId
     let mut renames: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
     for id in owners {
         let object = &model.schema.objects[*id];
-        if object.kind == Kind::Setting
-            && object.name.starts_with(RENAME)
+        if object.property.as_ref().is_some_and(Property::renames)
             && let Some(target) = object.parent
         {
             renames.entry(target).or_default().push(*id);
@@ -52,7 +52,10 @@ fn rename_first(
     }
     for id in owners {
         for named in named_by(model, *id) {
-            for rename in renames.get(&named).into_iter().flatten().filter(|r| *r != id) {
+            let of = renames.get(&named).into_iter().flatten();
+            // A rename and a move of one thing keep their order.
+            let is_later = |r: &&ObjectId| **r > *id && renames.get(&named).is_some_and(|all| all.contains(id));
+            for rename in of.filter(|r| *r != id && !is_later(r)) {
                 units[index[id]].needs.insert(index[rename]);
             }
         }
@@ -127,12 +130,11 @@ fn free_names(model: &Model, owners: &[ObjectId], index: &HashMap<ObjectId, usiz
     let schema = &model.schema;
     for drop in owners {
         let object = &schema.objects[*drop];
-        let Some(what) = object.name.strip_prefix(DROP).filter(|_| object.kind == Kind::Setting) else { continue };
-        let names = |name: &str| what.split(", ").any(|w| w == name || w.ends_with(&format!(" {name}")));
+        let Some(Property::Dropped { names: dropped, .. }) = &object.property else { continue };
+        let names = |name: &String| dropped.contains(name);
         for id in owners {
             let other = &schema.objects[*id];
-            let renamed = other.kind == Kind::Setting
-                && other.name.starts_with(RENAME)
+            let renamed = other.property.as_ref().is_some_and(Property::renames)
                 && other.parent.is_some_and(|target| names(&schema.objects[target].name));
             let made = !schema.is_given(*id) && other.kind != Kind::Setting && names(&other.name);
             let belongs = object.parent.is_none_or(|p| other.parent == Some(p) || renamed);

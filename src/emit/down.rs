@@ -3,6 +3,7 @@
 
 use super::{NewSet, replay_files, set_files};
 use crate::history::{self, History, StatementId};
+use crate::objects::Property;
 use crate::objects::kind::Namespace;
 use crate::proof::{Class, Progress, ReplayFile, Settings, VerdictKind, verify};
 use crate::replay::{Model, replay};
@@ -132,7 +133,7 @@ impl Undo<'_> {
                 Way::Says(format!("DROP {} {} ON {}", object.kind.toc(), quote(&object.name), on?))
             }
             // It goes with the column that owns it.
-            Kind::Sequence if schema.child(id, Kind::Setting, "owned by").is_some() => Way::Goes,
+            Kind::Sequence if schema.setting(id, &Property::OwnedBy).is_some() => Way::Goes,
             Kind::Column => Way::Says(format!("ALTER TABLE {} DROP COLUMN {}", on?, quote(&object.name))),
             Kind::Constraint => Way::Says(format!("ALTER TABLE {} DROP CONSTRAINT {}", on?, quote(&object.name))),
             Kind::Comment | Kind::Grant | Kind::DefaultPrivileges if self.is_of_one_file(id) => Way::Goes,

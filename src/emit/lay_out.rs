@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 pub struct Laid {
     /// The files, migrations and what lies beside them, by path.
     pub files: Vec<Output>,
+    /// The files of the set, in its order, by the paths that they have here.
+    pub names: Vec<String>,
     /// The layout.
     pub layout: &'static dyn Layout,
     /// What a person must know or do.
@@ -52,11 +54,23 @@ pub fn lay_out(
     let mut files = written(layout, &migrations)?;
     files.extend(companions.files);
     same_statements(set, &migrations, &files, layout)?;
+    let mut names: Vec<String> = migrations.iter().map(|m| first_path(layout.write(m))).collect();
     let inner = if is_converted { PathBuf::new() } else { inner_folder(&history.folder, asked) };
     if !inner.as_os_str().is_empty() {
-        files.iter_mut().for_each(|(path, _)| *path = inner.join(&*path).display().to_string());
+        let paths = files.iter_mut().map(|(path, _)| path).chain(&mut names);
+        paths.for_each(|path| *path = inner.join(&*path).display().to_string());
     }
-    Ok(Laid { files, layout, notes })
+    Ok(Laid { files, names, layout, notes })
+}
+
+/// The path of a migration: its own file comes before the one that undoes it.
+fn first_path(files: Vec<Output>) -> String {
+    files.into_iter().next().map(|(path, _)| path).unwrap_or_default()
+}
+
+/// The path of a file of a part, as the history's tool wants it.
+pub fn name_in_part(file: &NewFile, history: &History) -> String {
+    first_path(lay_out_part(file, history))
 }
 
 /// The folder of a history below the one that was named for it: Hasura's `default/`, say.

@@ -44,6 +44,8 @@ pub struct Lowered {
     pub why: String,
     /// The statement that it is about, where it is one.
     pub statement: Option<StatementId>,
+    /// The unit of the new set that it is about; none for what goes along with another.
+    pub unit: Option<Owner>,
 }
 
 /// What PostgreSQL says of something that is there already: a table of that name, an object, a function, a schema, a column,
@@ -112,7 +114,10 @@ impl<'a> Lowering<'a> {
 
     pub(super) fn note(&mut self, id: ObjectId, how: How, why: &str) {
         let (name, statement) = (self.name(id), self.model.schema.objects[id].source);
-        self.lower(Subject::Object(id), Lowered { object: name, how, why: why.into(), statement: Some(statement) });
+        self.lower(
+            Subject::Object(id),
+            Lowered { object: name, how, why: why.into(), statement: Some(statement), unit: None },
+        );
     }
 
     /// One line for each object: the last step down is the one that holds.
@@ -127,8 +132,17 @@ impl<'a> Lowering<'a> {
     }
 
     /// What stepped down, and why, in the order in which it did.
-    pub fn told(self) -> Vec<Lowered> {
-        self.lowered.into_iter().map(|(_, lowered)| lowered).collect()
+    pub fn told(self, choices: &Choices) -> Vec<Lowered> {
+        let unit = |subject: &Subject| match subject {
+            Subject::Object(id) => {
+                let is_unit = choices.stated.contains_key(id) || choices.happened.contains_key(id);
+                is_unit.then_some(Owner::Object(*id))
+            }
+            Subject::Extra(name) => {
+                choices.extras.iter().position(|e| !e.text.is_empty() && e.told() == *name).map(Owner::Extra)
+            }
+        };
+        self.lowered.into_iter().map(|(subject, lowered)| Lowered { unit: unit(&subject), ..lowered }).collect()
     }
 
     /// The object in words; what has no name of its own by where it stands.

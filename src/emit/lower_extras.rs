@@ -69,13 +69,13 @@ impl Lowering<'_> {
         if extra.text.is_empty() || choices.extras.iter().any(same) {
             return false;
         }
-        let (kind, place, name) = (extra.kind.to_lowercase(), &extra.schema, &extra.name);
-        let (object, why) = match extra.kind.as_str() {
-            "TABLE DATA" => (format!("rows of {place}.{name}"), "they are written as the replayed history left them"),
-            _ => (format!("{kind} {place}.{name}"), "only the replayed history shows it"),
+        let why = match extra.kind.as_str() {
+            "TABLE DATA" => "they are written as the replayed history left them",
+            _ => "only the replayed history shows it",
         };
+        let object = extra.told();
         let subject = Subject::Extra(object.clone());
-        self.lower(subject, Lowered { object, how: How::Stated, why: why.into(), statement: None });
+        self.lower(subject, Lowered { object, how: How::Stated, why: why.into(), statement: None, unit: None });
         choices.extras.push(extra);
         true
     }
@@ -90,8 +90,7 @@ impl Lowering<'_> {
             if at == number || is_part(other) {
                 // The others keep their numbers.
                 other.text.clear();
-                let object = format!("{} {}.{}", other.kind.to_lowercase(), other.schema, other.name);
-                self.forget(&Subject::Extra(object));
+                self.forget(&Subject::Extra(other.told()));
             }
         }
         true

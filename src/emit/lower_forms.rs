@@ -4,6 +4,7 @@ use super::Choices;
 use super::happened::{kin, story};
 use super::lower::{How, Lowering};
 use super::stated::{Key, key_of, keys};
+use crate::objects::Property;
 use crate::proof::{Entry, Snapshot};
 use crate::schema::{Body, Kind, ObjectId};
 use std::collections::HashSet;
@@ -72,7 +73,7 @@ impl Lowering<'_> {
         members.extend(inside);
         // Settings show in the entry itself, those that pg_dump states apart are stated with it.
         let parts = schema.columns(id).into_iter().chain([id]);
-        let filled_later = schema.child(id, Kind::Setting, "population");
+        let filled_later = schema.setting(id, &Property::Population);
         for child in parts.flat_map(|part| schema.children(part)) {
             if schema.objects[child].kind == Kind::Setting && Some(child) != filled_later {
                 choices.left_out.insert(child);

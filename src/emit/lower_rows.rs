@@ -170,24 +170,21 @@ impl Lowering<'_> {
         let texts = RowTexts::new(self.old, self.judge.again().ok(), &self.portable);
         match (texts.insert(rows, has_triggers && at == RowPlace::End), at) {
             // What looks rows of others up comes after them.
-            (Ok(statements), RowPlace::Writer(_)) if statements.iter().any(|s| s.contains("(SELECT ")) => {
-                self.state_rows(choices, place, name)
-            }
-            (Ok(statements), RowPlace::Writer(writer)) => {
+            (Ok(stated), RowPlace::Writer(_)) if stated.looks_up => self.state_rows(choices, place, name),
+            (Ok(stated), RowPlace::Writer(writer)) => {
                 choices.left_out.remove(&writer);
-                choices.stated.insert(writer, statements);
+                choices.stated.insert(writer, stated.statements);
                 self.note(writer, How::Stated, "its rows are written as the replayed history left them");
                 true
             }
-            (Ok(statements), RowPlace::End) => {
+            (Ok(stated), RowPlace::End) => {
                 let place_in = texts.order.iter().position(|(s, n)| *s == place && *n == name).unwrap_or(0);
                 let position = self.old.entries.len() + place_in;
-                let (kind, text) = ("TABLE DATA".to_string(), statements.join(";\n"));
-                let looks_up = text.contains("(SELECT ");
+                let (kind, text) = ("TABLE DATA".to_string(), stated.statements.join(";\n"));
                 let pushed =
                     self.push_extra(choices, Extra { kind, schema: place.into(), name: name.into(), text, position });
                 // What it looks up must be there; if that differs too, it would only be missed in the next round.
-                for on in table.filter(|_| looks_up).map(|t| self.referred(t)).unwrap_or_default() {
+                for on in table.filter(|_| stated.looks_up).map(|t| self.referred(t)).unwrap_or_default() {
                     let at = (schema.objects[on].schema.clone(), schema.objects[on].name.clone());
                     if self.differing.contains(&at) && !self.row_places.contains_key(&at) {
                         self.state_rows(choices, &at.0, &at.1);

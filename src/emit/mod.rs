@@ -22,6 +22,7 @@ mod portable;
 mod prove;
 mod provenance;
 mod row_values;
+mod rungs;
 mod session;
 mod set;
 mod stated;
@@ -31,15 +32,16 @@ mod unit;
 pub mod whole;
 pub mod write;
 
-pub use comments::comments_of_what_lives;
+pub use comments::{CommentLine, comments_left_out, comments_of_what_lives};
 pub use cycles::{FileCycle, file_cycles};
 pub use down::add_downs;
 pub use group::{FileName, Grouping, first_version};
-pub use lay_out::{Laid, inner_folder, lay_out, wants_downs};
+pub use lay_out::{Laid, inner_folder, lay_out, name_in_part, wants_downs};
 pub use locks::{Held, Lock, Work, locks};
 pub use lower::{How, Lowered};
 pub use part::prove_part;
-pub use prove::{Proven, RowRungs, Rungs, Unproven, prove, replay_files, set_files};
+pub use prove::{Proven, Unproven, prove, replay_files, set_files};
+pub use rungs::{RowRungs, Rung, Rungs, Standing, Standings};
 pub use set::{NewFile, NewSet, NewStatement, render};
 pub use unit::Owner;
 
@@ -84,6 +86,15 @@ pub struct Extra {
 }
 
 impl Extra {
+    /// It in words.
+    fn told(&self) -> String {
+        let (place, name) = (&self.schema, &self.name);
+        match self.kind.as_str() {
+            "TABLE DATA" => format!("rows of {place}.{name}"),
+            kind => format!("{} {place}.{name}", kind.to_lowercase()),
+        }
+    }
+
     /// Whether it is about rows: the rows themselves, or where a sequence stands after them.
     pub fn brings_rows(&self) -> bool {
         matches!(self.kind.as_str(), "TABLE DATA" | "SEQUENCE SET" | "MATERIALIZED VIEW DATA")

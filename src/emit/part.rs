@@ -5,20 +5,21 @@
 
 use super::lay_out::may_be_bare;
 use super::online;
-use super::prove::{kept_opaque, leave_backfills, mark_bare, rungs};
+use super::prove::{kept_opaque, leave_backfills, mark_bare};
+use super::provenance::origins;
+use super::rungs::{RowRungs, Rungs, Standings, StatementsOf, counted, settled, standings};
 use super::session::untold;
 use super::set::{NewFile, NewStatement, as_happened, before_each};
-use super::{
-    Choices, Grouping, How, Lowered, NewSet, Owner, Proven, RowRungs, Rungs, Unproven, render, replay_files, set_files,
-};
+use super::{Choices, Grouping, How, Lowered, NewSet, Owner, Proven, Unproven, render, replay_files, set_files};
 use crate::config::Config;
 use crate::history::{History, StatementId};
-use crate::ledger::{Event, What};
+use crate::ledger::{Event, Fold, What};
+use crate::objects::Property;
 use crate::proof::{
     Judge, Progress, ReplayError, ReplayFile, Settings, Snapshot, Touched, Verdict, VerdictKind, replay_and_survey,
 };
 use crate::replay::{Model, replay_around, replay_from};
-use crate::schema::{Body, Kind, ObjectId, Schema};
+use crate::schema::{Body, Kind, Object, ObjectId, Schema};
 use crate::sql::lex::words;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Instant;
@@ -106,9 +107,10 @@ pub fn prove_part(
             Err(error) if form == Form::Untouched => return Err(Unproven::Candidate(error.clone(), Vec::new())),
             Err(_) => continue,
         };
-        let bare = seen.as_ref().ok().and_then(bare).filter(|_| bare(&judge.old).is_none());
-        if let Some(note) = bare.filter(|_| form != Form::Untouched) {
-            lowered.push(gave_way(form, note.clone()));
+        // The tool would refuse a file that runs only outside of a transaction.
+        let bare = seen.as_ref().ok().and_then(|seen| seen.bare.first()).filter(|_| judge.old.bare.is_empty());
+        if let Some(bare) = bare.filter(|_| form != Form::Untouched) {
+            lowered.push(gave_way(form, bare.to_string()));
             continue;
         }
         if verdict.kind != VerdictKind::Identical {
@@ -152,18 +154,13 @@ pub(super) fn retell(history: &History, config: &Config, judge: &Judge<'_>, why:
         if verdict.kind != VerdictKind::Identical {
             continue;
         }
-        mark_bare(&mut set, &seen.notes);
+        mark_bare(&mut set, &seen.bare);
         let lowered = vec![gave_way(form, why.to_string())];
         let backfills = if untouched { Vec::new() } else { backfills };
         let proven = part.proven(form, &Choices::default(), set, verdict);
         return Some((Proven { lowered, backfills, rounds: round + 1, ..proven }, seen.touched));
     }
     None
-}
-
-/// What the judge says of a file that runs only outside of a transaction: the tool would refuse it.
-fn bare(seen: &Snapshot) -> Option<&String> {
-    seen.notes.iter().find(|note| note.contains("can't run inside a transaction"))
 }
 
 /// A file's text without what was masked in it, the marks of a tool: carriage returns stand there.
@@ -192,7 +189,7 @@ fn why_not(form: Form, seen: &Snapshot, verdict: &Verdict) -> Option<Lowered> {
 }
 
 fn gave_way(form: Form, why: String) -> Lowered {
-    Lowered { object: told(form).into(), how: How::Happened, why, statement: None }
+    Lowered { object: told(form).into(), how: How::Happened, why, statement: None, unit: None }
 }
 
 impl<'a> Part<'a> {
@@ -293,25 +290,27 @@ impl<'a> Part<'a> {
             more => format!(" and {more} more"),
         };
         let object = format!("{}{more}", self.history.at(*first));
-        Some(Lowered { object, how: How::Happened, why: why.to_string(), statement: Some(*first) })
+        Some(Lowered { object, how: How::Happened, why: why.to_string(), statement: Some(*first), unit: None })
     }
 
     fn proven(&self, form: Form, choices: &Choices, set: NewSet, verdict: Verdict) -> Proven {
-        let (rungs, rows) = self.rungs(form, choices, &set);
+        let (rungs, rows, standings) = self.rungs(form, choices, &set);
         // Those that rows move through are understood, and stay all the same.
         let moving = if self.first_file > 0 && self.is_netted { self.moving.len() } else { 0 };
         let kept_opaque = kept_opaque(&self.model, choices).saturating_sub(moving);
         let untouched = form == Form::Untouched;
         let (lowered, backfills) = (Vec::new(), Vec::new());
-        Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds: 0, untouched }
+        Proven { set, verdict, rungs, rows, standings, lowered, backfills, kept_opaque, rounds: 0, untouched }
     }
 
-    fn rungs(&self, form: Form, choices: &Choices, set: &NewSet) -> (Rungs, RowRungs) {
+    fn rungs(&self, form: Form, choices: &Choices, set: &NewSet) -> (Rungs, RowRungs, Standings) {
         if matches!(form, Form::Net | Form::NetByFile) {
-            return rungs(self.history, &self.model, choices, set);
+            let standings = standings(self.history, &self.model, choices, set);
+            let (rungs, rows) = counted(&standings);
+            return (rungs, rows, standings);
         }
         let as_happened = set.files.iter().flat_map(|f| &f.statements).filter(|s| s.owner.is_some()).count();
-        (Rungs { as_happened, ..Rungs::default() }, RowRungs::default())
+        (Rungs { as_happened, ..Rungs::default() }, RowRungs::default(), Standings::new())
     }
 
     /// Consolidates the set itself on top of what comes before, until that changes nothing.
@@ -322,12 +321,23 @@ impl<'a> Part<'a> {
         prove: &dyn Fn(&NewSet) -> Option<Verdict>,
     ) -> Proven {
         let choices = Choices { at_end: at_end.clone(), ..Choices::default() };
+        let first = self.history.files[self.first_file].statements.start;
+        let at = |id: StatementId| {
+            let at = self.history.at(id);
+            vec![format!("{}:{}", at.file, at.line)]
+        };
+        let before_places: Vec<Vec<String>> = (0..first).map(at).collect();
+        let own_places = origins(self.history, &self.model, &proven.set, self.config.emit.annotate);
+        let mut places: Vec<Vec<String>> = before_places.iter().cloned().chain(own_places).collect();
         for _ in 0..3 {
             let before =
                 self.history.files[..self.first_file].iter().map(|f| (format!("{}.sql", f.stem), f.text.clone()));
             let texts: Vec<(String, String)> =
                 before.chain(proven.set.files.iter().map(|f| (f.name.clone(), f.text.clone()))).collect();
-            let Ok(history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
+            let Ok(mut history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { return proven };
+            if places.len() == history.statements.len() {
+                history.origins = places;
+            }
             let part = Part::new(&history, self.first_file, self.config, Vec::new());
             let form = if proven.set.files.len() > 1 { Form::NetByFile } else { Form::Net };
             let Ok(next) = part.candidate(form, &choices) else { return proven };
@@ -335,6 +345,15 @@ impl<'a> Part<'a> {
                 return proven;
             }
             let Some(verdict) = prove(&next) else { return proven };
+            let stand = standings(&history, &part.model, &Choices::default(), &next);
+            let own = StatementsOf { set: &proven.set, first: history.files[self.first_file].statements.start };
+            proven.standings = settled(own, &proven.standings, &part.model, &stand).standings;
+            (proven.rungs, proven.rows) = counted(&proven.standings);
+            places = before_places
+                .iter()
+                .cloned()
+                .chain(origins(&history, &part.model, &next, self.config.emit.annotate))
+                .collect();
             (proven.set, proven.verdict) = (next, verdict);
             proven.rounds += 1;
         }
@@ -367,7 +386,7 @@ fn moving(model: &Model, cut: StatementId) -> HashSet<StatementId> {
     let mut passing: HashSet<ObjectId> = HashSet::new();
     for id in schema.live().filter(|id| !schema.is_fixed(*id)) {
         let object = &schema.objects[id];
-        if matches!(object.kind, Kind::Rows | Kind::Opaque) || object.name == "type" {
+        if moves_rows(object) {
             let on = object.needs.iter().map(|n| n.on).chain(fired(schema, id));
             passing.extend(on.filter(|on| is_own(*on) && schema.objects[*on].died.is_some()));
         }
@@ -389,7 +408,7 @@ fn moving(model: &Model, cut: StatementId) -> HashSet<StatementId> {
         for event in events().filter(|e| found.contains(&e.statement)) {
             let object = &schema.objects[event.object];
             // Rows depend on what all of it was at the time; the rest only has to be there.
-            let by_rows = matches!(object.kind, Kind::Rows | Kind::Opaque) || object.name == "type";
+            let by_rows = moves_rows(object);
             let is_wanted = |on: &ObjectId| is_own(*on) && (by_rows || schema.objects[*on].died.is_some());
             passing.extend(object.needs.iter().map(|n| n.on).filter(is_wanted));
             passing.extend(called(schema, event.object).filter(is_wanted));
@@ -399,6 +418,11 @@ fn moving(model: &Model, cut: StatementId) -> HashSet<StatementId> {
         }
     }
     found
+}
+
+/// Whether an object moves rows, or may change the values of those that are there.
+fn moves_rows(object: &Object) -> bool {
+    matches!(object.kind, Kind::Rows | Kind::Opaque) || object.property.as_ref().is_some_and(Property::may_change_rows)
 }
 
 /// The functions that a function's body names: they are looked up when it runs.
@@ -440,12 +464,10 @@ fn nets_around(history: &History, model: &Model, moving: &HashSet<StatementId>) 
         }
     }
     let is_said = |name: &str| words(name).is_subset(&said);
-    let mixes_up = |event: &Event| {
-        let What::Folded(note) = &event.what else { return false };
-        match note.strip_prefix("renamed from ") {
-            Some(from) => is_said(from.trim_matches('"')) || is_said(&model.schema.objects[event.object].name),
-            None => note.contains("rename") || note.contains("schema"),
-        }
+    let mixes_up = |event: &Event| match &event.what {
+        What::Folded(Fold::Renamed(from)) => is_said(from) || is_said(&model.schema.objects[event.object].name),
+        What::Folded(Fold::RenamedAgain(_) | Fold::RenamedWith(_) | Fold::ValueRenamed(..) | Fold::Moved(_)) => true,
+        _ => false,
     };
     let later = |e: &&Event| e.statement > *first && !moving.contains(&e.statement);
     !model.ledger.events.iter().filter(later).any(mixes_up)

@@ -2,47 +2,25 @@
 
 use super::lower::{How, Lowered, Lowering};
 use super::part::retell;
-use super::text::Texts;
+use super::provenance::origins;
+use super::rungs::{RowRungs, Rungs, Standings, StatementsOf, counted, settled, standings};
 use super::{Choices, Grouping, NewSet, Owner, render};
 use crate::config::Config;
 use crate::error::Error;
 use crate::history::layout::Between;
 use crate::history::{History, StatementId};
 use crate::proof::{
-    Judge, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched, Verdict,
-    VerdictKind, replay_and_survey, verify,
+    Bare, Judge, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched,
+    Verdict, VerdictKind, replay_and_survey, verify,
 };
 use crate::replay::Model;
 use crate::schema::Kind;
 use crate::sql::parse::NodeEnum;
-use std::collections::HashSet;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 /// How often a set is tried before everything is written as PostgreSQL states it.
 const ROUNDS: usize = 30;
-
-/// How many units stand on each rung.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Rungs {
-    /// The author's statement, untouched.
-    pub as_written: usize,
-    /// The author's statement with later changes worked in.
-    pub folded: usize,
-    /// As PostgreSQL states it.
-    pub as_stated: usize,
-    /// Its original statements in order.
-    pub as_happened: usize,
-}
-
-/// How the statements that bring rows are written. They are no objects, and are counted apart.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct RowRungs {
-    /// The author's statements.
-    pub as_written: usize,
-    /// Statements made from the rows that the replayed history left.
-    pub as_stated: usize,
-}
 
 /// What came of proving a set.
 #[derive(Debug)]
@@ -55,6 +33,8 @@ pub struct Proven {
     pub rungs: Rungs,
     /// How the statements that bring rows are written.
     pub rows: RowRungs,
+    /// Where each unit stands.
+    pub standings: Standings,
     /// What stands below rung 2, and why.
     pub lowered: Vec<Lowered>,
     /// Statements that touched no row in the replay of the history.
@@ -253,12 +233,13 @@ impl Work<'_> {
             let seen = candidate.map_err(|error| Unproven::Candidate(error, lowering.blocked.clone()))?;
             let verdict = self.judge.verdict(&set_files(&set), &seen).map_err(Unproven::History)?;
             if verdict.kind == VerdictKind::Identical {
-                let (rungs, rows) = rungs(history, model, &choices, &set);
+                let standings = standings(history, model, &choices, &set);
+                let (rungs, rows) = counted(&standings);
                 let kept_opaque = kept_opaque(model, &choices);
-                let (lowered, untouched) = (lowering.told(), false);
-                mark_bare(&mut set, &seen.notes);
+                let (lowered, untouched, rounds) = (lowering.told(&choices), false, round);
+                mark_bare(&mut set, &seen.bare);
                 let proven =
-                    Proven { set, verdict, rungs, rows, lowered, backfills, kept_opaque, rounds: round, untouched };
+                    Proven { set, verdict, rungs, rows, standings, lowered, backfills, kept_opaque, rounds, untouched };
                 return Ok((proven, seen.touched));
             }
             let refused: Vec<(Owner, &ReplayFailure)> =
@@ -285,12 +266,16 @@ impl Work<'_> {
     /// Consolidates the set itself until that changes nothing: what was stated piece by piece folds together, and a second
     /// emit finds nothing to do. Each step is proven as the set was; one that has more statements is not taken.
     fn settle(&self, mut proven: Proven, mut touched: Touched) -> Proven {
+        let mut places = origins(self.history, self.model, &proven.set, self.grouping.annotate);
         for _ in 0..4 {
             let texts: Vec<(String, String)> =
                 proven.set.files.iter().map(|f| (f.name.clone(), f.text.clone())).collect();
             let Ok(mut history) = crate::history::from_texts(std::path::Path::new(""), &texts) else { break };
             history.prelude = self.history.prelude.to_vec();
             history.between = self.history.between;
+            if places.len() == history.statements.len() {
+                history.origins = std::mem::take(&mut places);
+            }
             let model = crate::replay::replay(&history);
             let Ok(grouping) = Grouping::new(self.config, &history, &model) else { break };
             let set = render(&history, &model, &grouping, &Choices::default());
@@ -303,10 +288,18 @@ impl Work<'_> {
             if next.set.is_as(&proven.set) || next.set.statements() > proven.set.statements() {
                 break;
             }
-            let units =
-                |set: &NewSet| set.files.iter().flat_map(|f| &f.statements).filter(|s| s.owner.is_some()).count();
-            let fewer = units(&proven.set).saturating_sub(units(&next.set));
-            proven.rungs.as_stated = proven.rungs.as_stated.saturating_sub(fewer);
+            let settled =
+                settled(StatementsOf { set: &proven.set, first: 0 }, &proven.standings, &model, &next.standings);
+            for lowered in &mut proven.lowered {
+                lowered.unit = lowered.unit.and_then(|unit| settled.moved.get(&unit).copied());
+            }
+            proven.standings = settled.standings;
+            (proven.rungs, proven.rows) = counted(&proven.standings);
+            // What PostgreSQL states only now, and why.
+            let is_new = |l: &&Lowered| l.unit.is_some() && !proven.lowered.iter().any(|known| known.unit == l.unit);
+            let stated: Vec<Lowered> = next.lowered.iter().filter(is_new).cloned().collect();
+            let stated = stated.into_iter().map(|l| Lowered { statement: None, ..l });
+            proven.lowered.extend(stated);
             proven.rounds += next.rounds;
             let idle = "it touches no row of the new set".to_string();
             let idle = next.backfills.iter().map(|id| (*id, idle.clone()));
@@ -315,6 +308,7 @@ impl Work<'_> {
             for (statement, why) in idle.chain(gone) {
                 proven.lowered.push(self.gone(history.text(statement), why));
             }
+            places = origins(&history, &model, &next.set, self.grouping.annotate);
             (proven.set, proven.verdict, touched) = (next.set, next.verdict, next_touched);
         }
         proven
@@ -325,7 +319,7 @@ impl Work<'_> {
         let statement = (0..self.history.statements.len()).find(|id| self.history.text(*id) == text);
         let place = statement.map(|id| format!(" ({})", self.history.at(id))).unwrap_or_default();
         let object = format!("{}{place}", crate::replay::first_words(text, 8));
-        Lowered { object, how: How::LeftOut, why, statement }
+        Lowered { object, how: How::LeftOut, why, statement, unit: None }
     }
 }
 
@@ -353,10 +347,9 @@ pub(super) fn leave_backfills(
 }
 
 /// Marks the files that the judge had to run outside of a transaction.
-pub(super) fn mark_bare(set: &mut NewSet, notes: &[String]) {
+pub(super) fn mark_bare(set: &mut NewSet, bare: &[Bare]) {
     for file in &mut set.files {
-        let own = |note: &&String| note.strip_prefix(&file.name).is_some_and(|rest| rest.starts_with(':'));
-        file.bare |= notes.iter().filter(own).any(|note| note.contains("can't run inside a transaction"));
+        file.bare |= bare.iter().any(|bare| bare.file == file.name);
     }
 }
 
@@ -364,32 +357,6 @@ pub(super) fn mark_bare(set: &mut NewSet, notes: &[String]) {
 fn owner_at(set: &NewSet, failure: &ReplayFailure) -> Option<Owner> {
     let statements = &set.files.get(failure.file_index)?.statements;
     statements.get(failure.statement_index.min(statements.len().checked_sub(1)?))?.owner
-}
-
-pub(super) fn rungs(history: &History, model: &Model, choices: &Choices, set: &NewSet) -> (Rungs, RowRungs) {
-    let texts = Texts { history, schema: &model.schema, split: &choices.split };
-    let mut seen = HashSet::new();
-    let (mut rungs, mut rows) = (Rungs::default(), RowRungs::default());
-    for owner in set.files.iter().flat_map(|f| &f.statements).filter_map(|s| s.owner) {
-        if !seen.insert(owner) {
-            continue;
-        }
-        match owner {
-            Owner::Extra(number) if choices.extras[number].brings_rows() => rows.as_stated += 1,
-            Owner::Object(id) if model.schema.objects[id].kind == Kind::Rows => {
-                let stated = choices.stated.contains_key(&id);
-                *if stated { &mut rows.as_stated } else { &mut rows.as_written } += 1;
-            }
-            Owner::Extra(_) => rungs.as_stated += 1,
-            // Counted with the object's first statement.
-            Owner::Step(..) => {}
-            Owner::Object(id) if choices.happened.contains_key(&id) => rungs.as_happened += 1,
-            Owner::Object(id) if choices.stated.contains_key(&id) => rungs.as_stated += 1,
-            Owner::Object(id) if texts.is_edited(id) || choices.before.contains_key(&id) => rungs.folded += 1,
-            Owner::Object(_) => rungs.as_written += 1,
-        }
-    }
-    (rungs, rows)
 }
 
 pub(super) fn kept_opaque(model: &Model, choices: &Choices) -> usize {

@@ -2,6 +2,7 @@
 //!
 //! In a set that was annotated, the comment stands for the statement's own place: so consolidating it again gives it again.
 
+use super::{NewSet, Owner};
 use crate::history::{History, StatementId};
 use crate::replay::Model;
 use crate::schema::{Kind, ObjectId};
@@ -43,20 +44,26 @@ pub fn annotation(history: &History, model: &Model, id: ObjectId, always: bool) 
     if (object.parent.is_some() && object.kind != Kind::Index) || nameless || !(always || has_own) {
         return None;
     }
+    let told = told(history, makers(model, id));
+    (!told.is_empty()).then(|| format!("-- {}\n", told.join(", ")))
+}
+
+/// The statements that made a unit what it is.
+pub(super) fn makers(model: &Model, id: ObjectId) -> BTreeSet<StatementId> {
+    let schema = &model.schema;
+    let object = &schema.objects[id];
     let belongs = |o: ObjectId| o == id || (schema.lives(o) && !schema.is_unit(o) && schema.unit_of(o) == id);
     let superseded =
         |statement: StatementId| statement < object.source && schema.is_unit(id) && object.source != object.born;
-    let mut statements: BTreeSet<StatementId> = model
-        .ledger
-        .events
-        .iter()
-        .filter(|e| belongs(e.object) && !superseded(e.statement))
-        .map(|e| e.statement)
-        .collect();
-    statements.insert(object.source);
+    let events = model.ledger.events.iter().filter(|e| belongs(e.object) && !superseded(e.statement));
+    events.map(|e| e.statement).chain([object.source]).collect()
+}
+
+/// The places of statements in the history, each once.
+fn told(history: &History, statements: impl IntoIterator<Item = StatementId>) -> Vec<String> {
     let mut told: Vec<String> = Vec::new();
     for statement in statements {
-        let own = own(history, statement).unwrap_or_else(|| {
+        let own = origin(history, statement).or_else(|| own(history, statement)).unwrap_or_else(|| {
             let at = history.at(statement);
             vec![format!("{}:{}", at.file, at.line)]
         });
@@ -66,7 +73,26 @@ pub fn annotation(history: &History, model: &Model, id: ObjectId, always: bool) 
             }
         }
     }
-    Some(format!("-- {}\n", told.join(", ")))
+    told
+}
+
+/// The places that stand for a statement where the history is a set that was made of another.
+fn origin(history: &History, statement: StatementId) -> Option<Vec<String>> {
+    history.origins.get(statement).cloned()
+}
+
+/// For each statement of a set, where in its history it comes from. What only a replay showed comes from nowhere. Nothing, where
+/// no annotation will ask for it.
+pub(super) fn origins(history: &History, model: &Model, set: &NewSet, annotates: bool) -> Vec<Vec<String>> {
+    if !annotates && (0..history.statements.len()).all(|id| own(history, id).is_none()) {
+        return Vec::new();
+    }
+    let of = |owner: Option<Owner>| match owner {
+        Some(Owner::Object(id)) => told(history, makers(model, id)),
+        Some(Owner::Step(_, statement)) => told(history, [statement]),
+        Some(Owner::Extra(_)) | None => Vec::new(),
+    };
+    set.files.iter().flat_map(|file| &file.statements).map(|statement| of(statement.owner)).collect()
 }
 
 /// The places that a comment above a statement names.

@@ -4,6 +4,8 @@
 use super::portable::Portable;
 use crate::proof::{Entry, Facts, Snapshot, TableRows};
 use crate::sql::names::{literal, quote};
+use crate::sql::parse::{NodeEnum, parse};
+use pg_query::protobuf::ConstrType;
 use regex::Regex;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -20,6 +22,20 @@ pub struct RowTexts<'a> {
     own: Vec<&'a str>,
     /// The tables with rows, each after those that its rows point at.
     pub order: Vec<(&'a str, &'a str)>,
+}
+
+/// The statements that bring a table's rows.
+pub struct Stated {
+    /// The statements.
+    pub statements: Vec<String>,
+    /// Whether they look rows of other tables up.
+    pub looks_up: bool,
+}
+
+/// A value of a row, as it is written.
+struct Value {
+    text: String,
+    is_looked_up: bool,
 }
 
 /// One table's rows under work.
@@ -79,13 +95,15 @@ impl<'a> RowTexts<'a> {
     /// # Errors
     /// Says why, when a value differs from run to run and nothing is known that gives such values: to write down the one
     /// that came out here would give every new database the same.
-    pub fn insert(&self, rows: &TableRows, hold_triggers: bool) -> Result<Vec<String>, String> {
+    pub fn insert(&self, rows: &TableRows, hold_triggers: bool) -> Result<Stated, String> {
         let work = self.work(rows);
         let wanted: Vec<usize> = (0..rows.columns.len()).filter(|i| self.is_wanted(&work, *i)).collect();
         let table = format!("{}.{}", quote(&rows.schema), quote(&rows.table));
         if wanted.is_empty() {
-            return Ok(vec![format!("INSERT INTO {table} DEFAULT VALUES"); rows.rows.len()]);
+            let statements = vec![format!("INSERT INTO {table} DEFAULT VALUES"); rows.rows.len()];
+            return Ok(Stated { statements, looks_up: false });
         }
+        let mut looks_up = false;
         let mut lines = Vec::with_capacity(rows.rows.len());
         for n in work.in_lasting_order() {
             let mut values = Vec::with_capacity(wanted.len());
@@ -94,18 +112,21 @@ impl<'a> RowTexts<'a> {
                     let column = quote(&rows.columns[*i].0);
                     format!("{table}.{column} differs from run to run, and no expression for it is known")
                 };
-                values.push(self.value(&work, n, *i).ok_or_else(unknown)?);
+                let value = self.value(&work, n, *i).ok_or_else(unknown)?;
+                looks_up |= value.is_looked_up;
+                values.push(value.text);
             }
             lines.push(format!("    ({})", values.join(", ")));
         }
         let names: Vec<String> = wanted.iter().map(|i| quote(&rows.columns[*i].0)).collect();
         let overriding = if self.has_identity(rows) { " OVERRIDING SYSTEM VALUE" } else { "" };
         let insert = format!("INSERT INTO {table} ({}){overriding} VALUES\n{}", names.join(", "), lines.join(",\n"));
-        if hold_triggers {
-            let switch = |word: &str| format!("ALTER TABLE {table} {word} TRIGGER USER");
-            return Ok(vec![switch("DISABLE"), insert, switch("ENABLE")]);
-        }
-        Ok(vec![insert])
+        let switch = |word: &str| format!("ALTER TABLE {table} {word} TRIGGER USER");
+        let statements = match hold_triggers {
+            true => vec![switch("DISABLE"), insert, switch("ENABLE")],
+            false => vec![insert],
+        };
+        Ok(Stated { statements, looks_up })
     }
 
     fn work(&self, rows: &'a TableRows) -> Work<'a> {
@@ -157,10 +178,10 @@ impl<'a> RowTexts<'a> {
 
     /// Whether a column is written: not if it is generated, or if its default gives what differs from run to run.
     fn is_wanted(&self, work: &Work, i: usize) -> bool {
-        let line = self.line(work.rows, &work.rows.columns[i].0);
+        let has = constraints(self.line(work.rows, &work.rows.columns[i].0));
         let volatile = !work.rows.rows.is_empty() && work.volatile.iter().all(|row| row[i]);
-        let by_default = volatile && line.contains(" DEFAULT ") && self.origin(work.rows, i).is_none();
-        !(line.contains(" GENERATED ALWAYS AS (") || by_default)
+        let by_default = volatile && has.contains(&ConstrType::ConstrDefault) && self.origin(work.rows, i).is_none();
+        !(has.contains(&ConstrType::ConstrGenerated) || by_default)
     }
 
     /// The column that this one's values come from.
@@ -168,25 +189,27 @@ impl<'a> RowTexts<'a> {
         self.refers.get(&(rows.schema.clone(), rows.table.clone(), rows.columns[i].0.clone()))
     }
 
-    fn value(&self, work: &Work, n: usize, i: usize) -> Option<String> {
-        let Some(value) = &work.rows.rows[n][i] else { return Some("NULL".into()) };
+    fn value(&self, work: &Work, n: usize, i: usize) -> Option<Value> {
+        let (plain, found) = (|text| Value { text, is_looked_up: false }, |text| Value { text, is_looked_up: true });
+        let Some(value) = &work.rows.rows[n][i] else { return Some(plain("NULL".into())) };
         if !work.volatile[n][i] {
-            return Some(constant(value, &work.rows.columns[i].1));
+            return Some(plain(constant(value, &work.rows.columns[i].1)));
         }
         if let Some(expression) = self.of_the_server(work, n, i) {
-            return Some(expression);
+            return Some(plain(expression));
         }
         if let Some((schema, table, column)) = self.origin(work.rows, i) {
-            return self.look_up(find(self.first, schema, table)?, column, value, 0);
+            return self.look_up(find(self.first, schema, table)?, column, value, 0).map(found);
         }
         if let Some((table, column)) = self.owner(work.rows, i, value) {
-            return self.look_up(table, &column, value, 0);
+            return self.look_up(table, &column, value, 0).map(found);
         }
         let type_name = &work.rows.columns[i].1;
         expression(type_name)
             .map(String::from)
             .or_else(|| self.is_of_clock(&work.rows.rows[n][i]).then(|| counted_time(value, type_name)).flatten())
             .or_else(|| alike(work, i))
+            .map(plain)
     }
 
     /// What gives a value that is the server's own, or holds it: both replays say the same of servers that are called otherwise.
@@ -282,6 +305,20 @@ impl<'a> RowTexts<'a> {
         path.pop();
         order.push(name);
     }
+}
+
+/// The kinds of constraints that a column's line in a dump says.
+fn constraints(line: &str) -> Vec<ConstrType> {
+    let table = format!("CREATE TABLE t ({})", line.trim_end_matches(','));
+    let Ok(Some(NodeEnum::CreateStmt(table))) = parse(&table) else { return Vec::new() };
+    let Some(NodeEnum::ColumnDef(column)) = table.table_elts.first().and_then(|node| node.node.as_ref()) else {
+        return Vec::new();
+    };
+    let kind = |node: &pg_query::Node| match &node.node {
+        Some(NodeEnum::Constraint(constraint)) => ConstrType::try_from(constraint.contype).ok(),
+        _ => None,
+    };
+    column.constraints.iter().filter_map(kind).collect()
 }
 
 fn find<'a>(snapshot: &'a Snapshot, schema: &str, table: &str) -> Option<&'a TableRows> {
@@ -484,6 +521,13 @@ mod tests {
             put_together("postgres in postgres", "somebody in elsewher", &alike).as_deref(),
             Some("CURRENT_USER || ' in ' || current_database()")
         );
+    }
+
+    #[test]
+    fn a_default_is_told_from_words_in_one() {
+        assert_eq!(constraints("a text DEFAULT 'x GENERATED ALWAYS AS (y)'::text,"), [ConstrType::ConstrDefault]);
+        assert_eq!(constraints("\"a DEFAULT b\" integer,"), []);
+        assert_eq!(constraints("b integer GENERATED ALWAYS AS ((a * 2)) STORED"), [ConstrType::ConstrGenerated]);
     }
 
     #[test]

@@ -411,8 +411,8 @@ impl<'a> Writer<'a> {
             }
         }
         // Speaks to the migration tool about the old file; the new one runs in a transaction.
-        for mark in ["-- no-transaction\n", "--> statement-breakpoint\n"] {
-            blocks.iter_mut().for_each(|b| *b = b.replace(mark, ""));
+        for mark in super::comments::MARKS {
+            blocks.iter_mut().for_each(|b| *b = b.replace(&format!("{mark}\n"), ""));
         }
         blocks.retain(|b| !b.is_empty());
         let heads_file = source.piece.lead.start == 0 && !lead.starts_with('\n') && !blocks.is_empty();

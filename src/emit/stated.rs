@@ -1,7 +1,7 @@
 //! Between the model and the dump of the replayed history: which entries an object has there, and which object an entry
 //! belongs to; and statements made from entries and rows.
 
-use crate::objects::alter_column::SERIAL_DEFAULT;
+use crate::objects::Property;
 use crate::proof::{Entry, SequencePosition};
 use crate::schema::{Body, Kind, ObjectId, Schema};
 use crate::sql::names::quote;
@@ -92,14 +92,14 @@ fn setting_keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
     let object = &schema.objects[id];
     let Some(parent) = object.parent else { return Vec::new() };
     let (name, place) = (schema.objects[parent].name.clone(), schema.objects[parent].schema.clone());
-    match object.name.as_str() {
-        SERIAL_DEFAULT => {
+    match object.property {
+        Some(Property::SerialDefault) => {
             let table = schema.objects[parent].parent.map(|t| schema.objects[t].name.as_str()).unwrap_or_default();
             vec![("DEFAULT".into(), place, format!("{table} {name}"))]
         }
-        "partition of" => vec![("TABLE ATTACH".into(), place, name)],
-        "row security" => vec![("ROW SECURITY".into(), place, name)],
-        "owned by" => vec![("SEQUENCE OWNED BY".into(), place, name)],
+        Some(Property::PartitionOf) => vec![("TABLE ATTACH".into(), place, name)],
+        Some(Property::RowSecurity) => vec![("ROW SECURITY".into(), place, name)],
+        Some(Property::OwnedBy) => vec![("SEQUENCE OWNED BY".into(), place, name)],
         _ => Vec::new(),
     }
 }

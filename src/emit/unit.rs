@@ -3,7 +3,7 @@
 use super::Choices;
 use super::happened::Steps;
 use crate::history::{History, StatementId};
-use crate::objects::alter_column::SERIAL_DEFAULT;
+use crate::objects::Property;
 use crate::replay::Model;
 use crate::schema::{Body, Kind, Object, ObjectId, Strength};
 use crate::sql::lex::names;
@@ -170,9 +170,8 @@ fn order_rows(
     }
     for id in owners {
         let object = &schema.objects[*id];
-        let after_rows = (object.kind == Kind::Setting && object.name == "population")
-            || (object.kind == Kind::Table
-                && matches!(&object.body, Body::Table(t) if t.head.to_lowercase().contains("select")));
+        let after_rows = object.property == Some(Property::Population)
+            || matches!(&object.body, Body::Table(table) if table.is_query);
         if after_rows {
             let before = rows.iter().filter(|r| schema.objects[**r].source < object.source);
             units[index[id]].needs.extend(before.map(|r| index[r]));
@@ -198,7 +197,7 @@ fn order_rows(
 
 /// Whether an object says what else happens when a row comes, or what it gets.
 fn matters_to_rows(object: &Object) -> bool {
-    matches!(object.kind, Kind::Trigger | Kind::Rule) || (object.kind == Kind::Setting && object.name == SERIAL_DEFAULT)
+    matches!(object.kind, Kind::Trigger | Kind::Rule) || object.property == Some(Property::SerialDefault)
 }
 
 /// All that an object reads, near or far.

@@ -95,12 +95,14 @@ pub struct Changes {
     pub written: Vec<String>,
     /// Files of an earlier set that aren't part of this one.
     pub removed: Vec<String>,
+    /// Whether the folder is new, or what is noted there of the set.
+    pub noted: bool,
 }
 
 impl Changes {
     /// Whether the folder held just this set already.
     pub fn is_empty(&self) -> bool {
-        self.written.is_empty() && self.removed.is_empty()
+        self.written.is_empty() && self.removed.is_empty() && !self.noted
     }
 }
 
@@ -173,8 +175,9 @@ fn put(
     let is_strange = |name: &&String| !force && !present.contains(name) && folder.join(name).exists();
     refuse_strangers(folder, &written.iter().filter(is_strange).cloned().collect::<Vec<_>>())?;
     let removed: Vec<String> = present.into_iter().filter(|name| !files.iter().any(|f| f.path == *name)).collect();
-    let changes = Changes { written, removed };
-    if changes.is_empty() && was_written(folder) && origin.is_in(&manifest_text(folder)) {
+    let noted = !was_written(folder) || !origin.is_in(&manifest_text(folder));
+    let changes = Changes { written, removed, noted };
+    if changes.is_empty() {
         return Ok(changes);
     }
     let parent = parent_of(folder);

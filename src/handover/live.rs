@@ -33,6 +33,12 @@ pub fn run(url: &str, script: &Script) -> Result<Outcome, Error> {
     }
 }
 
+/// What the script would refuse a database for, by the tool's own table; it changes nothing. None if it wouldn't, or can't be
+/// asked.
+pub fn refusal(url: &str, script: &Script) -> Option<Error> {
+    proof::refused_by(url, &script.look).ok().flatten()
+}
+
 /// How the live database differs from what the history makes, the tool's own table aside.
 ///
 /// # Errors

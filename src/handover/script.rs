@@ -12,6 +12,8 @@ pub struct Script {
     pub table: String,
     /// The SQL; empty where only the tool's commands can do it.
     pub sql: String,
+    /// The same without a lock, to be asked where nothing may be written.
+    pub look: String,
     /// What to run with the tool instead, or to make sure.
     pub commands: Vec<String>,
 }
@@ -44,7 +46,8 @@ pub fn script(
         }
     };
     let sql = if body.is_empty() { body } else { wrap(tool, &table, &body, old.len(), new.len()) };
-    Ok(Script { table, sql, commands: commands(tool, old, new) })
+    let look = sql.replacen(&lock(&table), "", 1);
+    Ok(Script { table, sql, look, commands: commands(tool, old, new) })
 }
 
 struct Sets {
@@ -103,6 +106,11 @@ fn commands(tool: &Tool, old: &[Migration], new: &[Migration]) -> Vec<String> {
     lines
 }
 
+/// Nothing else may change the table meanwhile.
+fn lock(table: &str) -> String {
+    format!("    LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;\n")
+}
+
 /// Checks that all tools share: the table is there, it is locked, nothing in it went wrong.
 fn head(tool: &Tool, table: &str) -> String {
     let mut out = format!(
@@ -111,7 +119,8 @@ fn head(tool: &Tool, table: &str) -> String {
          \x20       RAISE EXCEPTION 'behind: there is no table {shown}, so {tool} ran nothing here'\n\
          \x20           USING HINT = 'a new database needs no hand-over: the new set runs on it as it is';\n\
          \x20   END IF;\n\
-         \x20   LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;\n",
+         {lock}",
+        lock = lock(table),
         name = literal(table),
         shown = table.replace('\'', "''").replace('%', "%%"),
         tool = tool.name,

@@ -52,6 +52,8 @@ pub struct History {
     pub of_others: Vec<String>,
     /// Whether nobody said the layout: then what looks like a part that undoes is asked about.
     pub is_found: bool,
+    /// Where each statement comes from, if these files are a set that was made of others.
+    pub origins: Vec<Vec<String>>,
     /// What the layout has to say: steps that aren't SQL, files that don't run.
     pub warnings: Vec<(At, String)>,
 }
@@ -292,6 +294,7 @@ fn empty(folder: &Path, layout: &'static dyn Layout) -> History {
         left_out: Vec::new(),
         of_others: Vec::new(),
         is_found: false,
+        origins: Vec::new(),
         warnings: Vec::new(),
     }
 }

@@ -2,7 +2,8 @@
 
 use super::alter_table::Segment;
 use super::element::{Column, PieceKind};
-use crate::ledger::{Mark, What};
+use super::property::Property;
+use crate::ledger::{Fold, Mark, What};
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::edit;
@@ -10,9 +11,6 @@ use crate::sql::lex::lex_code;
 use crate::sql::walk::references;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableType as T};
-
-/// The setting of a serial column whose default isn't its sequence's next number any more.
-pub const SERIAL_DEFAULT: &str = "default of a serial column";
 
 impl Replay<'_> {
     /// Folds an ALTER COLUMN; false if it must stay an ALTER.
@@ -63,7 +61,7 @@ impl Replay<'_> {
         }
     }
 
-    fn edit_column(&mut self, id: ObjectId, note: &str, edit: impl FnOnce(&mut Column)) {
+    fn edit_column(&mut self, id: ObjectId, note: impl Into<Fold>, edit: impl FnOnce(&mut Column)) {
         if let Body::Column(column) = &mut self.schema.objects[id].body {
             edit(column);
         }
@@ -83,10 +81,7 @@ impl Replay<'_> {
     /// NOT NULL, where neither the column nor a primary key says it yet.
     pub(crate) fn set_not_null(&mut self, table: ObjectId, column: ObjectId) {
         let words = self.keyword(table, "NOT NULL");
-        let already = self
-            .column_body(column)
-            .and_then(|c| c.piece(PieceKind::Nullability))
-            .is_some_and(|p| p.text.to_lowercase().contains("not"));
+        let already = self.column_body(column).is_some_and(Column::is_not_null);
         if !already {
             self.edit_column(column, "set not null", |c| c.set(PieceKind::Nullability, words));
         } else {
@@ -109,7 +104,7 @@ impl Replay<'_> {
         if body.is_serial() {
             // The sequence stays, and comes with the word `serial` only: another default is said after it.
             if command.def.as_ref().is_some_and(|e| self.is_own_next(column, e)) {
-                match self.schema.child(column, Kind::Setting, SERIAL_DEFAULT) {
+                match self.schema.setting(column, &Property::SerialDefault) {
                     Some(setting) => self.kill(setting, None),
                     None => self.mark(Mark::Noop("the column draws from its sequence already".into())),
                 }
@@ -117,7 +112,7 @@ impl Replay<'_> {
             }
             let needs = command.def.as_ref().map(|e| self.needs(e, Some(table))).unwrap_or_default();
             let needs = needs.into_iter().chain([Need { on: column, strength: Strength::Auto }]).collect();
-            self.attach_text(column, Kind::Setting, SERIAL_DEFAULT, needs, segment.alone.clone());
+            self.set_property_text(column, Property::SerialDefault, needs, segment.alone.clone());
             return true;
         }
         if let Some(old) = self.schema.child(column, Kind::Default, "default") {
@@ -125,14 +120,14 @@ impl Replay<'_> {
         }
         match &command.def {
             None => {
-                self.edit_column(column, "default dropped", |c| c.remove(PieceKind::Default));
+                self.edit_column(column, Fold::DefaultDropped, |c| c.remove(PieceKind::Default));
                 true
             }
             Some(expr) => {
                 let Some(expression) = after_words(&segment.text, "default") else { return false };
                 let text = format!("{} {expression}", self.keyword(table, "DEFAULT"));
                 self.create_default(table, column, Some(expr));
-                self.edit_column(column, "default set", |c| c.set(PieceKind::Default, text));
+                self.edit_column(column, Fold::DefaultSet, |c| c.set(PieceKind::Default, text));
                 true
             }
         }
@@ -157,7 +152,7 @@ impl Replay<'_> {
 
     /// A serial column whose default is another one by now is written as what it is; its sequence will be missed if it stays.
     fn settle_serial(&mut self, column: ObjectId) {
-        if self.schema.child(column, Kind::Setting, SERIAL_DEFAULT).is_some() {
+        if self.schema.setting(column, &Property::SerialDefault).is_some() {
             self.unfold_serial(column);
         }
     }
@@ -174,7 +169,7 @@ impl Replay<'_> {
         let integer = self.keyword(table, integer);
         self.edit_column(column, "serial taken apart", |c| c.set(PieceKind::Type, integer));
         self.set_not_null(table, column);
-        let Some(setting) = self.schema.child(column, Kind::Setting, SERIAL_DEFAULT) else { return };
+        let Some(setting) = self.schema.setting(column, &Property::SerialDefault) else { return };
         let Body::Text(text) = self.schema.objects[setting].body.clone() else { return };
         let needs = self.schema.objects[setting].needs.iter().copied().filter(|n| n.on != column).collect();
         self.kill(setting, None);
@@ -183,7 +178,7 @@ impl Replay<'_> {
             let place = (self.schema.objects[table].schema.clone(), "default".to_string());
             self.create(New { needs, ..New::of(column, Kind::Default, place, Body::Inside) });
             let text = format!("{} {expression}", self.keyword(table, "DEFAULT"));
-            self.edit_column(column, "default set", |c| c.set(PieceKind::Default, text));
+            self.edit_column(column, Fold::DefaultSet, |c| c.set(PieceKind::Default, text));
         }
     }
 
@@ -191,7 +186,7 @@ impl Replay<'_> {
     fn setting_was_folded(&mut self, setting: ObjectId, column: ObjectId) {
         self.ledger.events.retain(|e| e.object != setting || !matches!(e.what, What::Died(_)));
         for event in self.ledger.events.iter_mut().filter(|e| e.object == setting) {
-            (event.object, event.what) = (column, What::Folded("default changed".into()));
+            (event.object, event.what) = (column, What::Folded(Fold::DefaultChanged));
         }
     }
 

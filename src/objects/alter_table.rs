@@ -1,9 +1,10 @@
 //! ALTER TABLE, command by command: what folds into the CREATE TABLE does; the rest stays an ALTER of its own.
 
 use super::element::{Element, Place, trail_after};
+use super::property::Property;
 use crate::ledger::{Mark, What};
 use crate::replay::is_cascade;
-use crate::replay::{Replay, VALIDATED};
+use crate::replay::Replay;
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::edit;
 use crate::sql::lex::{Token, lex_code};
@@ -36,7 +37,7 @@ impl Replay<'_> {
         };
         let segments = segments(&self.text);
         if segments.len() != statement.cmds.len() {
-            self.attach(target, Kind::Setting, &first_words(&self.text), Vec::new());
+            self.set_property(target, Property::Command(first_words(&self.text)), Vec::new());
             return;
         }
         let base = self.offset;
@@ -52,8 +53,9 @@ impl Replay<'_> {
             }
             if !self.lives_as_table(target) || !self.alter_one(target, command, segment) {
                 let named = self.named_children(target, named(command));
-                self.follow_up(target, &key(command), segment);
-                if let Some(setting) = self.schema.child(target, Kind::Setting, &key(command)) {
+                let property = property(command);
+                self.follow_up(target, property.clone(), segment);
+                if let Some(setting) = self.schema.setting(target, &property) {
                     // It reaches the tables that inherited before it.
                     let heirs = self.partitions_before(target);
                     self.schema.add_needs(setting, named.into_iter().chain(heirs));
@@ -82,10 +84,10 @@ impl Replay<'_> {
             .collect()
     }
 
-    /// Keeps a command as an ALTER of its own; one with the same key is superseded.
-    pub(crate) fn follow_up(&mut self, target: ObjectId, key: &str, segment: &Segment) {
+    /// Keeps a command as an ALTER of its own; one that sets the same is superseded.
+    fn follow_up(&mut self, target: ObjectId, property: Property, segment: &Segment) {
         let needs = Replay::reparse(&segment.alone).map(|n| self.needs(&n, Some(target))).unwrap_or_default();
-        self.attach_text(target, Kind::Setting, key, needs, segment.alone.clone());
+        self.set_property_text(target, property, needs, segment.alone.clone());
     }
 
     /// Folds a command; false if it can't be.
@@ -101,14 +103,14 @@ impl Replay<'_> {
                 let role = command.newowner.as_ref().map(names::role_spec).unwrap_or_default();
                 let on = self.schema.global(Kind::Role, &role);
                 let needs = on.map(|on| Need { on, strength: Strength::Normal });
-                self.attach_text(table, Kind::Setting, "owner", needs.into_iter().collect(), segment.alone.clone());
+                self.set_property_text(table, Property::Owner, needs.into_iter().collect(), segment.alone.clone());
                 true
             }
             T::AtAttachPartition => self.attach_partition(table, command, segment),
             T::AtDetachPartition => self.detach_partition(table, command),
-            T::AtDisableRowSecurity => self.drop_setting(table, "row security"),
-            T::AtNoForceRowSecurity => self.drop_setting(table, "forced row security"),
-            T::AtDropCluster => self.drop_setting(table, "cluster"),
+            T::AtDisableRowSecurity => self.drop_setting(table, Property::RowSecurity),
+            T::AtNoForceRowSecurity => self.drop_setting(table, Property::ForcedRowSecurity),
+            T::AtDropCluster => self.drop_setting(table, Property::Cluster),
             // Around rows that come in: they keep their place among the statements that change rows.
             T::AtDisableTrigAll | T::AtDisableTrigUser | T::AtEnableTrigAll | T::AtEnableTrigUser => {
                 self.among_rows(table, segment.alone.clone());
@@ -128,9 +130,9 @@ impl Replay<'_> {
             T::AtAddColumn => return self.add_to_given(table, command, segment),
             T::AtDropColumn => return self.drop_from_given(table, Kind::Column, command, segment),
             T::AtDropConstraint => return self.drop_from_given(table, Kind::Constraint, command, segment),
-            T::AtDisableRowSecurity => self.take_back(table, "row security", segment),
-            T::AtNoForceRowSecurity => self.take_back(table, "forced row security", segment),
-            T::AtDropCluster => self.take_back(table, "cluster", segment),
+            T::AtDisableRowSecurity => self.take_back(table, Property::RowSecurity, segment),
+            T::AtNoForceRowSecurity => self.take_back(table, Property::ForcedRowSecurity, segment),
+            T::AtDropCluster => self.take_back(table, Property::Cluster, segment),
             T::AtValidateConstraint => {
                 let constraint = self.schema.child(table, Kind::Constraint, &command.name);
                 // In one transaction with ADD CONSTRAINT it would hold that one's lock while it reads the table, so what
@@ -138,7 +140,7 @@ impl Replay<'_> {
                 if constraint.is_none_or(|id| !self.schema.is_given(id) && !self.is_to_be_validated(id)) {
                     return false;
                 }
-                self.keep_change(constraint, VALIDATED, segment.alone.clone());
+                self.keep_change(constraint, Property::Validated, segment.alone.clone());
             }
             _ => {
                 let Some(column) = self.schema.child(table, Kind::Column, &command.name) else { return false };
@@ -148,7 +150,7 @@ impl Replay<'_> {
                 {
                     return true;
                 }
-                return self.change_column(table, column, subtype, segment);
+                return self.change_column(column, subtype, segment);
             }
         }
         true
@@ -200,14 +202,14 @@ impl Replay<'_> {
     }
 
     /// A setting that is taken back leaves nothing; one that was never made is kept as written.
-    fn drop_setting(&mut self, table: ObjectId, name: &str) -> bool {
-        match self.schema.child(table, Kind::Setting, name) {
+    fn drop_setting(&mut self, table: ObjectId, property: Property) -> bool {
+        match self.schema.setting(table, &property) {
             Some(setting) => {
                 self.kill(setting, None);
                 true
             }
             None => {
-                self.mark(Mark::Noop(format!("{name} isn't on")));
+                self.mark(Mark::Noop(format!("{property} isn't on")));
                 true
             }
         }
@@ -255,20 +257,23 @@ impl Replay<'_> {
         }
         let (above, beside) = self.own_comments(segment);
         let Body::Table(body) = &mut self.schema.objects[table].body else { return };
-        let indent = body.indent();
+        let trail = if segment.trail.is_empty() { beside } else { segment.trail.clone() };
+        let comments: Vec<&String> = above.iter().chain(&segment.lead).collect();
+        let has_comments = !comments.is_empty() || !trail.is_empty();
+        let mut indent = body.indent();
+        if has_comments && !indent.contains('\n') {
+            // In a table on one line, what has a comment gets a line of its own.
+            indent = "\n    ".into();
+        }
         let mut lead = String::new();
-        if indent.contains('\n') {
-            for comment in above.iter().chain(&segment.lead) {
-                lead.push_str(&indent.replace(',', " "));
-                lead.push_str(comment);
-            }
+        for comment in comments {
+            lead.push_str(&indent.replace(',', " "));
+            lead.push_str(comment);
         }
         lead.push_str(&indent);
-        if body.elements.is_empty() && body.close.is_empty() {
+        if body.elements.is_empty() && body.close.is_empty() && !has_comments {
             lead.clear();
         }
-        let trail = if segment.trail.is_empty() { beside } else { segment.trail.clone() };
-        let trail = if indent.contains('\n') { trail } else { String::new() };
         body.elements.insert(at, Element { object: Some(id), lead, text: String::new(), trail });
         self.schema.objects[table].edited = true;
     }
@@ -387,29 +392,27 @@ fn named(command: &AlterTableCmd) -> &str {
 }
 
 /// What an ALTER that can't be folded is about: a later one about the same supersedes it.
-fn key(command: &AlterTableCmd) -> String {
-    let Ok(subtype) = T::try_from(command.subtype) else { return "alter".into() };
-    let name = &command.name;
+fn property(command: &AlterTableCmd) -> Property {
+    let name = command.name.clone();
+    let Ok(subtype) = T::try_from(command.subtype) else { return Property::Command("alter".into()) };
     match subtype {
-        T::AtEnableRowSecurity => "row security".into(),
-        T::AtForceRowSecurity => "forced row security".into(),
-        T::AtClusterOn => "cluster".into(),
-        T::AtReplicaIdentity => "replica identity".into(),
-        T::AtSetLogged | T::AtSetUnLogged => "logged".into(),
-        T::AtEnableTrig | T::AtEnableAlwaysTrig | T::AtEnableReplicaTrig | T::AtDisableTrig => {
-            format!("trigger {name}")
-        }
-        T::AtEnableRule | T::AtEnableAlwaysRule | T::AtEnableReplicaRule | T::AtDisableRule => format!("rule {name}"),
-        T::AtSetStatistics => format!("statistics {name}"),
-        T::AtSetStorage => format!("storage {name}"),
-        T::AtSetCompression => format!("compression {name}"),
-        T::AtAlterColumnType => format!("type {name}"),
+        T::AtEnableRowSecurity => Property::RowSecurity,
+        T::AtForceRowSecurity => Property::ForcedRowSecurity,
+        T::AtClusterOn => Property::Cluster,
+        T::AtReplicaIdentity => Property::ReplicaIdentity,
+        T::AtSetLogged | T::AtSetUnLogged => Property::Logged,
+        T::AtEnableTrig | T::AtEnableAlwaysTrig | T::AtEnableReplicaTrig | T::AtDisableTrig => Property::Trigger(name),
+        T::AtEnableRule | T::AtEnableAlwaysRule | T::AtEnableReplicaRule | T::AtDisableRule => Property::Rule(name),
+        T::AtSetStatistics => Property::Statistics(name),
+        T::AtSetStorage => Property::Storage(name),
+        T::AtSetCompression => Property::Compression(name),
+        T::AtAlterColumnType => Property::ColumnType(name),
         other => {
-            // Options and partitions add up rather than replace each other, so each statement has a key of its own.
+            // Options and partitions add up rather than replace each other, so each statement is a command of its own.
             let word = format!("{other:?}").trim_start_matches("At").to_lowercase();
             let what =
                 command.def.as_ref().map(|d| format!("{:x}", fingerprint(&format!("{d:?}")))).unwrap_or_default();
-            format!("{word} {name}{what}")
+            Property::Command(format!("{word} {name}{what}"))
         }
     }
 }

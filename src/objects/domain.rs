@@ -1,5 +1,6 @@
 //! Domains.
 
+use super::property::Property;
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind};
 use crate::sql::names;
@@ -28,19 +29,19 @@ impl Replay<'_> {
         };
         // The letters of PostgreSQL's grammar for ALTER DOMAIN (src/include/nodes/parsenodes.h).
         match statement.subtype.as_str() {
-            "T" => drop(self.attach(id, Kind::Setting, "default", needs)),
-            "N" | "O" => drop(self.attach(id, Kind::Setting, "nullability", needs)),
+            "T" => drop(self.set_property(id, Property::Default, needs)),
+            "N" | "O" => drop(self.set_property(id, Property::Nullability, needs)),
             "X" => {
-                let added = self.schema.child(id, Kind::Setting, &format!("constraint {constraint}"));
-                let validated = self.schema.child(id, Kind::Setting, &format!("validation of {constraint}"));
+                let added = self.schema.setting(id, &Property::DomainConstraint(constraint.clone()));
+                let validated = self.schema.setting(id, &Property::Validation(constraint.clone()));
                 validated.into_iter().for_each(|v| self.kill(v, None));
                 match added {
                     Some(added) => self.kill(added, None),
-                    None => drop(self.attach(id, Kind::Setting, &format!("without {constraint}"), needs)),
+                    None => drop(self.set_property(id, Property::Without(constraint), needs)),
                 }
             }
-            "V" => drop(self.attach(id, Kind::Setting, &format!("validation of {constraint}"), needs)),
-            _ => drop(self.attach(id, Kind::Setting, &format!("constraint {constraint}"), needs)),
+            "V" => drop(self.set_property(id, Property::Validation(constraint), needs)),
+            _ => drop(self.set_property(id, Property::DomainConstraint(constraint), needs)),
         }
     }
 }

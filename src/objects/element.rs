@@ -15,6 +15,8 @@ pub struct Table {
     pub close: String,
     /// From the closing parenthesis on.
     pub tail: String,
+    /// Whether a query makes it, and fills it: the head is all of its text then.
+    pub is_query: bool,
     /// Whether commas stand before the elements, each on its element's line: then they are part of what leads them.
     pub leading_commas: bool,
 }

@@ -261,7 +261,7 @@ impl Replay<'_> {
             if grant.atoms.iter().any(|a| a.grantee == role) {
                 self.forget(id, None, |a| a.grantee == role, usize::MAX);
                 if self.schema.lives(id) {
-                    self.event(id, What::Folded(format!("nothing more to {role}")));
+                    self.event(id, What::Folded(format!("nothing more to {role}").into()));
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Kinds that rarely change: they hold their CREATE and their ALTERs as written, and need only a name, needs, rename, drop.
 
+use super::property::Property;
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::names::{self, Qualified};
@@ -176,10 +177,9 @@ impl Replay<'_> {
         };
         match target {
             Some(id) => {
-                // Steps of one object add up, so each has a name of its own.
-                let key = format!("change {}", self.current);
+                // Steps of one object add up, so each is a change of its own.
                 let needs = self.needs(node, None);
-                self.attach(id, Kind::Setting, &key, needs);
+                self.set_property(id, Property::Change(self.current), needs);
             }
             None => self.keep_opaque("alters what this history didn't make"),
         }

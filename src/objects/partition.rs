@@ -5,15 +5,15 @@
 //! folded into it too (`MergeAttributesIntoExisting` in PostgreSQL's tablecmds.c).
 
 use super::alter_table::Segment;
-use crate::ledger::What;
+use super::property::Property;
+use crate::ledger::{Fold, What};
 use crate::replay::Replay;
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::edit;
+use crate::sql::lex::lex_code;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableType as T, ConstrType, PartitionCmd};
-
-/// The setting of a table that was attached.
-const ATTACHED: &str = "partition of";
+use std::ops::Range;
 
 impl Replay<'_> {
     /// ATTACH PARTITION stands with the table that is attached; false if the history didn't make it.
@@ -23,7 +23,7 @@ impl Replay<'_> {
             return false;
         }
         let needs = Replay::reparse(&segment.alone).map(|n| self.needs(&n, Some(partition))).unwrap_or_default();
-        self.attach_text(partition, Kind::Setting, ATTACHED, needs, segment.alone.clone());
+        self.set_property_text(partition, Property::PartitionOf, needs, segment.alone.clone());
         let object = &mut self.schema.objects[partition];
         if !object.inherits.contains(&parent) {
             object.inherits.push(parent);
@@ -36,7 +36,7 @@ impl Replay<'_> {
     /// DETACH PARTITION takes an ATTACH back; a table that was made as a partition keeps both statements.
     pub(crate) fn detach_partition(&mut self, parent: ObjectId, command: &AlterTableCmd) -> bool {
         let Some(partition) = self.partition_of(command) else { return false };
-        let Some(setting) = self.schema.child(partition, Kind::Setting, ATTACHED) else { return false };
+        let Some(setting) = self.schema.setting(partition, &Property::PartitionOf) else { return false };
         self.kill(setting, None);
         let object = &mut self.schema.objects[partition];
         object.inherits.retain(|on| *on != parent);
@@ -53,7 +53,7 @@ impl Replay<'_> {
 
     /// Whether a table was attached to another as its partition.
     pub(crate) fn is_attached(&self, table: ObjectId) -> bool {
-        self.schema.child(table, Kind::Setting, ATTACHED).is_some()
+        self.schema.setting(table, &Property::PartitionOf).is_some()
     }
 
     /// The partitions that were attached to a table.
@@ -90,7 +90,7 @@ impl Replay<'_> {
     pub(crate) fn partitions_before(&self, table: ObjectId) -> Vec<Need> {
         let of = |id: &ObjectId| self.schema.objects[*id].inherits.contains(&table);
         let partitions: Vec<ObjectId> = self.schema.live().filter(of).collect();
-        let settings = partitions.iter().filter_map(|id| self.schema.child(*id, Kind::Setting, ATTACHED));
+        let settings = partitions.iter().filter_map(|id| self.schema.setting(*id, &Property::PartitionOf));
         settings.chain(partitions.iter().copied()).map(|on| Need { on, strength: Strength::Order }).collect()
     }
 
@@ -99,9 +99,10 @@ impl Replay<'_> {
         let Some(table) = self.schema.objects[column].parent else { return };
         let name = self.schema.objects[table].name.clone();
         if let Body::Table(body) = &mut self.schema.objects[table].body
-            && body.tail.to_lowercase().contains("partition")
+            && let Some(at) = partition_key(&body.tail)
         {
-            body.tail = edit::rename_column(&body.tail, from, to, &name);
+            let key = edit::rename_column(&body.tail[at.clone()], from, to, &name);
+            body.tail.replace_range(at, &key);
         }
     }
 
@@ -111,10 +112,20 @@ impl Replay<'_> {
         for partition in self.attached(table) {
             if let Some(own) = self.schema.child(partition, Kind::Column, from) {
                 self.rename_object(own, to);
-                self.event(own, What::Folded(format!("renamed with {}", self.schema.display(column))));
+                self.event(own, What::Folded(Fold::RenamedWith(self.schema.display(column))));
             }
         }
     }
+}
+
+/// Where PARTITION BY and its key stand in what follows the columns of a CREATE TABLE, in bytes.
+fn partition_key(tail: &str) -> Option<Range<usize>> {
+    const BEFORE: &str = "CREATE TABLE t (c int";
+    let Some(NodeEnum::CreateStmt(table)) = Replay::reparse(&format!("{BEFORE}{tail}")) else { return None };
+    let start = usize::try_from(table.partspec?.location).ok()?.checked_sub(BEFORE.len())?;
+    let tokens = lex_code(tail);
+    let open = tokens.iter().position(|token| token.start > start && token.text(tail) == "(")?;
+    Some(start..tokens[edit::closing(tail, &tokens, open)?].end)
 }
 
 fn is_check(command: &AlterTableCmd) -> bool {

@@ -1,5 +1,6 @@
 //! Policies of row security. ALTER POLICY works its clauses into the CREATE POLICY.
 
+use super::property::Property;
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind};
 use crate::sql::edit;
@@ -31,7 +32,7 @@ impl Replay<'_> {
         let Body::Text(text) = &self.schema.objects[policy].body else { return };
         let merged = merge(text, &self.text);
         let Some(node @ NodeEnum::CreatePolicyStmt(_)) = Replay::reparse(&merged) else {
-            self.attach(policy, Kind::Setting, "altered", Vec::new());
+            self.set_property(policy, Property::Altered, Vec::new());
             return;
         };
         let needs = self.needs(&node, Some(table));

@@ -1,5 +1,6 @@
 //! Roles, their options, memberships and settings; what a role owns.
 
+use super::property::Property;
 use crate::ledger::{Mark, What};
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
@@ -33,7 +34,7 @@ impl Replay<'_> {
             })
             .collect();
         keys.sort();
-        self.attach(role, Kind::Setting, &format!("options {}", keys.join(" ")), Vec::new());
+        self.set_property(role, Property::Options(keys.join(" ")), Vec::new());
     }
 
     /// ALTER ROLE ... SET.
@@ -42,8 +43,8 @@ impl Replay<'_> {
         let variable = statement.setstmt.as_ref().map(|s| s.name.clone()).unwrap_or_default();
         match self.schema.global(Kind::Role, &name) {
             Some(role) => {
-                let key = format!("setting {variable} {}", statement.database).trim_end().to_string();
-                self.attach(role, Kind::Setting, &key, Vec::new());
+                let name = format!("{variable} {}", statement.database).trim_end().to_string();
+                self.set_property(role, Property::RoleSetting(name), Vec::new());
             }
             None => self.keep_opaque("sets what belongs to a role that this history didn't make"),
         }
@@ -72,7 +73,8 @@ impl Replay<'_> {
             })
             .collect();
         let members: Vec<String> = statement.grantee_roles.iter().map(names::role).collect();
-        let key = format!("membership {} in {}", members.join(", "), granted.join(", "));
+        let of = format!("{} in {}", members.join(", "), granted.join(", "));
+        let plain = Property::Membership { of: of.clone(), by: None };
         let roles: Vec<ObjectId> =
             granted.iter().chain(&members).filter_map(|r| self.schema.global(Kind::Role, r)).collect();
         let Some(anchor) = roles.last().copied() else {
@@ -80,13 +82,14 @@ impl Replay<'_> {
         };
         if !statement.is_grant
             && statement.opt.is_empty()
-            && let Some(old) = self.schema.child(anchor, Kind::Setting, &key)
+            && let Some(old) = self.schema.setting(anchor, &plain)
         {
             return self.kill(old, None);
         }
         let needs = roles.into_iter().map(|on| Need { on, strength: Strength::Auto }).collect();
-        let key = if statement.is_grant && statement.opt.is_empty() { key } else { format!("{key} {}", self.current) };
-        self.attach(anchor, Kind::Setting, &key, needs);
+        let is_plain = statement.is_grant && statement.opt.is_empty();
+        let property = if is_plain { plain } else { Property::Membership { of, by: Some(self.current) } };
+        self.set_property(anchor, property, needs);
     }
 
     /// DROP OWNED BY: what the roles own, and what was granted to them.
@@ -122,7 +125,7 @@ impl Replay<'_> {
                 let word = self.schema.objects[id].kind.word().to_uppercase();
                 let text = format!("ALTER {word} {display} OWNER TO {}", names::quote(&to));
                 let needs = self.schema.global(Kind::Role, &to).map(|on| Need { on, strength: Strength::Normal });
-                self.attach_text(id, Kind::Setting, "owner", needs.into_iter().collect(), text);
+                self.set_property_text(id, Property::Owner, needs.into_iter().collect(), text);
             }
         }
         let statement = self.current;
@@ -134,7 +137,7 @@ impl Replay<'_> {
     /// The live objects that a role owns: given by ALTER ... OWNER, or made while the session had the role.
     fn owned(&self, role: &str) -> Vec<ObjectId> {
         let owner_says = |id: ObjectId| {
-            let setting = self.schema.child(id, Kind::Setting, "owner")?;
+            let setting = self.schema.setting(id, &Property::Owner)?;
             let Body::Text(text) = &self.schema.objects[setting].body else { return None };
             lex_code(text).last().and_then(|t| t.name(text))
         };

@@ -1,5 +1,6 @@
 //! Functions and procedures, by signature.
 
+use super::property::Property;
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, Need, Strength};
 use crate::sql::names;
@@ -47,7 +48,7 @@ impl Replay<'_> {
         };
         let mut keys: Vec<String> = statement.actions.iter().map(option_key).collect();
         keys.sort();
-        self.attach(routine, Kind::Setting, &format!("options {}", keys.join(" ")), Vec::new());
+        self.set_property(routine, Property::Options(keys.join(" ")), Vec::new());
     }
 }
 

@@ -1,5 +1,6 @@
 //! Schemas and extensions.
 
+use super::property::Property;
 use crate::ledger::Mark;
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind};
@@ -47,7 +48,7 @@ impl Replay<'_> {
     /// ALTER EXTENSION ... UPDATE.
     pub(crate) fn alter_extension(&mut self, statement: &AlterExtensionStmt) {
         match self.schema.global(Kind::Extension, &statement.extname) {
-            Some(id) => drop(self.attach(id, Kind::Setting, "version", Vec::new())),
+            Some(id) => drop(self.set_property(id, Property::Version, Vec::new())),
             None => self.keep_opaque("alters an extension that this history didn't make"),
         }
     }

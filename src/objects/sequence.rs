@@ -1,5 +1,6 @@
 //! Sequences that stand alone.
 
+use super::property::Property;
 use crate::ledger::Mark;
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
@@ -20,18 +21,19 @@ impl Replay<'_> {
         if range.relpersistence == "t" {
             place.0 = "pg_temp".into();
         }
-        let owner = owned_by(&statement.options).and_then(|name| self.owning_column(&name));
+        let owner =
+            owned_by(&statement.options).and_then(|clause| Some((self.owning_column(&clause.owner)?, clause.at)));
         let mut text = self.text.to_string();
         let mut clause = String::new();
-        if owner.is_some() {
-            (text, clause) = cut_owned_by(&text);
+        if let Some((_, at)) = owner {
+            (text, clause) = cut_owned_by(&text, at);
         }
         let display = format!("{}.{}", quote(&place.0), quote(&place.1));
         let id = self.create(New::in_schema(Kind::Sequence, place, Body::Text(text)));
-        if let Some(column) = owner {
+        if let Some((column, _)) = owner {
             self.schema.objects[id].edited = true;
             let needs = vec![Need { on: column, strength: Strength::Auto }];
-            self.attach_text(id, Kind::Setting, "owned by", needs, format!("ALTER SEQUENCE {display} {clause}"));
+            self.set_property_text(id, Property::OwnedBy, needs, format!("ALTER SEQUENCE {display} {clause}"));
         }
         self.default_grants(id);
     }
@@ -47,9 +49,9 @@ impl Replay<'_> {
         let Some(sequence) = self.relation_opt(&statement.sequence) else {
             return self.missing(1, 1, statement.missing_ok, "alters what isn't there");
         };
-        if let Some(owner) = owned_by(&statement.options) {
-            let column = self.owning_column(&owner);
-            if let Some(old) = self.schema.child(sequence, Kind::Setting, "owned by") {
+        if let Some(clause) = owned_by(&statement.options) {
+            let column = self.owning_column(&clause.owner);
+            if let Some(old) = self.schema.setting(sequence, &Property::OwnedBy) {
                 self.kill(old, None);
             }
             // A serial column's own sequence is owned already.
@@ -58,7 +60,7 @@ impl Replay<'_> {
                 return self.mark(Mark::Noop("the column owns the sequence already".into()));
             }
             let needs = column.map(|on| Need { on, strength: Strength::Auto });
-            self.attach(sequence, Kind::Setting, "owned by", needs.into_iter().collect());
+            self.set_property(sequence, Property::OwnedBy, needs.into_iter().collect());
             return;
         }
         let mut keys: Vec<&str> = Vec::new();
@@ -67,8 +69,7 @@ impl Replay<'_> {
                 keys.push(&option.defname);
             }
         }
-        let key = format!("options {}", keys.join(" "));
-        self.attach(sequence, Kind::Setting, &key, Vec::new());
+        self.set_property(sequence, Property::Options(keys.join(" ")), Vec::new());
     }
 
     /// `setval`: the sequence's position is a row of its own kind.
@@ -88,19 +89,29 @@ impl Replay<'_> {
     }
 }
 
-fn owned_by(options: &[pg_query::Node]) -> Option<Vec<String>> {
+/// An OWNED BY.
+struct OwnedBy {
+    /// The column that it names; `none` for nobody.
+    owner: Vec<String>,
+    /// Where it begins in the statement, in bytes.
+    at: usize,
+}
+
+fn owned_by(options: &[pg_query::Node]) -> Option<OwnedBy> {
     options.iter().find_map(|option| match &option.node {
         Some(NodeEnum::DefElem(option)) if option.defname == "owned_by" => {
-            Some(option.arg.as_ref().map(|a| names::of_node(a)).unwrap_or_default())
+            let owner = option.arg.as_ref().map(|a| names::of_node(a)).unwrap_or_default();
+            Some(OwnedBy { owner, at: usize::try_from(option.location).ok()? })
         }
         _ => None,
     })
 }
 
-/// The statement without its OWNED BY clause, and the clause.
-fn cut_owned_by(text: &str) -> (String, String) {
+/// The statement without the OWNED BY clause that begins at a byte, and the clause.
+fn cut_owned_by(text: &str, at: usize) -> (String, String) {
     let tokens = lex_code(text);
-    let Some(at) = edit::find_word(text, &tokens, 0, "owned") else { return (text.to_string(), String::new()) };
+    let place = tokens.iter().position(|token| token.start == at).filter(|at| *at > 0 && at + 2 < tokens.len());
+    let Some(at) = place else { return (text.to_string(), String::new()) };
     let end = tokens[edit::name_end(text, &tokens, at + 2) - 1].end;
     let clause = text[tokens[at].start..end].to_string();
     (edit::replace(text, vec![(tokens[at - 1].end..end, String::new())]), clause)

@@ -4,6 +4,7 @@ use super::element::{Column, Piece, PieceKind, Place, Table, cut, cut_column};
 use crate::ledger::Mark;
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
+use crate::sql::lex::lex_code;
 use crate::sql::names;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
@@ -188,7 +189,7 @@ impl Replay<'_> {
         let (kind, body) = if is_view {
             (Kind::MaterializedView, Body::Text(text))
         } else {
-            (Kind::Table, Body::Table(Box::new(Table { head: text, ..Table::default() })))
+            (Kind::Table, Body::Table(Box::new(Table { head: text, is_query: true, ..Table::default() })))
         };
         let id = self.create(New { needs, ..New::in_schema(kind, place, body) });
         if !is_view && !unpopulated {
@@ -245,6 +246,14 @@ impl Column {
     /// Takes a piece out.
     pub fn remove(&mut self, what: PieceKind) {
         self.pieces.retain(|p| p.what != what);
+    }
+
+    /// Whether the column says NOT NULL.
+    pub fn is_not_null(&self) -> bool {
+        self.piece(PieceKind::Nullability).is_some_and(|piece| {
+            let tokens = lex_code(&piece.text);
+            tokens.windows(2).any(|pair| pair[0].is(&piece.text, "not") && pair[1].is(&piece.text, "null"))
+        })
     }
 
     /// Whether the type is a serial one.

@@ -1,6 +1,7 @@
 //! Enums and composite types.
 
-use crate::ledger::Mark;
+use super::property::Property;
+use crate::ledger::{Fold, Mark};
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, ObjectId};
 use crate::sql::edit;
@@ -41,9 +42,9 @@ impl Replay<'_> {
             if statement.skip_if_new_val_exists && has(&statement.new_val) {
                 return self.mark(Mark::Noop(format!("value '{}' is already there", statement.new_val)));
             }
-            (add_value(text, statement), format!("value '{}' added", statement.new_val))
+            (add_value(text, statement), Fold::Said(format!("value '{}' added", statement.new_val)))
         } else {
-            let note = format!("value '{}' renamed to '{}'", statement.old_val, statement.new_val);
+            let note = Fold::ValueRenamed(statement.old_val.clone(), statement.new_val.clone());
             (rename_value(text, &statement.old_val, &statement.new_val), note)
         };
         match edited {
@@ -55,7 +56,7 @@ impl Replay<'_> {
                 }
             }
             None => {
-                self.attach(id, Kind::Setting, &format!("value {}", statement.new_val), Vec::new());
+                self.set_property(id, Property::Value(statement.new_val.clone()), Vec::new());
             }
         }
     }

@@ -1,10 +1,11 @@
 //! Views and materialized views.
 
+use super::property::Property;
 use crate::ledger::Mark;
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind};
-use crate::sql::lex::lex_code;
 use crate::sql::names::{self, quote};
+use crate::sql::places::Names;
 use crate::sql::{edit, parse::parse};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{RefreshMatViewStmt, SelectStmt, ViewStmt};
@@ -42,17 +43,18 @@ impl Replay<'_> {
         if !unpopulated && !has_rows && !statement.skip_data {
             return self.mark(Mark::Backfill("the view was filled when it was made, and no row came since".into()));
         }
-        self.attach(view, Kind::Setting, "population", Vec::new());
+        self.set_property(view, Property::Population, Vec::new());
     }
 }
 
 /// Renames a column of a table in the text of a view over it. The view's own column keeps the name that it has.
 pub(crate) fn rename_column(text: &str, from: &str, to: &str, relation: &str) -> String {
     let given = unnamed_columns(text, from);
-    let tokens = lex_code(text);
+    let names = Names::of(text);
+    let tokens = &names.tokens;
     let mut edits = Vec::new();
     for (i, token) in tokens.iter().enumerate() {
-        if token.name(text).as_deref() != Some(from) || !edit::is_column(text, &tokens, i, relation) {
+        if token.name(text).as_deref() != Some(from) || !names.is_column(i, relation) {
             continue;
         }
         // A target begins with its qualifier.

@@ -9,7 +9,7 @@ pub fn find(cx: &Cx) -> Vec<Finding> {
     for event in &cx.model.ledger.events {
         let What::Folded(note) = &event.what else { continue };
         if cx.model.schema.lives(event.object) && cx.is_told(event.object) {
-            findings.push(cx.about(Rule::Folded, event.object, cx.place(event), None, note.clone()));
+            findings.push(cx.about(Rule::Folded, event.object, cx.place(event), None, note.to_string()));
         }
     }
     findings

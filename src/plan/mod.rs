@@ -3,6 +3,7 @@
 mod dead;
 mod fates;
 mod folded;
+pub mod missing;
 mod noise;
 pub mod rollbacks;
 mod rows;
@@ -14,9 +15,9 @@ pub use fates::{Fate, FateKind};
 pub use warnings::empty_set;
 
 use crate::config::Config;
-use crate::emit::{Choices, Grouping, render};
+use crate::emit::{Choices, Grouping, render, wants_downs};
 use crate::error::{At, Result};
-use crate::history::{History, StatementId};
+use crate::history::{History, StatementId, layout};
 use crate::ledger::Event;
 use crate::replay::Model;
 use crate::schema::{Kind, ObjectId};
@@ -129,7 +130,9 @@ pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
     findings.sort_by_key(|f| f.rule);
     let grouping = Grouping::new(config, history, model)?;
     let set = render(history, model, &grouping, &Choices::default());
-    let mut warnings = warnings::find(&cx);
+    let named = config.emit.layout.as_ref().and_then(|l| layout::by_name(&l.0).ok());
+    let writes_downs = wants_downs(history, named.unwrap_or(history.layout));
+    let mut warnings = warnings::find(&cx, writes_downs);
     warnings.extend(empty_set(history, set.statements()));
     let cycles = crate::emit::file_cycles(history, model, config)?;
     warnings.extend(cycles.into_iter().map(|c| Warning { at: history.at(c.at), message: c.message }));

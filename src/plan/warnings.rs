@@ -7,11 +7,12 @@ use crate::schema::Kind;
 use crate::sql::lex::{TokenKind, lex_code};
 
 /// All warnings.
-pub fn find(cx: &Cx) -> Vec<Warning> {
+pub fn find(cx: &Cx, writes_downs: bool) -> Vec<Warning> {
     let mut warnings = shared_versions(cx);
     warnings.extend(cx.history.warnings.iter().map(|(at, why)| Warning { at: at.clone(), message: why.clone() }));
-    warnings.extend(set_aside(cx));
-    warnings.extend(down_sections(cx));
+    let (files, sections) = (&cx.history.set_aside, &cx.history.down_sections);
+    warnings.extend(not_read(files, "down file", writes_downs));
+    warnings.extend(not_read(sections, "down section", writes_downs));
     warnings.extend(rollbacks(cx));
     warnings.extend(passwords(cx));
     warnings
@@ -39,26 +40,15 @@ fn shared_versions(cx: &Cx) -> Vec<Warning> {
     cx.history.shared_versions.iter().map(warn).collect()
 }
 
-/// Down parts run only to undo; the new set has none.
-fn down_sections(cx: &Cx) -> Option<Warning> {
-    let down = &cx.history.down_sections;
-    let first = down.first()?;
-    let message = match down.len() {
-        1 => "the down section was not read, and the new set has none".to_string(),
-        n => format!("{n} down sections were not read, and the new set has none"),
+/// Down parts run only to undo. Where the layout has them, emit writes the new set's own.
+fn not_read(downs: &[String], what: &str, writes_downs: bool) -> Option<Warning> {
+    let first = downs.first()?;
+    let (that, were) = match downs.len() {
+        1 => (format!("the {what}"), "was"),
+        count => (format!("{count} {what}s"), "were"),
     };
-    Some(Warning { at: At::new(first, 1), message })
-}
-
-/// Down files run only to undo; the new set has none.
-fn set_aside(cx: &Cx) -> Vec<Warning> {
-    let down = &cx.history.set_aside;
-    let Some(first) = down.first() else { return Vec::new() };
-    let message = match down.len() {
-        1 => "the down file was not read, and the new set has none".to_string(),
-        n => format!("{n} down files were not read, and the new set has none"),
-    };
-    vec![Warning { at: At::new(first, 1), message }]
+    let then = if writes_downs { "emit makes the new set's own" } else { "the new set has none" };
+    Some(Warning { at: At::new(first, 1), message: format!("{that} {were} not read, and {then}") })
 }
 
 /// Named in the plan; `--without-rollbacks` leaves them out.

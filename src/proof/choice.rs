@@ -76,8 +76,16 @@ pub fn on_chosen<T, E>(
     if let Some(why) = early
         && let Ok(database) = local()
     {
-        let notes = vec![instead(&why, &database)];
-        return Ok(Ran { outcome: on(database), notes });
+        let (notes, outcome) = (vec![instead(&why, &database)], on(database.clone()));
+        let Some(failed) = outcome.as_ref().err().and_then(&failure) else { return Ok(Ran { outcome, notes }) };
+        // It may lack what the embedded one has: then what both lack stops the one that comes further.
+        let second = on(Database::Embedded);
+        let further = second.as_ref().err().and_then(&failure).is_some_and(|again| came_further(again, failed, sets));
+        if !further {
+            return Ok(Ran { outcome, notes });
+        }
+        let notes = vec![format!("{} was tried before: {}", whose(&database), in_one_line(failed))];
+        return Ok(Ran { outcome: second, notes });
     }
     let outcome = on(Database::Embedded);
     let failed = outcome.as_ref().err().and_then(&failure);
@@ -100,7 +108,7 @@ pub fn on_chosen<T, E>(
     // If it is the history's own fault, where that was found makes no difference.
     let same = again.is_some_and(|again| alike(failed, again));
     // Where the embedded one came further, what stopped the other one is for the other one to say.
-    if again.is_some_and(|again| came_further(failed, again)) {
+    if again.is_some_and(|again| came_further(failed, again, sets)) {
         return Ok(Ran { outcome, notes: Vec::new() });
     }
     Ok(Ran { outcome: second, notes: if same { Vec::new() } else { vec![note] } })
@@ -108,12 +116,15 @@ pub fn on_chosen<T, E>(
 
 /// Why a local PostgreSQL took the place of the embedded one.
 fn instead(why: &str, database: &Database) -> String {
-    let whose = match database {
+    format!("{why} (embedded PostgreSQL); this ran on {}", whose(database))
+}
+
+fn whose(database: &Database) -> String {
+    match database {
         Database::Local(local) => local.programs.to_string(),
         Database::Embedded => "the embedded PostgreSQL".to_string(),
         Database::Server(server) => server.to_string(),
-    };
-    format!("{why} (embedded PostgreSQL); this ran on {whose}")
+    }
 }
 
 fn in_one_line(error: &ReplayError) -> String {
@@ -123,11 +134,15 @@ fn in_one_line(error: &ReplayError) -> String {
     }
 }
 
-/// Whether one replay failed at a later statement than another.
-fn came_further(one: &ReplayError, other: &ReplayError) -> bool {
+/// Whether one replay failed at a later place than another.
+fn came_further(one: &ReplayError, other: &ReplayError, sets: &[&[ReplayFile]]) -> bool {
+    let file_of = |at: &At| sets.iter().find_map(|set| set.iter().position(|file| file.name == at.file));
     let place = |error: &ReplayError| match error {
-        ReplayError::Failed(failure) => Some((!failure.in_prelude, failure.file_index, failure.statement_index)),
-        ReplayError::Unable(_) => None,
+        ReplayError::Failed(failure) => Some((!failure.in_prelude, failure.file_index, failure.line)),
+        ReplayError::Unable(error) => {
+            let at = error.at.as_ref()?;
+            Some((true, file_of(at)?, at.line))
+        }
     };
     place(one).zip(place(other)).is_some_and(|(one, other)| one > other)
 }
@@ -192,10 +207,13 @@ mod tests {
         assert!(alike(&failed("42P01"), &failed("42P01")));
         assert!(!alike(&failed("42P01"), &failed("0A000")));
         assert!(!alike(&failed("42P01"), &ReplayError::Unable(Error::new("a"))));
-        let at = |statement_index: usize| {
-            let failure = crate::proof::ReplayFailure { statement_index, ..Default::default() };
+        let at = |line: usize| {
+            let failure = crate::proof::ReplayFailure { line, ..Default::default() };
             ReplayError::Failed(Box::new(failure))
         };
-        assert!(came_further(&at(3), &at(2)) && !came_further(&at(2), &at(2)) && !came_further(&at(1), &at(2)));
+        let further = |one: &ReplayError, other: &ReplayError| came_further(one, other, &[&set(&["SELECT 1"])]);
+        assert!(further(&at(3), &at(2)) && !further(&at(2), &at(2)) && !further(&at(1), &at(2)));
+        let lacks = |line: usize| ReplayError::Unable(Error::new("no extension").at(At::new("1.sql", line)));
+        assert!(further(&lacks(3), &lacks(2)) && further(&lacks(3), &at(2)) && !further(&at(2), &lacks(2)));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::compared::Compared;
 use super::entries::lines;
 use super::same::same;
 use super::{
@@ -97,23 +98,6 @@ impl Class {
     }
 }
 
-/// How much was compared.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Compared {
-    /// Entries of the old side's dump.
-    pub objects: usize,
-    /// Its rows.
-    pub rows: usize,
-    /// Its tables.
-    pub tables: usize,
-    /// Its sequences.
-    pub sequences: usize,
-    /// What the dump leaves out: roles, memberships, settings ….
-    pub settings: usize,
-    /// Its files after which the session was looked at.
-    pub sessions: usize,
-}
-
 /// What a comparison found.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Comparison {
@@ -164,17 +148,7 @@ pub(super) fn compare(
     settings: &Settings,
     more: &dyn More,
 ) -> Result<Comparison, ReplayError> {
-    let mut found = Comparison {
-        compared: Compared {
-            objects: old.entries.len(),
-            rows: old.rows.iter().map(|table| table.rows.len()).sum(),
-            tables: old.rows.len(),
-            sequences: old.sequences.len(),
-            settings: old.globals.len(),
-            sessions: old.sessions.as_ref().map_or(0, Vec::len),
-        },
-        ..Comparison::default()
-    };
+    let mut found = Comparison { compared: Compared::of(old), ..Comparison::default() };
     for (one, other, into) in [
         (&old.not_compared, &new.not_compared, &mut found.not_compared),
         (&old.unread, &new.unread, &mut found.unread),

@@ -77,6 +77,20 @@ fn differences(wanted: &Shape, live: &Shape, ours: &dyn Fn(&str) -> bool) -> Vec
     lines
 }
 
+/// What a script refuses a database for by an exception of its own. It runs where nothing may be written: if it would go on
+/// to do so, it has nothing against the database.
+///
+/// # Errors
+/// When the database can't be reached.
+pub fn refused_by(url: &str, script: &str) -> Result<Option<Error>> {
+    let mut session = connected(url, Limits::default())?;
+    session.must_run("SET default_transaction_read_only = on").map_err(|e| of(url, e))?;
+    // raise_exception
+    let own = |refusal: &super::session::Refusal| refusal.sqlstate == "P0001";
+    let refused = session.run(script).err().filter(own);
+    Ok(refused.map(|refusal| Error { at: None, message: refusal.message, hint: refusal.hint }))
+}
+
 /// Runs a script in a session of its own, and gives what a setting holds in the end.
 ///
 /// # Errors

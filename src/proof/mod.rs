@@ -8,6 +8,7 @@ mod choice;
 mod clock;
 mod compare;
 mod compare_rows;
+mod compared;
 mod drift;
 mod elsewhere;
 mod entries;
@@ -36,8 +37,9 @@ pub use crate::scratch::preludes::Prelude;
 pub use crate::scratch::{Database, Limits};
 pub use choice::{Choice, Ran, Wish, on_chosen};
 pub use clock::Clock;
-pub use compare::{Change, Class, Compared, Comparison, Difference};
-pub use drift::{NOT_COMPARED as LIVE_NOT_COMPARED, drift, run as run_script};
+pub use compare::{Change, Class, Comparison, Difference};
+pub use compared::Compared;
+pub use drift::{NOT_COMPARED as LIVE_NOT_COMPARED, drift, refused_by, run as run_script};
 pub use leftover::{AT_END, FileEnd, IN_BETWEEN, Left};
 pub use live::{masked, without_password};
 pub use replay::replay;
@@ -171,6 +173,8 @@ pub struct Snapshot {
     pub stand_ins: Vec<StandInCall>,
     /// What it can't see in this database.
     pub not_compared: Vec<String>,
+    /// Files that run outside of a transaction only, though their tool would wrap them in one.
+    pub bare: Vec<Bare>,
     /// What was out of the ordinary while replaying.
     pub notes: Vec<String>,
     /// Statements that a survey left out, since PostgreSQL refused them: with any of them nothing is proven.
@@ -189,7 +193,7 @@ pub struct Draws {
 }
 
 /// One entry of the dump's table of contents, or one thing of its kind that `pg_dump` leaves out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Entry {
     /// The kind as `pg_dump` calls it: `TABLE`, `FK CONSTRAINT`, `ACL` ….
     pub kind: String,
@@ -221,6 +225,25 @@ pub struct TableRows {
     pub key: Vec<usize>,
     /// The values as PostgreSQL writes them, sorted by the primary key if there is one, else by all columns.
     pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// A file that the migration tool would wrap in a transaction, and that doesn't run in one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Bare {
+    /// The file.
+    pub file: String,
+    /// The line of the statement for which it doesn't.
+    pub line: usize,
+    /// PostgreSQL's words, where it wasn't known before.
+    pub why: Option<String>,
+}
+
+impl fmt::Display for Bare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{} can't run inside a transaction", self.file, self.line)?;
+        self.why.as_ref().map_or(Ok(()), |why| write!(f, " ({why})"))?;
+        f.write_str("; the file was replayed outside of one")
+    }
 }
 
 /// Where a sequence stands.

@@ -13,7 +13,7 @@ use super::words::{
 };
 use super::world::{self, Stay, World};
 use super::{
-    Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched, substitutes,
+    Bare, Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched, substitutes,
 };
 use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions, room};
 use crate::{At, Error};
@@ -165,7 +165,7 @@ pub(super) fn replay_for(
     }
     manner.is_wanted()?;
     progress.step(side, "look", files.len(), files.len());
-    let Run { mut session, notes, refused, ends, .. } = run;
+    let Run { mut session, bare, notes, refused, ends, .. } = run;
     let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want, (clock, facts, &stay))?;
     drop(session);
     scratch.stop()?;
@@ -174,6 +174,7 @@ pub(super) fn replay_for(
     snapshot.touched = touched;
     snapshot.sessions = (manner.want == Want::Everything).then_some(ends);
     snapshot.refused = refused;
+    snapshot.bare = bare;
     snapshot.notes.extend(notes);
     snapshot.seconds = begun.elapsed().as_secs_f64();
     Ok(snapshot)
@@ -195,6 +196,7 @@ struct Run<'a> {
     /// Whether it leaves out what PostgreSQL refuses, and what that was.
     goes_on: bool,
     refused: Vec<ReplayFailure>,
+    bare: Vec<Bare>,
     notes: Vec<String>,
     /// Looks at the session after each file, where that is wanted.
     watch: Option<Watch>,
@@ -216,9 +218,10 @@ type Stop = (usize, Refusal);
 
 impl<'a> Run<'a> {
     fn new(session: Session, scratch: &'a dyn Scratch, stay: &'a Stay) -> Self {
-        let (notes, refused, whole, ends) = (Vec::new(), Vec::new(), scratch.is_whole(), Vec::new());
-        let (sticky, placed, goes_on, watch) = (false, false, false, None);
-        Run { scratch, session, stay, whole, in_prelude: true, sticky, placed, goes_on, refused, notes, watch, ends }
+        let (refused, bare, notes, ends) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (whole, in_prelude, sticky, placed) = (scratch.is_whole(), true, false, false);
+        let (goes_on, watch) = (false, None);
+        Run { scratch, session, stay, whole, in_prelude, sticky, placed, goes_on, refused, bare, notes, watch, ends }
     }
 
     /// Gives the next file what a new connection of the migration tool would have.
@@ -323,10 +326,7 @@ impl<'a> Run<'a> {
         let alone = file.statements.iter().find(|statement| runs_alone(&statement.text));
         if let Some(statement) = alone.filter(|_| file.in_transaction) {
             // Known beforehand: a rollback wouldn't give back the numbers that sequences gave out.
-            self.notes.push(format!(
-                "{}:{} can't run inside a transaction; the file was replayed outside of one",
-                file.name, statement.line
-            ));
+            self.ran_bare(file, statement.line, None);
         }
         let in_transaction = file.in_transaction && !own_words && alone.is_none();
         let mut outcome = if in_transaction { self.wrapped(file) } else { self.bare(file) };
@@ -334,10 +334,7 @@ impl<'a> Run<'a> {
             && refusal.wants_no_transaction()
         {
             let line = line_of(file, *at, refusal);
-            self.notes.push(format!(
-                "{}:{line} can't run inside a transaction ({}); the file was replayed outside of one",
-                file.name, refusal.message
-            ));
+            self.ran_bare(file, line, Some(refusal.message.clone()));
             outcome = self.bare(file);
         }
         match outcome {
@@ -347,6 +344,13 @@ impl<'a> Run<'a> {
             }
             outcome => outcome.map_err(|(at, refusal)| self.failure(index, file, at, refusal)),
         }
+    }
+
+    /// Notes that a file doesn't run in a transaction.
+    fn ran_bare(&mut self, file: &ReplayFile, line: usize, why: Option<String>) {
+        let bare = Bare { file: file.name.clone(), line, why };
+        self.notes.push(bare.to_string());
+        self.bare.push(bare);
     }
 
     /// Runs a file from a statement on, each for itself, and leaves out what PostgreSQL refuses.

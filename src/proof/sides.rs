@@ -9,8 +9,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::compare::{Again, More, compare};
+use super::compared::Compared;
 use super::replay::{ROWS, STRICT};
-use super::verdict::{kind, peak_mb};
+use super::verdict::{given, kind, peak_mb};
 use super::words::comment_end;
 use super::{
     Entry, Facts, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, Verdict, canonical,
@@ -67,7 +68,10 @@ pub fn compare_sources(
     fit((&mut one, old), (&mut other, new));
     let (again, elsewhere, back) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
     let both = Both { sides: [old, new], settings, progress, old: &one, again, elsewhere, back };
-    let comparison = compare(&one, &other, settings, &both).map_err(|error| ("old", error))?;
+    let mut comparison = compare(&one, &other, settings, &both).map_err(|error| ("old", error))?;
+    if let (Source::Set(_), Some(given)) = (old, given(settings, progress)) {
+        comparison.compared = Compared::beside(&one, &given);
+    }
     let count = |source: &Source| match source {
         Source::Set(files) | Source::Dump(files, _) => {
             (files.len(), files.iter().map(|file| file.statements.len()).sum())

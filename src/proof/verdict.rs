@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::compare::{Again, More, compare};
+use super::compared::Compared;
 use super::replay::{Manner, ROWS, STRICT, SURVEY};
 use super::{
     Comparison, Entry, Facts, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, canonical,
@@ -66,6 +67,7 @@ pub struct Judge<'a> {
     /// The rows of replays after that one.
     further: Mutex<Vec<Arc<Vec<TableRows>>>>,
     reloaded: OnceLock<Result<Vec<Entry>, ReplayError>>,
+    given: OnceLock<Option<Snapshot>>,
 }
 
 impl<'a> Judge<'a> {
@@ -79,9 +81,9 @@ impl<'a> Judge<'a> {
         begun: Instant,
     ) -> Self {
         let again = again.map_or_else(OnceLock::new, |again| OnceLock::from(Ok(again)));
-        let (elsewhere, reloaded) = (OnceLock::new(), OnceLock::new());
+        let (elsewhere, reloaded, given) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         let further = Mutex::new(Vec::new());
-        Judge { files, old, settings, progress, begun, again, elsewhere, further, reloaded }
+        Judge { files, old, settings, progress, begun, again, elsewhere, further, reloaded, given }
     }
 
     /// The rows of a second replay of the old set: what isn't as in the first one differs from run to run.
@@ -148,7 +150,10 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// When a scratch database that the comparison needs can't do its part.
     pub fn verdict(&self, new: &[ReplayFile], snapshot: &Snapshot) -> Result<Verdict, ReplayError> {
-        let comparison = compare(&self.old, snapshot, self.settings, &With { judge: self, new })?;
+        let mut comparison = compare(&self.old, snapshot, self.settings, &With { judge: self, new })?;
+        if let Some(given) = self.given.get_or_init(|| given(self.settings, self.progress)) {
+            comparison.compared = Compared::beside(&self.old, given);
+        }
         let stand_ins = StandInCall::of_both(&self.old.stand_ins, &snapshot.stand_ins);
         let count = |files: &[ReplayFile]| files.iter().map(|file| file.statements.len()).sum();
         Ok(Verdict {
@@ -165,6 +170,12 @@ impl<'a> Judge<'a> {
             new_statements: count(new),
         })
     }
+}
+
+/// What preludes give by themselves, if there are any.
+pub(super) fn given(settings: &Settings, progress: &dyn Progress) -> Option<Snapshot> {
+    let has_prelude = !settings.platforms.is_empty() || !settings.prelude.is_empty();
+    has_prelude.then(|| replay::replay("prelude", &[], settings, progress).ok()).flatten()
 }
 
 /// The tables that hold rows.

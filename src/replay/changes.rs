@@ -5,23 +5,14 @@
 
 use super::{New, Replay};
 use crate::history::StatementId;
-use crate::ledger::{Event, Mark, What};
-use crate::objects::{PieceKind, Segment};
+use crate::ledger::{Event, Fold, Mark, What};
+use crate::objects::{PieceKind, Property, Segment};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::edit;
 use crate::sql::lex::lex_code;
 use crate::sql::names::quote;
 use pg_query::NodeEnum as N;
 use pg_query::protobuf::AlterTableType as T;
-
-/// The beginning of the name of a setting that renames; the name of before follows.
-pub(crate) const RENAME: &str = "rename from ";
-/// The beginning of the name of a setting that drops; the name of what is dropped follows.
-pub(crate) const DROP: &str = "drop ";
-/// The name of a setting that validates a constraint.
-pub(crate) const VALIDATED: &str = "validated";
-/// The name of a setting that says whether a column takes NULL.
-pub(crate) const NULLABILITY: &str = "nullability";
 
 /// An object that a DROP names: its name of now, and that of before the part, if it was renamed.
 pub(crate) struct Doomed {
@@ -47,10 +38,10 @@ impl Replay<'_> {
         let target = events.iter().find(|e| self.is_change(e, moves)).map(|e| e.object);
         let spoke = !events.is_empty() || self.ledger.marks.iter().rev().any(|(s, _)| *s == self.current);
         if let Some(target) = target {
-            let key = if moves { format!("{RENAME}another schema") } else { format!("change {}", self.current) };
+            let property = if moves { Property::Moved } else { Property::Change(self.current) };
             let parent = if self.schema.lives(target) { Some(target) } else { None };
             let text = self.text.to_string();
-            self.keep_change(parent, &key, text);
+            self.keep_change(parent, property, text);
             let now = self.current;
             self.ledger.marks.retain(|(s, mark)| *s != now || !matches!(mark, Mark::Noop(_)));
         } else if !spoke {
@@ -70,32 +61,37 @@ impl Replay<'_> {
         }
     }
 
-    /// Keeps a change; one with the same key on the same object is superseded, unless rows moved in between.
-    pub(crate) fn keep_change(&mut self, target: Option<ObjectId>, key: &str, text: String) -> ObjectId {
+    /// Keeps a change; one of the same property of the same object is superseded, unless rows moved in between.
+    pub(crate) fn keep_change(&mut self, target: Option<ObjectId>, property: Property, text: String) -> ObjectId {
         let mut needs = Replay::reparse(&text).map(|n| self.needs(&n, target)).unwrap_or_default();
         needs.iter_mut().for_each(|need| need.strength = Strength::Order);
         let Some(target) = target else {
             let edited = self.is_inner || text != self.text;
-            let id = self.create(New { needs, ..New::global(Kind::Setting, key.to_string(), Body::Text(text)) });
+            let new = New::global(Kind::Setting, property.to_string(), Body::Text(text));
+            let id = self.create(New { needs, property: Some(property), ..new });
             self.schema.objects[id].edited = edited;
             return id;
         };
         let table = self.schema.root(target);
-        if let Some(old) = self.schema.child(target, Kind::Setting, key)
+        if let Some(old) = self.schema.setting(target, &property)
             && !self.schema.is_fixed(old)
             && self.rows_moved_since(table, self.schema.objects[old].source)
         {
             self.seal(old);
         }
         needs.push(Need { on: table, strength: Strength::Order });
-        self.attach_text(target, Kind::Setting, key, needs, text)
+        self.set_property_text(target, property, needs, text)
     }
 
     /// A change that none after it may take the place of.
     fn seal(&mut self, change: ObjectId) {
-        let sealed =
-            format!("{} by statement {}", self.schema.objects[change].name, self.schema.objects[change].source);
-        self.schema.change_name(change, |o| o.name = sealed);
+        self.schema.change_name(change, |o| {
+            if let Some(property) = o.property.take() {
+                let sealed = Property::Sealed(Box::new(property), o.source);
+                o.name = sealed.to_string();
+                o.property = Some(sealed);
+            }
+        });
     }
 
     /// Whether a statement after this one may have changed rows of the table, or read them.
@@ -124,7 +120,10 @@ impl Replay<'_> {
     /// The name that an object had before the part, if the part renames it.
     fn name_before(&self, id: ObjectId) -> Option<String> {
         let mut settings = self.schema.children(id).into_iter().map(|s| &self.schema.objects[s]);
-        settings.find_map(|s| s.name.strip_prefix(RENAME).filter(|_| s.kind == Kind::Setting).map(String::from))
+        settings.find_map(|s| match &s.property {
+            Some(Property::RenamedFrom(name)) => Some(name.clone()),
+            _ => None,
+        })
     }
 
     /// A DROP stays for what was there before; what the part made itself is gone without it.
@@ -138,13 +137,14 @@ impl Replay<'_> {
         };
         for one in doomed.iter().flatten() {
             if let Some(was) = &one.was {
-                text = edit::rename_object(&text, &one.name, was);
+                let wanted = self.wanted(kind, one.id, &one.name);
+                text = edit::rename_object(&text, &one.name, was, wanted);
             }
         }
         let of: Vec<&Doomed> = doomed.iter().flatten().collect();
         let parent = self.schema.objects[of[0].id].parent.filter(|p| self.schema.lives(*p));
         let names: Vec<String> = of.iter().map(|d| d.name.clone()).collect();
-        self.keep_change(parent, &format!("{DROP}{} {}", kind.word(), names.join(", ")), text);
+        self.keep_change(parent, Property::Dropped { kind, names }, text);
     }
 
     /// DROP COLUMN and DROP CONSTRAINT of what was there before.
@@ -157,10 +157,10 @@ impl Replay<'_> {
     ) {
         for one in doomed.into_iter().flatten() {
             let text = match &one.was {
-                Some(was) => edit::rename_object(&alone, &one.name, was),
+                Some(was) => rename_dropped(&alone, &one.name, was),
                 None => alone.clone(),
             };
-            self.keep_change(Some(table), &format!("{DROP}{} {}", kind.word(), one.name), text);
+            self.keep_change(Some(table), Property::Dropped { kind, names: vec![one.name] }, text);
         }
     }
 
@@ -169,15 +169,16 @@ impl Replay<'_> {
         if !self.schema.is_given(id) {
             return;
         }
-        let is_rename = |s: &ObjectId| {
-            self.schema.objects[*s].kind == Kind::Setting && self.schema.objects[*s].name.starts_with(RENAME)
-        };
-        let Some(rename) = self.schema.children(id).into_iter().find(is_rename) else {
+        let renamed = self.schema.children(id).into_iter().find_map(|s| match &self.schema.objects[s].property {
+            Some(Property::RenamedFrom(first)) => Some((s, first.clone())),
+            _ => None,
+        });
+        let Some((rename, first)) = renamed else {
             let text = self.text.to_string();
-            self.keep_change(Some(id), &format!("{RENAME}{from}"), text);
+            self.keep_change(Some(id), Property::RenamedFrom(from.into()), text);
             return;
         };
-        if self.schema.objects[rename].name[RENAME.len()..] == *to {
+        if first == to {
             return self.kill(rename, None);
         }
         if let Body::Text(text) = &mut self.schema.objects[rename].body
@@ -185,7 +186,7 @@ impl Replay<'_> {
         {
             *text = edit::replace(text, vec![(last.start..last.end, quote(to))]);
         }
-        self.folded(rename, format!("renamed once more, to {}", quote(to)));
+        self.folded(rename, Fold::RenamedAgain(to.into()));
     }
 
     /// Whether a constraint that the part adds to a table of before says NOT VALID: what is there is checked later, and
@@ -200,10 +201,10 @@ impl Replay<'_> {
     /// finds it proven. Without the check it would read all of them while nobody else may. So all of it stays.
     pub(crate) fn keep_what_was_checked(&mut self, table: ObjectId, constraint: ObjectId) {
         let schema = &self.schema;
-        let Some(validated) = schema.child(constraint, Kind::Setting, VALIDATED) else { return };
+        let Some(validated) = schema.setting(constraint, &Property::Validated) else { return };
         let since = schema.objects[validated].source;
         let proves = |column: &ObjectId| {
-            let change = schema.child(*column, Kind::Setting, NULLABILITY)?;
+            let change = schema.setting(*column, &Property::Nullability)?;
             let source = schema.objects[change].source;
             (schema.is_given(table) && source > since).then_some(source)
         };
@@ -216,31 +217,25 @@ impl Replay<'_> {
 
     /// ALTER COLUMN of a column that was there before, or that the part adds to a table that was; false if it is another
     /// command.
-    pub(crate) fn change_column(&mut self, table: ObjectId, column: ObjectId, subtype: T, segment: &Segment) -> bool {
-        let key = match subtype {
-            T::AtColumnDefault => "default",
-            T::AtSetNotNull | T::AtDropNotNull => NULLABILITY,
-            T::AtAlterColumnType => "type",
-            T::AtAddIdentity | T::AtSetIdentity | T::AtDropIdentity => "identity",
-            T::AtDropExpression | T::AtSetExpression => "expression",
+    pub(crate) fn change_column(&mut self, column: ObjectId, subtype: T, segment: &Segment) -> bool {
+        let by = self.current;
+        // Each change of a type may change the values.
+        let property = match subtype {
+            T::AtColumnDefault => Property::Default,
+            T::AtSetNotNull | T::AtDropNotNull => Property::Nullability,
+            T::AtAlterColumnType => Property::Type(by),
+            T::AtAddIdentity | T::AtSetIdentity | T::AtDropIdentity => Property::Identity(by),
+            T::AtDropExpression | T::AtSetExpression => Property::Expression(by),
             _ => return false,
         };
-        let alone = segment.alone.clone();
-        if key == "type"
-            && let Some(default) = self.schema.child(column, Kind::Setting, "default")
+        if matches!(property, Property::Type(_))
+            && let Some(default) = self.schema.setting(column, &Property::Default)
             && !self.schema.is_fixed(default)
         {
             // A default is taken away for a type to change, and set again for the new one.
             self.seal(default);
         }
-        // Each change of a type may change the values.
-        if matches!(key, "identity" | "expression" | "type") {
-            let number = format!("{key} {}", self.current);
-            self.keep_change(Some(column), &number, alone);
-        } else {
-            self.keep_change(Some(column), key, alone);
-        }
-        let _ = table;
+        self.keep_change(Some(column), property, segment.alone.clone());
         true
     }
 
@@ -252,8 +247,8 @@ impl Replay<'_> {
         }
         let Body::Column(body) = &self.schema.objects[column].body else { return false };
         let says = |what: PieceKind| body.piece(what).is_some();
-        let not_null = body.piece(PieceKind::Nullability).is_some_and(|p| p.text.to_lowercase().contains("not"));
-        let pending = self.schema.child(column, Kind::Setting, "default");
+        let not_null = body.is_not_null();
+        let pending = self.schema.setting(column, &Property::Default);
         match subtype {
             // A column that is NOT NULL and has no default can only be added to an empty table.
             T::AtColumnDefault => not_null && !says(PieceKind::Default) && pending.is_none(),
@@ -295,7 +290,7 @@ impl Replay<'_> {
         // What was said of the setting is said of the column.
         for event in self.ledger.events.iter_mut().filter(|e| e.object == pending) {
             event.object = column;
-            event.what = What::Folded(if drops { "default dropped" } else { "default set" }.into());
+            event.what = What::Folded(if drops { Fold::DefaultDropped } else { Fold::DefaultSet });
         }
         let same = |a: &Event, b: &Event| a.statement == b.statement && a.object == column && a.what == b.what;
         let now = self.current;
@@ -336,20 +331,30 @@ impl Replay<'_> {
     }
 
     /// A command that takes back what a table has (row security, say): gone with it if the part gave it, else kept.
-    pub(crate) fn take_back(&mut self, table: ObjectId, name: &str, segment: &Segment) {
-        match self.schema.child(table, Kind::Setting, name) {
+    pub(crate) fn take_back(&mut self, table: ObjectId, property: Property, segment: &Segment) {
+        match self.schema.setting(table, &property) {
             Some(setting) if !self.schema.is_given(setting) => self.kill(setting, None),
             Some(_) => {
                 let alone = segment.alone.clone();
-                self.keep_change(Some(table), name, alone);
+                self.keep_change(Some(table), property, alone);
             }
-            None => self.mark(Mark::Noop(format!("{name} isn't on"))),
+            None => self.mark(Mark::Noop(format!("{property} isn't on"))),
         }
     }
 }
 
 fn is_default(what: &What) -> bool {
-    matches!(what, What::Folded(note) if note.starts_with("default "))
+    matches!(what, What::Folded(fold) if fold.is_of_default())
+}
+
+/// An ALTER TABLE that drops a column or a constraint, under another name of that.
+fn rename_dropped(command: &str, from: &str, to: &str) -> String {
+    let tokens = lex_code(command);
+    // The name of the table comes before.
+    match tokens.iter().rfind(|token| token.name(command).as_deref() == Some(from)) {
+        Some(name) => edit::replace(command, vec![(name.start..name.end, quote(to))]),
+        None => command.to_string(),
+    }
 }
 
 /// A DROP of some of the objects that it names.

@@ -1,15 +1,11 @@
-//! DROP, RENAME, COMMENT, OWNER and SET SCHEMA: once for all kinds.
+//! DROP, COMMENT and OWNER: once for all kinds.
 
 use super::{New, Replay};
 use crate::ledger::{Mark, What};
-use crate::schema::{Body, Context, Kind, Need, ObjectId, Strength};
-use crate::sql::edit;
-use crate::sql::lex::lex_code;
-use crate::sql::names::{self, quote};
-use pg_query::protobuf::{
-    AlterObjectSchemaStmt, AlterOwnerStmt, CommentStmt, DropBehavior, DropStmt, ObjectType, RenameStmt, SecLabelStmt,
-};
-use std::sync::Arc;
+use crate::objects::{PieceKind, Property};
+use crate::schema::{Body, Kind, Need, ObjectId, Strength};
+use crate::sql::names;
+use pg_query::protobuf::{AlterOwnerStmt, CommentStmt, DropBehavior, DropStmt, ObjectType, SecLabelStmt};
 
 /// Whether a DROP says CASCADE.
 pub(crate) fn is_cascade(behavior: i32) -> bool {
@@ -49,7 +45,7 @@ impl Replay<'_> {
     }
 
     /// A table whose column, constraint or default goes isn't the author's any more.
-    fn touch_parents(&mut self, id: ObjectId) {
+    pub(super) fn touch_parents(&mut self, id: ObjectId) {
         if !matches!(self.schema.objects[id].kind, Kind::Column | Kind::Constraint | Kind::Default) {
             return;
         }
@@ -71,9 +67,8 @@ impl Replay<'_> {
                 let object = &self.schema.objects[*id];
                 object.kind == Kind::Sequence
                     && self.schema.objects.iter().any(|s| {
-                        s.kind == Kind::Setting
+                        s.property == Some(Property::OwnedBy)
                             && s.parent == Some(*id)
-                            && s.name == "owned by"
                             && s.needs.iter().any(|n| n.on == column)
                     })
             })
@@ -146,7 +141,8 @@ impl Replay<'_> {
             }
             return;
         }
-        self.attach(target, Kind::Comment, "comment", Vec::new());
+        let text = self.text.to_string();
+        self.attach(target, Kind::Comment, "comment".into(), None, Vec::new(), text);
     }
 
     /// SECURITY LABEL, kept as a setting of what it labels.
@@ -155,29 +151,41 @@ impl Replay<'_> {
         match (kind, statement.object.as_deref()) {
             (Some(kind), Some(object)) if self.locate(kind, object).is_some() => {
                 let target = self.locate(kind, object).unwrap_or_default();
-                self.attach(target, Kind::Setting, &format!("label {}", statement.provider), Vec::new());
+                self.set_property(target, Property::Label(statement.provider.clone()), Vec::new());
             }
             _ => self.keep_opaque("labels what this history didn't make"),
         }
     }
 
-    /// The statement under way gives a comment or a setting; one of the same name is superseded.
-    pub(crate) fn attach(&mut self, target: ObjectId, kind: Kind, name: &str, needs: Vec<Need>) -> ObjectId {
+    /// The statement under way sets a property; an older setting of it is superseded.
+    pub(crate) fn set_property(&mut self, target: ObjectId, property: Property, needs: Vec<Need>) -> ObjectId {
         let text = self.text.to_string();
-        self.attach_text(target, kind, name, needs, text)
+        self.set_property_text(target, property, needs, text)
     }
 
-    /// See [`Replay::attach`]; the text is a part of the statement.
-    pub(crate) fn attach_text(
+    /// See [`Replay::set_property`]; the text is a part of the statement.
+    pub(crate) fn set_property_text(
+        &mut self,
+        target: ObjectId,
+        property: Property,
+        needs: Vec<Need>,
+        text: String,
+    ) -> ObjectId {
+        self.attach(target, Kind::Setting, property.to_string(), Some(property), needs, text)
+    }
+
+    /// A comment or a setting; one of the same name is superseded.
+    fn attach(
         &mut self,
         target: ObjectId,
         kind: Kind,
-        name: &str,
+        name: String,
+        property: Option<Property>,
         needs: Vec<Need>,
         text: String,
     ) -> ObjectId {
         let edited = self.is_inner || text != self.text;
-        if let Some(old) = self.schema.child(target, kind, name) {
+        if let Some(old) = self.schema.child(target, kind, &name) {
             let source = self.schema.objects[old].source;
             self.event(old, What::Superseded(source));
             self.schema.add_needs(old, needs);
@@ -186,8 +194,8 @@ impl Replay<'_> {
             object.edited = edited;
             return old;
         }
-        let place = (self.schema.objects[target].schema.clone(), name.to_string());
-        let id = self.create(New { needs, ..New::of(target, kind, place, Body::Text(text)) });
+        let place = (self.schema.objects[target].schema.clone(), name);
+        let id = self.create(New { needs, property, ..New::of(target, kind, place, Body::Text(text)) });
         self.schema.objects[id].edited = edited;
         id
     }
@@ -208,162 +216,10 @@ impl Replay<'_> {
     /// Notes the owner; the needs make sure that the role is there first.
     pub(crate) fn set_owner(&mut self, target: ObjectId, role: &str) {
         let needs = self.schema.global(Kind::Role, role).map(|on| Need { on, strength: Strength::Normal });
-        self.attach(target, Kind::Setting, "owner", needs.into_iter().collect());
+        self.set_property(target, Property::Owner, needs.into_iter().collect());
     }
 
-    /// ALTER ... RENAME of anything.
-    pub(crate) fn rename(&mut self, statement: &RenameStmt) {
-        let object_type = ObjectType::try_from(statement.rename_type).unwrap_or(ObjectType::Undefined);
-        let table = self.relation_opt(&statement.relation);
-        let sub = |kind: Kind| table.and_then(|t| self.schema.child(t, kind, &statement.subname));
-        let target = match object_type {
-            ObjectType::ObjectColumn => table.and_then(|t| self.schema.column(t, &statement.subname)),
-            ObjectType::ObjectTabconstraint => sub(Kind::Constraint),
-            ObjectType::ObjectTrigger => sub(Kind::Trigger),
-            ObjectType::ObjectPolicy => sub(Kind::Policy),
-            ObjectType::ObjectRule => sub(Kind::Rule),
-            ObjectType::ObjectSchema => self.schema.global(Kind::Schema, &statement.subname),
-            ObjectType::ObjectRole => self.schema.global(Kind::Role, &statement.subname),
-            ObjectType::ObjectAttribute | ObjectType::ObjectDomconstraint => {
-                return self.rename_within(statement, table);
-            }
-            _ if table.is_some() => table,
-            _ => Kind::of_object_type(statement.rename_type)
-                .zip(statement.object.as_deref())
-                .and_then(|(kind, object)| self.locate(kind, object)),
-        };
-        match target {
-            Some(id) => self.rename_object(id, &names::truncate(&statement.newname)),
-            None => self.missing(1, 1, statement.missing_ok, "renames what isn't there"),
-        }
-    }
-
-    /// A part of a type or domain that the model keeps as text: the ALTER is kept as it is.
-    fn rename_within(&mut self, statement: &RenameStmt, table: Option<ObjectId>) {
-        let name = statement.relation.as_ref().map(names::range_var).unwrap_or_default();
-        let target = table
-            .or_else(|| self.schema.type_of(&name, &self.path()))
-            .or_else(|| statement.object.as_deref().and_then(|o| self.locate(Kind::Type, o)));
-        match target {
-            Some(id) => {
-                self.attach(id, Kind::Setting, &format!("rename {}", statement.subname), Vec::new());
-            }
-            None => self.keep_opaque("renames what this history didn't make"),
-        }
-    }
-
-    /// Gives an object another name, in its own text and in the texts of all that name it.
-    pub(crate) fn rename_object(&mut self, id: ObjectId, to: &str) {
-        let object = &self.schema.objects[id];
-        if let (Kind::Index, Body::Inside, Some(constraint)) = (object.kind, &object.body, object.parent) {
-            return self.rename_object(constraint, to);
-        }
-        let (kind, from) = (object.kind, object.name.clone());
-        let table = object.parent.map(|p| self.schema.objects[p].name.clone()).unwrap_or_default();
-        let edit = |text: &str| match kind {
-            Kind::Column => edit::rename_column(text, &from, to, &table),
-            _ => edit::rename_object(text, &from, to),
-        };
-        if kind != Kind::Constraint {
-            self.edit_text(id, &edit);
-        }
-        for (dependent, _) in self.schema.dependents(id) {
-            // A constraint's index, and a table's parts, don't change their names with it.
-            let is_query =
-                matches!(self.schema.objects[dependent].kind, Kind::View | Kind::MaterializedView | Kind::Table);
-            if kind == Kind::Column && is_query {
-                self.edit_text(dependent, &|text| crate::objects::rename_column_in_view(text, &from, to, &table));
-            } else if kind != Kind::Constraint || self.schema.objects[dependent].kind == Kind::Comment {
-                self.edit_text(dependent, &edit);
-            }
-        }
-        if kind == Kind::Schema {
-            self.rename_schema(&from, to);
-        }
-        if kind == Kind::Column {
-            self.rename_key_columns(id, &from, to);
-            self.rename_in_partition_key(id, &from, to);
-            self.rename_in_partitions(id, &from, to);
-        }
-        let was = self.schema.display(id);
-        self.schema.change_name(id, |o| o.name = to.to_string());
-        self.rename_argument_types(id, &was);
-        if kind == Kind::Constraint {
-            self.rename_constraint(id, to);
-        }
-        self.folded(id, format!("renamed from {}", quote(&from)));
-        self.touch_table_of(id);
-        self.keep_rename(id, &from, to);
-    }
-
-    /// Routines are known by the types of their arguments, under the names of now.
-    fn rename_argument_types(&mut self, id: ObjectId, was: &str) {
-        let is = self.schema.display(id);
-        for (dependent, _) in self.schema.dependents(id) {
-            let Some(arguments) = self.schema.objects[dependent].arguments.clone() else { continue };
-            let renamed: Vec<String> = arguments
-                .split(", ")
-                .map(|a| match a.strip_prefix(was) {
-                    Some(rest) if rest.is_empty() || rest == "[]" => format!("{is}{rest}"),
-                    _ => a.to_string(),
-                })
-                .collect();
-            self.schema.change_name(dependent, |o| o.arguments = Some(renamed.join(", ")));
-        }
-    }
-
-    /// A constraint keeps its name, so the columns that its automatic name would have now must be known.
-    fn rename_key_columns(&mut self, column: ObjectId, from: &str, to: &str) {
-        for (dependent, _) in self.schema.dependents(column) {
-            if let Body::Constraint(constraint) = &mut self.schema.objects[dependent].body {
-                constraint.columns.iter_mut().filter(|c| *c == from).for_each(|c| *c = to.to_string());
-            }
-        }
-    }
-
-    /// A constraint's index has the constraint's name; a name that was written is written anew.
-    fn rename_constraint(&mut self, id: ObjectId, to: &str) {
-        for index in self.schema.children(id) {
-            if self.schema.objects[index].kind == Kind::Index {
-                self.schema.change_name(index, |o| o.name = to.to_string());
-            }
-        }
-        let table = self.schema.objects[id].parent.unwrap_or(id);
-        let prefix = format!("{} {}", self.keyword(table, "CONSTRAINT"), quote(to));
-        if let Body::Constraint(constraint) = &mut self.schema.objects[id].body {
-            constraint.prefix = Some(prefix);
-        }
-    }
-
-    fn touch_table_of(&mut self, id: ObjectId) {
-        if let Some(parent) = self.schema.objects[id].parent
-            && matches!(self.schema.objects[id].kind, Kind::Column | Kind::Constraint)
-        {
-            self.schema.objects[parent].edited = true;
-        }
-    }
-
-    fn rename_schema(&mut self, from: &str, to: &str) {
-        let live: Vec<ObjectId> = self.schema.live().collect();
-        let edit = |text: &str| {
-            edit::rename(text, from, to, |tokens, i| tokens.get(i + 1).is_some_and(|t| t.text(text) == "."))
-        };
-        for id in live {
-            self.edit_text(id, &edit);
-            if self.schema.objects[id].schema == from {
-                self.schema.change_name(id, |o| o.schema = to.to_string());
-            }
-            let context = (*self.schema.objects[id].context).clone();
-            if let Some(path) = &context.search_path
-                && path.iter().any(|s| s == from)
-            {
-                let path = path.iter().map(|s| if s == from { to.to_string() } else { s.clone() }).collect();
-                self.schema.objects[id].context = Arc::new(Context { search_path: Some(path), ..context });
-            }
-        }
-    }
-
-    /// Edits an object's text in place, wherever its kind keeps it.
+    /// Edits an object's text in place, wherever its kind keeps it. The name of a column is no text of anything else.
     pub(crate) fn edit_text(&mut self, id: ObjectId, edit: &dyn Fn(&str) -> String) {
         if self.schema.objects[id].kind == Kind::Default {
             if let Some(column) = self.schema.objects[id].parent {
@@ -384,7 +240,10 @@ impl Replay<'_> {
                 apply(&mut table.tail);
                 table.elements.iter_mut().for_each(|e| apply(&mut e.text));
             }
-            Body::Column(column) => column.pieces.iter_mut().for_each(|p| apply(&mut p.text)),
+            Body::Column(column) => {
+                let others = column.pieces.iter_mut().filter(|p| p.what != PieceKind::Name);
+                others.for_each(|p| apply(&mut p.text));
+            }
             Body::Constraint(constraint) => apply(&mut constraint.text),
             Body::Grant(_) => changed = true,
             Body::Inside => {}
@@ -394,71 +253,6 @@ impl Replay<'_> {
             self.touch_parents(id);
         }
     }
-
-    /// ALTER ... SET SCHEMA.
-    pub(crate) fn set_schema(&mut self, statement: &AlterObjectSchemaStmt) {
-        let kind = Kind::of_object_type(statement.object_type);
-        let target = match (&statement.relation, statement.object.as_deref()) {
-            (Some(relation), _) => self.relation(relation),
-            (None, Some(object)) => kind.and_then(|k| self.locate(k, object)),
-            _ => None,
-        };
-        let Some(id) = target else {
-            return self.missing(1, 1, statement.missing_ok, "moves what isn't there");
-        };
-        if self.schema.objects[id].kind == Kind::Extension {
-            self.attach(id, Kind::Setting, "schema", Vec::new());
-            return;
-        }
-        let (name, from) = (self.schema.objects[id].name.clone(), self.schema.objects[id].schema.clone());
-        let to = statement.newschema.clone();
-        let edit = |text: &str| requalify(text, &name, &from, &to);
-        self.edit_text(id, &edit);
-        for (dependent, _) in self.schema.dependents(id) {
-            self.edit_text(dependent, &edit);
-        }
-        self.move_to_schema(id, &from, &to);
-        let was = format!("{}.{}", quote(&from), quote(&name));
-        self.rename_argument_types(id, &was);
-        if let Some(on) = self.schema.global(Kind::Schema, &to) {
-            self.schema.add_needs(id, [Need { on, strength: Strength::Normal }]);
-        }
-        self.folded(id, format!("moved from schema {}", quote(&from)));
-    }
-
-    fn move_to_schema(&mut self, id: ObjectId, from: &str, to: &str) {
-        if let Some(old) = self.schema.global(Kind::Schema, from) {
-            let mut needs = self.schema.objects[id].needs.clone();
-            needs.retain(|n| n.on != old);
-            self.schema.clear_needs(id);
-            self.schema.add_needs(id, needs);
-        }
-        self.schema.change_name(id, |o| o.schema = to.to_string());
-        for child in self.schema.children(id) {
-            if self.schema.objects[child].schema == from {
-                self.move_to_schema(child, from, to);
-            }
-        }
-    }
-}
-
-/// Puts the new schema before a name, in place of the old one where the text has it.
-fn requalify(text: &str, name: &str, from: &str, to: &str) -> String {
-    let tokens = lex_code(text);
-    let mut edits = Vec::new();
-    for (i, token) in tokens.iter().enumerate() {
-        let followed_by_dot = tokens.get(i + 1).is_some_and(|t| t.text(text) == ".");
-        if token.name(text).as_deref() != Some(name) || followed_by_dot {
-            continue;
-        }
-        let qualifier = (i > 1 && tokens[i - 1].text(text) == ".").then(|| tokens[i - 2]);
-        match qualifier {
-            Some(q) if q.name(text).as_deref() == Some(from) => edits.push((q.start..q.end, quote(to))),
-            Some(_) => {}
-            None => edits.push((token.start..token.start, format!("{}.", quote(to)))),
-        }
-    }
-    edit::replace(text, edits)
 }
 
 /// The last part of the name that a DROP names.

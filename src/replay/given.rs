@@ -33,6 +33,7 @@ impl Replay<'_> {
             kind,
             schema: String::new(),
             name: name.into(),
+            property: None,
             arguments: None,
             parent: None,
             born: 0,

@@ -2,7 +2,7 @@
 
 use super::{Replay, Savepoint};
 use crate::history::layout::Between;
-use crate::ledger::{Mark, What};
+use crate::ledger::{Fold, Mark, What};
 use crate::schema::Context;
 use crate::sql::lex::lex_code;
 use crate::sql::names;
@@ -297,7 +297,7 @@ fn is_harmless(name: &str) -> bool {
 
 impl Replay<'_> {
     /// A fold that has no text of its own to show.
-    pub(crate) fn folded(&mut self, object: usize, note: impl Into<String>) {
+    pub(crate) fn folded(&mut self, object: usize, note: impl Into<Fold>) {
         self.schema.objects[object].edited = true;
         self.event(object, What::Folded(note.into()));
     }

@@ -2,12 +2,16 @@
 
 use super::style::Style;
 use crate::emit::write::Changes;
-use crate::emit::{Held, How, Lock, Proven, Rungs, Work, locks};
+use crate::emit::{
+    CommentLine, Held, How, Lock, Lowered, Owner, Proven, Rungs, Work, comments_left_out, locks,
+};
 use crate::history::History;
 use crate::history::cut::Cut;
 use crate::plan::Size;
 use crate::proof::Verdict;
+use crate::replay::Model;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// What an emit did with the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +37,13 @@ pub struct About {
     pub part: Option<String>,
     /// What a later part locks of what is there before it.
     pub locks: Vec<Held>,
+    /// The comments of what lives that aren't in the new set.
+    pub comments: Vec<CommentLine>,
 }
 
 impl About {
     /// Of a history that was consolidated, as a whole or from a cut on; `history` ends where a cut says.
-    pub fn of(history: &History, cut: Option<Cut>, proven: &Proven) -> About {
+    pub fn of(history: &History, model: &Model, cut: Option<Cut>, proven: &Proven) -> About {
         let start = match cut {
             Some(Cut::From(start)) => start,
             _ => 0,
@@ -66,6 +72,7 @@ impl About {
                 Some(Cut::From(_)) => locks(&proven.set, history),
                 _ => Vec::new(),
             },
+            comments: comments_left_out(history, model, start, proven),
         }
     }
 }
@@ -75,7 +82,7 @@ fn heading(verdict: &Verdict, left_out: &[String], style: Style) -> String {
     let names = if left_out.is_empty() { String::new() } else { format!(" ({})", left_out.join(", ")) };
     let compared = &verdict.comparison.compared;
     format!(
-        "{}{names}: {}, {} in {}, {} compared on {} ({:.1} s)\n",
+        "{}{names}: {}, {} in {}, {} compared on {} ({:.1} s){}\n",
         style.green(&format!("identical{}", super::verdict::without(left_out))),
         plural(compared.objects, "object"),
         plural(compared.rows, "row"),
@@ -83,6 +90,7 @@ fn heading(verdict: &Verdict, left_out: &[String], style: Style) -> String {
         plural(compared.sequences, "sequence"),
         super::verdict::server(verdict),
         verdict.seconds,
+        super::verdict::beside(verdict),
     )
 }
 
@@ -120,6 +128,16 @@ fn objects(rungs: &Rungs, about: &About) -> String {
     out
 }
 
+/// The comments that are left out, by their places.
+fn comments(about: &About) -> String {
+    let count = about.comments.len();
+    if count == 0 {
+        return String::new();
+    }
+    let lines: String = about.comments.iter().map(|line| format!("    {}: {}\n", line.at, line.text)).collect();
+    format!("  comments    {} of what lives left out:\n{lines}", plural(count, "line"))
+}
+
 /// An emit for people.
 pub fn text(
     proven: &Proven,
@@ -139,8 +157,11 @@ pub fn text(
     }
     let whole = about.part.is_none();
     let word = if !whole && proven.rungs.as_stated == 0 { "gave way:" } else { "stated:" };
+    let mut told = HashSet::new();
     for lowered in &proven.lowered {
         let how = match lowered.how {
+            // What is counted with another stands behind it.
+            How::Stated if is_along(lowered, &mut told) => "with it:",
             How::Happened if whole => "as it happened:",
             How::LeftOut => "left out:",
             How::Stated | How::Happened => word,
@@ -151,6 +172,7 @@ pub fn text(
     for statement in &proven.backfills {
         out.push_str(&format!("    {} {} touched no row\n", style.dim("left out:"), history.at(*statement)));
     }
+    out.push_str(&comments(about));
     for call in &proven.verdict.stand_ins {
         out.push_str(&format!(
             "  {} {} of {} computes something else than the original: {}\n",
@@ -168,6 +190,12 @@ pub fn text(
         out.push_str(&super::plan::wrap(&format!("  {} {note}", style.dim("note:"))));
     }
     match written {
+        Written::Files(changes) if changes.written.is_empty() && changes.removed.is_empty() => {
+            out.push_str(&match proven.set.files.is_empty() {
+                true => format!("written to {folder}: a set without files\n"),
+                false => format!("{folder} holds these files already: only what is noted of them was written\n"),
+            });
+        }
         Written::Files(changes) => {
             out.push_str(&format!("written to {folder}:\n"));
             changes.written.iter().for_each(|n| out.push_str(&format!("  {n}\n")));
@@ -215,6 +243,11 @@ fn work_words(work: Work) -> &'static str {
     }
 }
 
+/// Whether something stands in the new set along with something else that PostgreSQL states, and isn't counted itself.
+fn is_along(lowered: &Lowered, told: &mut HashSet<Owner>) -> bool {
+    lowered.how == How::Stated && !lowered.unit.is_some_and(|unit| told.insert(unit))
+}
+
 fn plural(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
@@ -225,8 +258,12 @@ pub fn json(proven: &Proven, history: &History, about: &About, written: &Written
         Written::Files(changes) => changes.clone(),
         Written::Unchanged | Written::Nothing => Changes::default(),
     };
-    let lowered: Vec<Value> =
-        proven.lowered.iter().map(|l| json!({ "object": l.object, "how": l.how, "why": l.why })).collect();
+    let mut told = HashSet::new();
+    let one = |l: &Lowered| {
+        let along = is_along(l, &mut told);
+        json!({ "object": l.object, "how": l.how, "along": along, "why": l.why })
+    };
+    let lowered: Vec<Value> = proven.lowered.iter().map(one).collect();
     json!({
         "format": super::FORMAT,
         "verdict": proven.verdict.kind,
@@ -241,6 +278,7 @@ pub fn json(proven: &Proven, history: &History, about: &About, written: &Written
         "rows": proven.rows,
         "lowered": lowered,
         "backfills": proven.backfills.iter().map(|s| history.at(*s)).collect::<Vec<_>>(),
+        "comments_left_out": about.comments,
         "kept_opaque": proven.kept_opaque,
         "written": changes.written,
         "removed": changes.removed,

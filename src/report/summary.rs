@@ -1,12 +1,13 @@
 //! A summary in Markdown of what was consolidated, for the pull request.
 
 use super::emit::About;
+use super::verdict::escaped;
 use crate::emit::Proven;
 use crate::history::History;
 use crate::plan::{Finding, Plan, Rule};
 
-/// The summary.
-pub fn markdown(proven: &Proven, history: &History, about: &About, plan: &Plan) -> String {
+/// The summary. The files of the set have these names where they are written.
+pub fn markdown(proven: &Proven, names: &[String], history: &History, about: &About, plan: &Plan) -> String {
     let verdict = &proven.verdict;
     let compared = &verdict.comparison.compared;
     let part = about.part.as_ref().map_or(String::new(), |part| format!(" ({part})"));
@@ -41,9 +42,9 @@ pub fn markdown(proven: &Proven, history: &History, about: &About, plan: &Plan) 
         out.push_str(&format!("\n{} files stay as they are, byte for byte.\n", about.untouched));
     }
     out.push_str("\n### Files\n\n");
-    for file in &proven.set.files {
+    for (file, name) in proven.set.files.iter().zip(names) {
         let count = file.statements.len();
-        out.push_str(&format!("- `{}`: {count} statements, {} lines\n", file.name, file.text.lines().count()));
+        out.push_str(&format!("- `{name}`: {count} statements, {} lines\n", file.text.lines().count()));
     }
     let r = &proven.rungs;
     out.push_str(&format!(
@@ -56,6 +57,10 @@ pub fn markdown(proven: &Proven, history: &History, about: &About, plan: &Plan) 
     }
     if !proven.lowered.is_empty() {
         out.push('\n');
+    }
+    if !about.comments.is_empty() {
+        out.push_str(&format!("\n### Comments of what lives that were left out ({})\n\n", about.comments.len()));
+        out.extend(about.comments.iter().map(|line| format!("- `{}`: {}\n", line.at, escaped(&line.text))));
     }
     section(&mut out, "Dropped: created, then dropped", plan, &[Rule::Dead, Rule::DeadRows]);
     section(&mut out, "Folded into the statement that makes the object", plan, &[Rule::Folded]);

@@ -133,10 +133,18 @@ fn summary(verdict: &Verdict, sides: &Sides) -> String {
             plural(compared.tables, "table"),
             plural(compared.sequences, "sequence"),
             plural(compared.settings, "setting"),
-        ),
+        ) + &beside(verdict),
         format!("on:       {}, {:.1} s{memory}", server(verdict), verdict.seconds),
     ]
     .join("\n")
+}
+
+/// What a prelude gives besides.
+pub(super) fn beside(verdict: &Verdict) -> String {
+    match verdict.comparison.compared.given {
+        0 => String::new(),
+        given => format!("; beside {} of the prelude", plural(given, "object")),
+    }
 }
 
 /// The PostgreSQL on which a verdict was found, for people.
@@ -360,7 +368,7 @@ mod tests {
     use crate::proof::{Class, Compared, Comparison};
 
     fn verdict(differences: Vec<Difference>) -> Verdict {
-        let compared = Compared { objects: 12, rows: 1, tables: 3, sequences: 2, settings: 4, sessions: 0 };
+        let compared = Compared { objects: 12, rows: 1, tables: 3, sequences: 2, settings: 4, sessions: 0, given: 0 };
         let kind = if differences.is_empty() { VerdictKind::Identical } else { VerdictKind::Different };
         Verdict {
             kind,

@@ -4,5 +4,6 @@ pub mod edit;
 pub mod lex;
 pub mod names;
 pub mod parse;
+pub mod places;
 pub mod split;
 pub mod walk;

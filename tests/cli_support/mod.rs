@@ -117,8 +117,12 @@ impl Project {
         assert_eq!(ran.code, 2, "{ran:#?}");
         assert_eq!(ran.out, "", "standard output is for data");
         assert!(self.tree("") == before, "something was written: {:?}", self.tree("").keys());
-        let count = |word: &str| ran.err.lines().filter(|line| line.starts_with(word)).count();
-        assert!(count("error:") > 0 && count("error:") == count("hint:"), "an error without a hint: {}", ran.err);
+        // Errors of one hint stand before it, and each hint is said once.
+        let said: Vec<&str> = ran.err.lines().filter(|l| l.starts_with("error:") || l.starts_with("hint:")).collect();
+        let hints: Vec<&&str> = said.iter().filter(|l| l.starts_with("hint:")).collect();
+        let begins = said.first().is_some_and(|l| l.starts_with("error:"));
+        assert!(begins && said.last().is_some_and(|l| l.starts_with("hint:")), "an error without a hint: {}", ran.err);
+        assert!(hints.windows(2).all(|two| two[0] != two[1]), "a hint twice: {}", ran.err);
         for text in texts {
             assert!(ran.err.contains(text), "no {text:?} in: {}", ran.err);
         }

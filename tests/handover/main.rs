@@ -314,6 +314,34 @@ fn a_database_by_its_url_is_compared_first_and_only_the_tools_table_changes() {
     assert!(ran.err.contains("behind: this database lacks 1 of 3 migrations: 3; nothing was changed"), "{}", ran.err);
 }
 
+/// What a database lacks that is behind is no drift.
+#[test]
+fn a_database_that_is_behind_is_not_called_drifted() {
+    let project = Project::empty();
+    let layout = layout::by_name("dbmate").expect("dbmate");
+    let old = write_set(&project, "migrations.old", layout, OLD, None);
+    write_set(&project, "migrations", layout, NEW, Some("3"));
+    let live = Live::start();
+    let dbmate = FAMILIES.iter().find(|f| f.layout == "dbmate").expect("dbmate");
+    live.fine(dbmate.make);
+    old[..2].iter().for_each(|m| drop(live.fine(&(dbmate.note)(m))));
+    let url = live.scratch.url();
+    let ran = project.run(&format!("handover --url {url}"));
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    assert!(ran.err.contains("behind: this database lacks 1 of 3 migrations: 3; nothing was changed"), "{}", ran.err);
+    assert!(!ran.err.contains("drifted"), "{}", ran.err);
+    let said = project.json(&format!("handover --url {url}"), 1);
+    assert_eq!(said["outcome"], "refused", "{said:#}");
+    let ran = project.run(&format!("diff {url} migrations.old --layout dbmate"));
+    let note =
+        "by schema_migrations, the table of dbmate, the database is behind: this database lacks 1 of 3 migrations: 3";
+    assert!(ran.code == 1 && ran.err.contains(note), "{ran:#?}");
+    live.fine(&(dbmate.note)(&old[2]));
+    let ran = project.run(&format!("handover --url {url}"));
+    assert!(ran.err.contains("drifted:"), "{ran:#?}");
+    assert_eq!(live.rows("SELECT version FROM schema_migrations ORDER BY 1"), ["1", "2", "3"]);
+}
+
 #[test]
 fn what_cannot_be_handed_over_is_said() {
     let project = Project::small();

@@ -22,10 +22,15 @@ const REVISIONS: &[&str] = &[
 pub fn revision(number: usize, words: &str) -> (Outgoing, Vec<(String, String)>) {
     let name = |number: usize| format!("a1b2c3d4e5f{number}");
     let before = if number == 1 { "None".to_string() } else { format!("\"{}\"", name(number - 1)) };
+    // Alembic only asks for the names in the end.
+    let names = match number {
+        1 => format!("revision: str = \"{}\"\ndown_revision: str | None = {before}", name(number)),
+        2 => format!("revision = \"{}\"; down_revision = {before}", name(number)),
+        _ => format!("revision, down_revision = \"{}\", {before}", name(number)),
+    };
     let text = format!(
-        "\"\"\"{words}\"\"\"\nimport sqlalchemy as sa\nfrom alembic import op\n\nrevision: str = \"{}\"\n\
-         down_revision: str | None = {before}\n\n\ndef upgrade() -> None:\n    {}\n",
-        name(number),
+        "\"\"\"{words}\"\"\"\nimport sqlalchemy as sa\nfrom alembic import op\n\n{names}\n\n\n\
+         def upgrade() -> None:\n    {}\n",
         REVISIONS[number - 1],
     );
     let m = Outgoing { version: name(number), words: words.into(), ..Outgoing::default() };

@@ -131,10 +131,8 @@ fn statements(text: &str) -> String {
 
 /// Why the folder above that of the revisions, which holds `env.py`, isn't read.
 pub fn of_env(contents: &Contents) -> Option<Error> {
-    let is_revision = |path: &&str| {
-        path.ends_with(".py")
-            && (base(folder(path)) == "versions" || said(&contents.text(path), "down_revision").is_some())
-    };
+    let is_revision =
+        |path: &&str| path.ends_with(".py") && (base(folder(path)) == "versions" || is_revision(&contents.text(path)));
     let is_env = contents.has("env.py") && contents.sql().next().is_none();
     let first = contents.paths().find(is_revision).filter(|path| is_env && path.contains('/'))?;
     let revisions = contents.root().join(folder(first));
@@ -148,9 +146,14 @@ pub fn of_env(contents: &Contents) -> Option<Error> {
 
 /// The revisions of a folder.
 fn revisions(contents: &Contents) -> impl Iterator<Item = &str> {
-    let is_revision =
-        |p: &&str| p.ends_with(".py") && !p.contains('/') && said(&contents.text(p), "down_revision").is_some();
-    contents.paths().filter(is_revision)
+    contents.paths().filter(|p| p.ends_with(".py") && !p.contains('/') && is_revision(&contents.text(p)))
+}
+
+/// Whether a file is a revision: it sets `down_revision`. Where no line begins with that, Python says whether it does.
+fn is_revision(text: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    said(text, "down_revision").is_some()
+        || (text.split(|c| !is_part(c)).any(|word| word == "down_revision") && render::sets_down_revision(text))
 }
 
 fn is_ours(text: &str) -> bool {
@@ -248,8 +251,15 @@ mod tests {
     #[test]
     fn what_others_wrote_has_to_run() {
         let python = "\"\"\"a\"\"\"\nrevision: str = 'a'\ndown_revision: Union[str, None] = None\n";
-        let contents = Contents::of(&[("a.py", python), ("__init__.py", ""), ("helper.py", "down_revision_of = 1\n")]);
-        assert_eq!(revisions(&contents).collect::<Vec<_>>(), ["a.py"]);
+        let contents = Contents::of(&[
+            ("a.py", python),
+            ("__init__.py", ""),
+            ("b.py", "\"\"\"b\"\"\"\nrevision = 'b'; down_revision = 'a'\n"),
+            ("c.py", "revision, down_revision = (\n    'c',\n    'b',\n)\n"),
+            ("helper.py", "down_revision_of = 1\n"),
+            ("other.py", "def up(script):\n    # its down_revision\n    return script.down_revision\n"),
+        ]);
+        assert_eq!(revisions(&contents).collect::<Vec<_>>(), ["a.py", "b.py", "c.py"]);
         assert!(Alembic.runs_code(&contents));
         assert!(Alembic.list(&contents).is_err(), "there is no env.py");
     }

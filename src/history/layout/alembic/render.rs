@@ -3,8 +3,9 @@
 use super::super::super::contents::Contents;
 use crate::error::{Error, Result};
 use serde::Deserialize;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// What Python runs.
 const SCRIPT: &str = include_str!("render.py");
@@ -57,6 +58,27 @@ pub fn revisions(contents: &Contents) -> Result<Vec<Revision>> {
     let out = String::from_utf8_lossy(&ran.stdout);
     serde_json::from_str(out.lines().next_back().unwrap_or_default())
         .map_err(|e| Error::new(format!("alembic printed something else than revisions: {e}")).hint(HINT))
+}
+
+/// Says by its exit code whether a module sets `down_revision`. Nothing of the module runs.
+const SETS: &str = "\
+import ast, sys
+targets = [node for part in ast.parse(sys.stdin.buffer.read()).body for node in ast.walk(part)
+           if isinstance(part, (ast.Assign, ast.AnnAssign)) and isinstance(node, ast.Name)
+           and isinstance(node.ctx, ast.Store)]
+sys.exit(0 if any(node.id == 'down_revision' for node in targets) else 3)
+";
+
+/// Whether a module in Python sets `down_revision`. Where no Python can say that, it is taken for one that does: then the
+/// trouble is told as that of Python.
+pub fn sets_down_revision(module: &str) -> bool {
+    let program = std::env::var_os(PYTHON).map_or_else(|| PathBuf::from("python3"), PathBuf::from);
+    let mut command = Command::new(program);
+    command.args(["-I", "-c", SETS]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut child) = command.spawn() else { return true };
+    // A Python that doesn't read says so by its exit code.
+    let _ = child.stdin.take().map(|mut input| input.write_all(module.as_bytes()));
+    child.wait().map_or(true, |status| status.code() != Some(3))
 }
 
 fn python(base: &Path) -> PathBuf {
