@@ -526,7 +526,7 @@ mod tests {
     #[test]
     fn a_default_is_told_from_words_in_one() {
         assert_eq!(constraints("a text DEFAULT 'x GENERATED ALWAYS AS (y)'::text,"), [ConstrType::ConstrDefault]);
-        assert_eq!(constraints("\"a DEFAULT b\" integer,"), []);
+        assert!(constraints("\"a DEFAULT b\" integer,").is_empty());
         assert_eq!(constraints("b integer GENERATED ALWAYS AS ((a * 2)) STORED"), [ConstrType::ConstrGenerated]);
     }
 

@@ -3,6 +3,7 @@
 //! Nothing of a database changes but the tool's own table. The script refuses by itself, so that it is as safe by psql.
 
 pub mod live;
+mod rows;
 mod script;
 mod sums;
 mod tools;

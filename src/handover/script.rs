@@ -200,7 +200,8 @@ fn stops_if_changed(ran: &str) -> String {
 }
 
 fn insert_of(table: &str, columns: &str, rows: &[Row]) -> String {
-    let values: Vec<String> = rows.iter().filter(|row| !row.stays).map(|row| format!("        ({})", row.values)).collect();
+    let values: Vec<String> =
+        rows.iter().filter(|row| !row.stays).map(|row| format!("        ({})", row.values)).collect();
     match values.is_empty() {
         true => String::new(),
         false => format!("    INSERT INTO {table} ({columns}) VALUES\n{};\n", values.join(",\n")),

@@ -3,9 +3,10 @@
 //! Where a rule isn't in a tool's documents, the file of its source is named that it was taken from.
 
 use super::Migration;
+use super::rows::{changeset, flyway, graphile_migrate, revision};
 use super::sums;
 use crate::error::{Error, Result};
-use crate::history::layout::{atlas, graphile_migrate, play, postgrator};
+use crate::history::layout::{play, postgrator};
 use crate::sql::names::literal;
 
 /// A tool's table.
@@ -67,7 +68,7 @@ pub struct Row {
 }
 
 impl Row {
-    fn new(key: String, sum: Option<String>, values: String) -> Row {
+    pub(super) fn new(key: String, sum: Option<String>, values: String) -> Row {
         Row { key, sum, values, stays: false }
     }
 }
@@ -97,7 +98,8 @@ const DRIZZLE_IN_FOLDERS: Tool = Tool {
         columns: "hash, created_at, name",
         row: |m, _| {
             let (name, sum) = (m.folder().to_string(), sums::sha256(&m.text));
-            let wrong = || Error::new(format!("the folder {name} doesn't begin with a time")).hint("drizzle-kit gives it one");
+            let wrong =
+                || Error::new(format!("the folder {name} doesn't begin with a time")).hint("drizzle-kit gives it one");
             let time = name.get(..14).filter(|t| t.bytes().all(|b| b.is_ascii_digit())).ok_or_else(wrong)?;
             // As JavaScript's Date.UTC: what is too great for a field goes to the next one.
             let field = |from: usize, to: usize| time[from..to].to_string();
@@ -450,90 +452,3 @@ pub const TOOLS: &[Tool] = &[
         ],
     },
 ];
-
-fn graphile_migrate(m: &Migration, _: usize) -> Result<Row> {
-    let lacks = || Error::new(format!("{} lacks its lines --! Previous: and --! Hash:", m.path));
-    let hash = graphile_migrate::hash(&m.text).ok_or_else(lacks)?;
-    let previous = match graphile_migrate::previous(&m.text).ok_or_else(lacks)? {
-        "-" => "NULL".to_string(),
-        previous => literal(previous),
-    };
-    let name = format!("{}.sql", m.version()?);
-    let values = format!("{}, {previous}, {}", literal(hash), literal(&name));
-    Ok(Row::new(name, Some(hash.to_string()), values))
-}
-
-fn revision(m: &Migration, _: usize) -> Result<Row> {
-    let lacks = || Error::new(format!("{} isn't listed in atlas.sum", m.path)).hint("let `atlas migrate hash` write it");
-    let (version, hash) = (m.version()?, m.listed.as_deref().ok_or_else(lacks)?);
-    let count = m.statements.len();
-    let values = format!(
-        "{}, {}, 2, {count}, {count}, now(), 0, {}, 'consolidate'",
-        literal(version),
-        literal(&m.description),
-        literal(hash)
-    );
-    let sum = atlas::is_checkpoint(&m.text).then(|| "checkpoint".to_string());
-    Ok(Row::new(version.to_string(), sum, values))
-}
-
-fn changeset(m: &Migration, number: usize) -> Result<Row> {
-    let lacks = || Error::new(format!("{} holds no changeset", m.path));
-    let found = m.changeset.as_ref().ok_or_else(lacks)?;
-    let path = found.path.as_deref().unwrap_or(&m.path);
-    let values = format!(
-        "{}, {}, {}, now(), {}, 'EXECUTED', NULL, 'sql', '', 'consolidate'",
-        literal(&found.id),
-        literal(&found.author),
-        literal(path),
-        number + 1
-    );
-    let key = format!("{path}::{}::{}", found.id, found.author);
-    Ok(Row { stays: found.path.is_none(), ..Row::new(key, None, values) })
-}
-
-fn flyway(m: &Migration, number: usize) -> Result<Row> {
-    // Flyway fills placeholders in before it sums up a file that runs again.
-    let is_summed = m.version.is_some() || !m.text.contains("${");
-    let sum = is_summed.then(|| sums::flyway(&m.text).to_string());
-    let version = m.version.as_deref().map_or_else(|| "NULL".to_string(), literal);
-    let values = format!(
-        "{}, {version}, {}, 'SQL', {}, {}, current_user, 0, true",
-        number + 1,
-        literal(&m.words()),
-        literal(&m.path),
-        sum.as_deref().unwrap_or("NULL")
-    );
-    Ok(Row::new(m.version.clone().unwrap_or_else(|| m.path.clone()), sum, values))
-}
-
-impl Migration {
-    /// A row that holds the key alone.
-    fn named(&self, key: String) -> Result<Row> {
-        let values = literal(&key);
-        Ok(Row::new(key, None, values))
-    }
-
-    /// The version as the tool says it.
-    pub fn version(&self) -> Result<&str> {
-        let missing = || Error::new(format!("{} has no version", self.path)).hint("the tool wouldn't run it");
-        self.version.as_deref().ok_or_else(missing)
-    }
-
-    /// The version as a number.
-    pub fn number(&self) -> Result<i64> {
-        let version = self.version()?;
-        let wrong = |_| Error::new(format!("{version}, the version of {}, is no number that fits", self.path));
-        version.parse().map_err(wrong)
-    }
-
-    /// The description as the tools note it that write spaces.
-    fn words(&self) -> String {
-        self.description.replace('_', " ")
-    }
-
-    /// The folder of its own.
-    pub fn folder(&self) -> &str {
-        self.path.rsplit_once('/').map_or(self.path.as_str(), |(folder, _)| folder)
-    }
-}

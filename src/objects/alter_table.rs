@@ -3,8 +3,8 @@
 use super::element::{Element, Place, trail_after};
 use super::property::Property;
 use crate::ledger::{Mark, What};
-use crate::replay::is_cascade;
 use crate::replay::Replay;
+use crate::replay::is_cascade;
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::edit;
 use crate::sql::lex::{Token, lex_code};

@@ -9,8 +9,8 @@ use super::compared::Compared;
 use super::entries::lines;
 use super::same::same;
 use super::{
-    Entry, Facts, ReplayError, SequencePosition, Settings, Snapshot, TableRows, compare_rows, elsewhere, hidden, leftover,
-    naming,
+    Entry, Facts, ReplayError, SequencePosition, Settings, Snapshot, TableRows, compare_rows, elsewhere, hidden,
+    leftover, naming,
 };
 
 /// What became of an object from the old side to the new.

@@ -59,10 +59,12 @@ pub(super) const QUERIES: &[&str] = &[
     WHERE objoid < 16384 AND objoid <> coalesce(to_regnamespace('public')::oid, 0)
         AND classoid <> 'pg_largeobject'::regclass GROUP BY classoid ORDER BY 3",
     // Those that an extension brings are the same wherever it is.
-    "SELECT 'EXTENSION COMMENTS', '-', x.extname, string_agg(format('%s: %L', pg_describe_object(d.classoid, d.objoid, d.objsubid),
-        d.description), E'\\n' ORDER BY pg_describe_object(d.classoid, d.objoid, d.objsubid) COLLATE \"C\")
-    FROM pg_description d JOIN pg_depend e ON e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e'
-    JOIN pg_extension x ON x.oid = e.refobjid WHERE d.objoid >= 16384 GROUP BY x.extname ORDER BY 3",
+    "SELECT 'EXTENSION COMMENTS', '-', x.extname, coalesce((SELECT string_agg(format('%s: %L',
+            pg_describe_object(d.classoid, d.objoid, d.objsubid), d.description), E'\\n'
+            ORDER BY pg_describe_object(d.classoid, d.objoid, d.objsubid) COLLATE \"C\")
+        FROM pg_depend e JOIN pg_description d ON d.classoid = e.classid AND d.objoid = e.objid
+        WHERE e.refclassid = 'pg_extension'::regclass AND e.refobjid = x.oid AND e.deptype = 'e' AND d.objoid >= 16384), 'none')
+    FROM pg_extension x ORDER BY 3",
     // No statement leads straight to it: PostgreSQL wants an index, which is dropped again.
     "SELECT 'REPLICA IDENTITY', n.nspname, c.relname, coalesce((SELECT format('CREATE UNIQUE INDEX consolidate_identity ON %1$I.%2$I (%3$s);
 ALTER TABLE ONLY %1$I.%2$I REPLICA IDENTITY USING INDEX consolidate_identity;

@@ -175,9 +175,11 @@ pub(super) fn compare(old: &[FileEnd], new: &[FileEnd], found: &mut Comparison) 
                 ..bare(BEHIND, thing, Some(&end.file))
             });
         }
-        let after = (!is_end).then_some(&end.after);
-        let strange: BTreeMap<&String, &String> =
-            after.into_iter().chain(&end.inside).flat_map(|left| strange(left, old)).collect();
+        // What lasts beyond the transaction counts once.
+        let lasts = |(name, value): &(&String, &String)| end.after.settings.get(*name) == Some(*value);
+        let inside = end.inside.iter().flat_map(|left| strange(left, old)).filter(|setting| !lasts(setting));
+        let after = (!is_end).then_some(&end.after).into_iter().flat_map(|left| strange(left, old));
+        let strange: BTreeMap<&String, &String> = after.chain(inside).collect();
         for (name, value) in strange {
             found.differences.push(setting(IN_BETWEEN, name, Some(&end.file), None, Some(value)));
         }

@@ -13,7 +13,8 @@ use super::words::{
 };
 use super::world::{self, Stay, World};
 use super::{
-    Bare, Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched, substitutes,
+    Bare, Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched,
+    substitutes,
 };
 use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions, room};
 use crate::{At, Error};

@@ -2,9 +2,7 @@
 
 use super::style::Style;
 use crate::emit::write::Changes;
-use crate::emit::{
-    CommentLine, Held, How, Lock, Lowered, Owner, Proven, Rungs, Work, comments_left_out, locks,
-};
+use crate::emit::{CommentLine, Held, How, Lock, Lowered, Owner, Proven, Rungs, Work, comments_left_out, locks};
 use crate::history::History;
 use crate::history::cut::Cut;
 use crate::plan::Size;

@@ -204,7 +204,15 @@ fn further(layout: &dyn Layout, old: &[Ran]) -> Ran {
         ..Outgoing::default()
     };
     let (path, text) = layout.write(&m)[0].clone();
-    Ran { version: m.version, path, words: m.words, text, when: last.when + 1, listed: String::new(), number: last.number + 1 }
+    Ran {
+        version: m.version,
+        path,
+        words: m.words,
+        text,
+        when: last.when + 1,
+        listed: String::new(),
+        number: last.number + 1,
+    }
 }
 
 /// Takes the note of a migration back.

@@ -65,6 +65,7 @@ pub fn install(folder: &Path) -> Option<Tool> {
         }
     };
     Some(Tool {
+        name: "alembic",
         layout: "alembic",
         table: "alembic_version",
         version: version_of(Command::new(bin.join("alembic")).arg("--version")),

@@ -10,6 +10,7 @@
 mod alembic;
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
+mod liquibase;
 mod tools;
 
 use cli_support::{Project, ran};

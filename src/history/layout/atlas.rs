@@ -65,7 +65,11 @@ impl Layout for Atlas {
                 ("txmode", "none") => mask.wrap = Some(Wrap::Bare),
                 ("txmode", "file") | ("checkpoint" | "nolint" | "sum" | "delimiter", _) => {}
                 ("txmode", other) => {
-                    return refused(directive.line, format!("{other} is no txmode of a file"), "Atlas would refuse this too");
+                    return refused(
+                        directive.line,
+                        format!("{other} is no txmode of a file"),
+                        "Atlas would refuse this too",
+                    );
                 }
                 ("txtar", _) => only_migration(&entry.path, text, &mut mask)?,
                 ("import", _) => {
@@ -99,7 +103,12 @@ impl Layout for Atlas {
         vec![(format!("{}_{}.sql", m.version, m.words), format!("{mark}{}", m.text))]
     }
 
-    fn companions(&self, set: &[Outgoing], _history: &[&str], _old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
+    fn companions(
+        &self,
+        set: &[Outgoing],
+        _history: &[&str],
+        _old: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Companions> {
         let files: Vec<Output> = set.iter().flat_map(|m| self.write(m)).collect();
         let texts = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
         Ok(Companions { files: vec![(SUMS.to_string(), sum_file(texts))], ..Companions::default() })
@@ -313,7 +322,10 @@ mod tests {
     #[test]
     fn checksums_are_atlas_own() {
         let files = [
-            ("1.a_sub.up.sql", "-- create table \"t_sub\"\nCREATE TABLE t_sub(c int);\n-- add c1 column\nALTER TABLE t_sub ADD c1 int;"),
+            (
+                "1.a_sub.up.sql",
+                "-- create table \"t_sub\"\nCREATE TABLE t_sub(c int);\n-- add c1 column\nALTER TABLE t_sub ADD c1 int;",
+            ),
             ("2.10.x-20_description.sql", "-- add c2 column\nALTER TABLE t_sub ADD c2 int;"),
         ];
         let sums = sum_file(files.into_iter());

@@ -106,7 +106,12 @@ impl Layout for Drizzle {
         Versions { form: Form::Digits(14, 20_200_101_000_000), takes_last: true, ..Versions::KEPT }
     }
 
-    fn companions(&self, set: &[Outgoing], history: &[&str], old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
+    fn companions(
+        &self,
+        set: &[Outgoing],
+        history: &[&str],
+        old: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Companions> {
         let Some(last) = set.last().filter(|m| m.in_folders) else { return drizzle_meta::companions(set, old) };
         Ok(self.beside_part(history, &self.write(last)[0].0, old))
     }

@@ -59,7 +59,8 @@ fn change(rows: &mut Vec<Value>, delta: &Value) -> Option<()> {
         5 => &["schema", "table", "grantor", "grantee", "type"],
         _ => return None,
     };
-    let is_it = |row: &Value| row["entityType"] == kind && fields.iter().zip(&key).all(|(field, value)| row[field] == *value);
+    let is_it =
+        |row: &Value| row["entityType"] == kind && fields.iter().zip(&key).all(|(field, value)| row[field] == *value);
     let place = rows.iter().position(is_it)?;
     match delta["op"].as_str()? {
         "drop" => drop(rows.remove(place)),

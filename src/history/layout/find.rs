@@ -215,7 +215,8 @@ fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(A
         }
     }
     if contents.has(super::atlas::SUMS) && layout.name() != "atlas" {
-        let why = "Atlas' checksums of these files: not read, and those of other files need new ones (atlas migrate hash)";
+        let why =
+            "Atlas' checksums of these files: not read, and those of other files need new ones (atlas migrate hash)";
         warnings.push((At::new(super::atlas::SUMS, 1), why.to_string()));
     }
     let has_sql = |folder: &str| listing.entries.iter().any(|e| names::folder(&e.path) == folder);

@@ -147,7 +147,11 @@ mod tests {
             ("Rails", "20200101000000_a.rb", "class A < ActiveRecord::Migration[7.0]\nend\n"),
             ("TypeORM", "1612345678901-A.ts", "export class A implements MigrationInterface {}\n"),
             ("MikroORM", "Migration20200101.ts", "import { Migration } from '@mikro-orm/migrations';\n"),
-            ("Sequelize", "20200101000000-a.js", "module.exports = { up: (queryInterface) => queryInterface.createTable('a') };\n"),
+            (
+                "Sequelize",
+                "20200101000000-a.js",
+                "module.exports = { up: (queryInterface) => queryInterface.createTable('a') };\n",
+            ),
             ("Knex", "20200101000000_a.js", "exports.up = (knex) => knex.schema.createTable('a', () => {});\n"),
             ("Laravel", "2020_01_01_000000_a.php", "use Illuminate\\Database\\Migrations\\Migration;\n"),
             ("Doctrine", "Version20200101.php", "use Doctrine\\Migrations\\AbstractMigration;\n"),

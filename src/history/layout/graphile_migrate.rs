@@ -113,7 +113,12 @@ impl Layout for GraphileMigrate {
         vec![(format!("{COMMITTED}{}-{slug}.sql", m.version), text)]
     }
 
-    fn companions(&self, _set: &[Outgoing], _history: &[&str], old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
+    fn companions(
+        &self,
+        _set: &[Outgoing],
+        _history: &[&str],
+        old: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Companions> {
         let files: Vec<Output> = old(CURRENT).map(|text| (CURRENT.to_string(), text)).into_iter().collect();
         Ok(Companions { files, ..Companions::default() })
     }

@@ -111,7 +111,12 @@ pub trait Layout: Sync {
     ///
     /// # Errors
     /// When a file of the history that the new set needs can't be understood.
-    fn companions(&self, _set: &[Outgoing], _history: &[&str], _old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
+    fn companions(
+        &self,
+        _set: &[Outgoing],
+        _history: &[&str],
+        _old: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Companions> {
         Ok(Companions::default())
     }
 

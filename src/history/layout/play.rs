@@ -37,7 +37,9 @@ impl Layout for Play {
         let mut last = 0;
         for (number, path) in files {
             if number == last + 1 {
-                listing.entries.push(Entry::numbered(path, path.trim_end_matches(".sql"), "").wrapped(Wrap::Bare));
+                listing
+                    .entries
+                    .push(Entry::numbered(path, path.trim_end_matches(".sql"), "evolution").wrapped(Wrap::Bare));
                 let text = contents.text(path);
                 if text.contains(";;") {
                     listing.texts.push((path.to_string(), text.replace(";;", ";")));
@@ -142,7 +144,8 @@ pub fn scripts(text: &str) -> (String, String) {
 mod tests {
     use super::*;
 
-    const FILE: &str = "# Books\n\n# --- !Ups\nCREATE TABLE a ();\nDO $$ BEGIN PERFORM 1;; END $$;\n\n# --- !Downs\nDROP TABLE a;\n";
+    const FILE: &str =
+        "# Books\n\n# --- !Ups\nCREATE TABLE a ();\nDO $$ BEGIN PERFORM 1;; END $$;\n\n# --- !Downs\nDROP TABLE a;\n";
 
     #[test]
     fn only_the_up_part_is_run_and_semicolons_are_single() {

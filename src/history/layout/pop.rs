@@ -37,7 +37,8 @@ impl Layout for Pop {
         let is_its = |name: &Name| name.is_fizz || name.is_bare || name.dialect.is_some();
         let is_soda = |text: &String| text.lines().any(|line| line.trim_start().starts_with("dialect:"));
         let mut names = contents.paths().filter_map(|path| named(base(path))).peekable();
-        names.peek().is_some() && (names.any(|name| is_its(&name)) || contents.above("database.yml").iter().any(is_soda))
+        names.peek().is_some()
+            && (names.any(|name| is_its(&name)) || contents.above("database.yml").iter().any(is_soda))
     }
 
     fn list(&self, contents: &Contents) -> Result<Listing> {
@@ -45,7 +46,9 @@ impl Layout for Pop {
         let files: Vec<(&str, Name)> = contents.paths().filter_map(|path| Some((path, named(base(path))?))).collect();
         let runs = |name: &Name| name.dialect.is_none_or(is_postgres);
         let has_own = |version: &str| {
-            files.iter().any(|(_, n)| n.is_up && !n.is_fizz && n.version == version && n.dialect.is_some_and(is_postgres))
+            files
+                .iter()
+                .any(|(_, n)| n.is_up && !n.is_fizz && n.version == version && n.dialect.is_some_and(is_postgres))
         };
         let mut others: Vec<&str> = Vec::new();
         for (path, name) in &files {
@@ -138,8 +141,11 @@ mod tests {
         assert!(Pop.fits(&contents));
         let listing = Pop.list(&contents).unwrap();
         let names: Vec<&str> = listing.entries.iter().map(|e| base(&e.path)).collect();
-        let wanted =
-            ["20200101000000_a.up.sql", "20200102000000_b.postgres.up.sql", "20200103000000_c.postgres.autocommit.up.sql"];
+        let wanted = [
+            "20200101000000_a.up.sql",
+            "20200102000000_b.postgres.up.sql",
+            "20200103000000_c.postgres.autocommit.up.sql",
+        ];
         assert_eq!(names, wanted);
         assert_eq!(listing.entries[2].wrap, Wrap::Bare);
         assert_eq!(listing.set_aside, ["20200102000000_b.postgres.down.sql"]);

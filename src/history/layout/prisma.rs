@@ -56,7 +56,12 @@ impl Layout for Prisma {
         vec![(format!("{}_{}/migration.sql", m.version, m.words), m.text.clone())]
     }
 
-    fn companions(&self, _set: &[Outgoing], _history: &[&str], old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
+    fn companions(
+        &self,
+        _set: &[Outgoing],
+        _history: &[&str],
+        old: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Companions> {
         let lock = old(LOCK).unwrap_or_else(|| "provider = \"postgresql\"\n".to_string());
         Ok(Companions { files: vec![(LOCK.to_string(), lock)], ..Companions::default() })
     }

@@ -155,9 +155,8 @@ impl Versions {
                 *version = format!("{value:0>width$}");
             }
             before = Some(value);
-            if value < self.least
-                || value > self.greatest
-                || (self.as_text && version.len() > width) || !fits(version) {
+            if value < self.least || value > self.greatest || (self.as_text && version.len() > width) || !fits(version)
+            {
                 return afresh();
             }
         }

@@ -24,7 +24,9 @@ enum Mark<'a> {
     Header(&'a str),
     Changeset(&'a str),
     /// Up to the end of its comment, if it is a block.
-    Rollback { is_block: bool },
+    Rollback {
+        is_block: bool,
+    },
     Preconditions(&'a str),
     Precondition,
     Property(&'a str),
@@ -43,7 +45,9 @@ fn mark(line: &str) -> Option<Mark<'_>> {
     let line = line.trim_start();
     if let Some(block) = line.strip_prefix("/*") {
         let rest = after(block.trim_start(), "liquibase")?;
-        return after(rest.trim_start(), "rollback").filter(|r| r.trim().is_empty()).map(|_| Mark::Rollback { is_block: true });
+        return after(rest.trim_start(), "rollback")
+            .filter(|r| r.trim().is_empty())
+            .map(|_| Mark::Rollback { is_block: true });
     }
     let said = line.strip_prefix("--")?.trim_start();
     if let Some(rest) = after(said, "liquibase") {
@@ -261,14 +265,19 @@ impl Reader<'_> {
                 if let Some((line, word)) = on_fail
                     && ["MARK_RAN", "CONTINUE"].iter().any(|w| word.eq_ignore_ascii_case(w))
                 {
-                    let message = format!("where a precondition doesn't hold, this changeset doesn't run (onFail:{word})");
+                    let message =
+                        format!("where a precondition doesn't hold, this changeset doesn't run (onFail:{word})");
                     let hint = "in a copy of the history, take the precondition out if it holds on an empty database, else \
                                 the changeset";
                     return self.refused(line, message, hint);
                 }
             }
             Mark::Include => {
-                return self.refused(number, "a changelog in SQL that includes others isn't read", "name the folder of the files");
+                return self.refused(
+                    number,
+                    "a changelog in SQL that includes others isn't read",
+                    "name the folder of the files",
+                );
             }
             Mark::Ignore(_) => self.warn(number, "lines that Liquibase passes over: not read"),
             Mark::Property(_) | Mark::Other => {}
@@ -278,7 +287,11 @@ impl Reader<'_> {
 
     fn open(&mut self, line: usize, rest: &str, start: usize) -> Result<()> {
         let Some((author, id, attributes)) = names(rest) else {
-            return self.refused(line, "no changeset is named so", "Liquibase wants --changeset author:id, and refuses this too");
+            return self.refused(
+                line,
+                "no changeset is named so",
+                "Liquibase wants --changeset author:id, and refuses this too",
+            );
         };
         let dbms = attribute(attributes, "dbms").or_else(|| {
             let rest = attributes.split("dbms:").nth(1)?;
@@ -323,7 +336,8 @@ impl Reader<'_> {
         let body = &self.text[current.start..end];
         let tokens = lex(body);
         if current.strips && tokens.iter().any(|t| is_body_with_comments(t.text(body))) {
-            let why = "Liquibase takes the comments out of this body (stripComments): here and in the new set they stay";
+            let why =
+                "Liquibase takes the comments out of this body (stripComments): here and in the new set they stay";
             self.warn(current.line, why);
         }
         // A question mark is a parameter to JDBC, unless it is doubled.
@@ -335,7 +349,11 @@ impl Reader<'_> {
         let is_plain = |c: char| !c.is_whitespace() && !"\\[](){}|*+?.^$'\"".contains(c);
         if !delimiter.chars().all(is_plain) {
             let message = format!("the delimiter {delimiter} is a pattern, which isn't read");
-            return self.refused(current.line, message, "write semicolons or a plain word instead, in a copy of the history");
+            return self.refused(
+                current.line,
+                message,
+                "write semicolons or a plain word instead, in a copy of the history",
+            );
         }
         for (at, found) in body.match_indices(delimiter.as_str()) {
             let next = tokens.partition_point(|t| t.start < at);
@@ -439,91 +457,4 @@ fn without_marks(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FILE: &str = "--liquibase formatted sql
---property name:kind value:text
-
---changeset ann:1 labels:v1
---comment: A book
-CREATE TABLE book (id int);
---rollback DROP TABLE book;
-
---changeset \"Bo B\":\"2 a\" runInTransaction:false endDelimiter:@@ stripComments:false
-CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$
-  -- one; more
-  SELECT 1;
-$$@@
-SELECT '@@' ?? 'a'
-@@
-/* liquibase rollback
-DROP FUNCTION f();
-*/
---changeset ann:3 dbms:mysql,oracle
-CREATE TABLE other (id int) ENGINE=InnoDB;
-";
-
-    fn refused(line: &str) -> Error {
-        let text = format!("--liquibase formatted sql\n{line}\nSELECT 1;\n");
-        read("a.sql", &text).map(|_| ()).unwrap_err()
-    }
-
-    #[test]
-    fn each_changeset_is_run_by_itself() {
-        assert!(is_formatted(FILE) && !is_formatted("-- a\n--liquibase formatted sql\n"));
-        let read = read("a.sql", FILE).unwrap();
-        let names: Vec<(&str, &str)> = read.changesets.iter().map(|c| (c.author.as_str(), c.id.as_str())).collect();
-        assert_eq!(names, [("ann", "1"), ("Bo B", "2 a")]);
-        let parts: Vec<Wrap> = read.mask.parts.iter().map(|p| p.wrap).collect();
-        assert_eq!(parts, [Wrap::Transaction, Wrap::Bare]);
-        assert!(read.mask.has_down);
-        let lines: Vec<usize> = read.mask.warnings.iter().map(|w| w.0).collect();
-        assert_eq!(lines, [4, 19]);
-        let text = read.mask.apply(FILE.to_string());
-        assert_eq!(text.len(), FILE.len());
-        let pieces = crate::sql::split::split(&text);
-        let bodies: Vec<&str> = pieces.iter().map(|p| &text[p.body.clone()]).collect();
-        assert_eq!(bodies[0], "CREATE TABLE book (id int)");
-        assert!(bodies[1].contains("SELECT 1;") && bodies.len() == 3, "{bodies:?}");
-        assert_eq!(bodies[2], "SELECT '@@' ?\r 'a'");
-        assert_eq!(properties(FILE), [("kind".to_string(), "text".to_string())]);
-    }
-
-    #[test]
-    fn what_cannot_be_told_is_refused_with_its_line() {
-        for line in [
-            "--changeset ann:1 context:test",
-            "--changeset ann:1 contextFilter:\"a and b\"",
-            "--changeset ann:1 runWith:psql",
-            "--changeset ann",
-            "--changeset ann:1 endDelimiter:\\n/",
-            "--changeset ann:1\n--preconditions onFail:MARK_RAN\n--precondition-sql-check expectedResult:0 SELECT 1",
-            "--include file:a.sql",
-        ] {
-            let error = refused(line);
-            assert!(error.at.is_some_and(|at| (2..4).contains(&at.line)) && error.hint.is_some(), "{line}");
-        }
-        let halts = "--liquibase formatted sql\n--changeset a:1\n--preconditions onFail:HALT\n--precondition-sql-check expectedResult:0 SELECT 1\nSELECT 1;\n";
-        assert_eq!(read("a.sql", halts).unwrap().changesets.len(), 1);
-    }
-
-    #[test]
-    fn lists_of_databases_name_postgres_or_not() {
-        assert!(runs_on_postgres("h2, postgresql") && runs_on_postgres("!oracle") && runs_on_postgres("all"));
-        assert!(!runs_on_postgres("oracle") && !runs_on_postgres("!postgresql") && !runs_on_postgres("none"));
-    }
-
-    #[test]
-    fn what_is_written_is_cut_and_read_as_it_was() {
-        let text = "-- Rollback as below\nCREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$\n  SELECT 1;\n$$;\n\nSELECT '{}'::jsonb ? 'a?';\n";
-        let written = write("a", text, "1", false);
-        assert!(written.contains("--changeset consolidate:1 stripComments:false endDelimiter:;;\n"), "{written}");
-        assert!(written.contains("$$;\n;;\n") && written.contains("?? 'a?';\n;;\n"), "{written}");
-        let masked = read("a.sql", &written).unwrap().mask.apply(written.clone());
-        let pieces = crate::sql::split::split(&masked);
-        assert_eq!(pieces.len(), 2);
-        assert!(masked.contains("-- - Rollback as below"));
-        assert!(!write("a", "CREATE TABLE a ();\nSELECT 1;\n", "1", true).contains("endDelimiter"));
-    }
-}
+mod tests;

@@ -61,8 +61,8 @@ pub fn read(path: &str, text: &str) -> Result<Option<Vec<Step>>> {
     let items = if path.ends_with(".xml") {
         xml(text).map_err(|(line, why)| wrong(line, why))?
     } else {
-        let value: Value = serde_yaml_ng::from_str(text)
-            .map_err(|e| wrong(e.location().map_or(1, |at| at.line()), e.to_string()))?;
+        let value: Value =
+            serde_yaml_ng::from_str(text).map_err(|e| wrong(e.location().map_or(1, |at| at.line()), e.to_string()))?;
         let Some(entries) = value["databaseChangeLog"].as_array() else { return Ok(None) };
         entries.iter().flat_map(|entry| of_value(entry, text)).collect()
     };
@@ -225,7 +225,8 @@ mod tests {
         let steps = read("m.xml", xml).unwrap().unwrap();
         assert_eq!(steps[0], Step::Preconditions(5));
         assert_eq!(steps[1..3], [wanted[0].clone(), include("a.sql", true, 7)]);
-        let json = "{\"databaseChangeLog\": [\n {\"include\": {\"file\": \"a.sql\"}},\n {\"changeSet\": {\"id\": \"7\"}}]}";
+        let json =
+            "{\"databaseChangeLog\": [\n {\"include\": {\"file\": \"a.sql\"}},\n {\"changeSet\": {\"id\": \"7\"}}]}";
         let steps = read("m.json", json).unwrap().unwrap();
         assert_eq!(steps, [include("a.sql", false, 2), Step::Unread("a changeset that isn't in SQL".into(), 3)]);
         assert_eq!(read("other.json", "{}").unwrap(), None);

@@ -90,7 +90,12 @@ impl Layout for Liquibase {
         vec![(format!("{}.sql", m.stem), changesets::write(&m.stem, &m.text, &id, m.bare))]
     }
 
-    fn companions(&self, set: &[Outgoing], _history: &[&str], old: &dyn Fn(&str) -> Option<String>) -> Result<Companions> {
+    fn companions(
+        &self,
+        set: &[Outgoing],
+        _history: &[&str],
+        old: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Companions> {
         let files: Vec<String> = set.iter().map(|m| format!("{}.sql", m.stem)).collect();
         let is_master = |(path, text): &(String, String)| matches!(master::read(path, text), Ok(Some(_)));
         let found = master_names().filter_map(|path| old(&path).map(|text| (path, text))).find(is_master);
@@ -120,7 +125,8 @@ fn of_part(path: &str, text: &str, there: &[&str]) -> Result<String> {
     let Some(steps) = master::read(path, text)? else { return Ok(text.to_string()) };
     let stem = |file: &str| super::plain::stem(file.trim_start_matches("./")).to_string();
     let is_it = |file: &str, one: &str| file == one || file.ends_with(&format!("/{one}"));
-    let included = |one: &str| steps.iter().position(|s| matches!(s, Step::Include { file, .. } if is_it(&stem(file), one)));
+    let included =
+        |one: &str| steps.iter().position(|s| matches!(s, Step::Include { file, .. } if is_it(&stem(file), one)));
     let names_all = steps.iter().all(|s| match s {
         Step::Include { file, .. } => there.iter().any(|one| is_it(&stem(file), one)),
         _ => true,
@@ -374,7 +380,8 @@ mod tests {
         assert!(said("databaseChangeLog:\n- include:\n    file: b.sql\n").message.contains("no such file"));
         let two = [("a.sql", HEAD), ("one.yaml", "databaseChangeLog: []\n"), ("two.yaml", "databaseChangeLog: []\n")];
         assert!(list(&two).unwrap_err().message.contains("one.yaml and two.yaml"));
-        let above = ("master.yaml", "databaseChangeLog:\n- include:\n    file: x/b.sql\n- include:\n    file: x/a.sql\n");
+        let above =
+            ("master.yaml", "databaseChangeLog:\n- include:\n    file: x/b.sql\n- include:\n    file: x/a.sql\n");
         let contents = Contents::of(&[("a.sql", HEAD), ("b.sql", HEAD)]).below(&[above]);
         assert!(Liquibase.list(&contents).unwrap_err().message.contains("master.yaml, above"));
     }
