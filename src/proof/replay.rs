@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::clock::Clock;
+use super::positions::Positions;
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
 use super::words::{
-    Word, comment_end, counts_rows, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
+    Word, comment_end, counts_rows, gives_back_path, gives_back_session, line_at, line_of, runs_alone, sets_for_later,
+    transaction_word,
 };
 use super::{Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched};
 use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions, room};
@@ -122,6 +124,7 @@ pub(super) fn replay_for(
     let clock = Clock::begin(&mut session)?;
     let before = snapshot::before(&mut session, &*scratch)?;
     let mut run = Run::new(session, &*scratch);
+    run.positions = (manner.want == Want::Everything).then(Positions::default);
     for platform in &settings.platforms {
         run.platform(platform)?;
     }
@@ -145,7 +148,7 @@ pub(super) fn replay_for(
     }
     manner.is_wanted()?;
     progress.step(side, "look", files.len(), files.len());
-    let Run { mut session, notes, refused, .. } = run;
+    let Run { mut session, notes, refused, positions, .. } = run;
     let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want, clock)?;
     drop(session);
     scratch.stop()?;
@@ -159,6 +162,7 @@ pub(super) fn replay_for(
         let functions: Vec<_> = platform.substitutes.iter().map(|function| (platform.name, *function)).collect();
         snapshot.stand_ins.extend(extensions::named_in(texts.iter().copied(), &functions));
     }
+    positions.iter().for_each(|positions| positions.settle(&mut snapshot.sequences));
     snapshot.touched = touched;
     snapshot.refused = refused;
     snapshot.notes.extend(notes);
@@ -181,6 +185,8 @@ struct Run<'a> {
     goes_on: bool,
     refused: Vec<ReplayFailure>,
     notes: Vec<String>,
+    /// Where statements put sequences, if that is asked for.
+    positions: Option<Positions>,
 }
 
 /// The search_path that ALTER ROLE and ALTER DATABASE keep for new connections, the most particular one last. The embedded
@@ -198,7 +204,18 @@ type Stop = (usize, Refusal);
 impl<'a> Run<'a> {
     fn new(session: Session, scratch: &'a dyn Scratch) -> Self {
         let (notes, refused, whole) = (Vec::new(), Vec::new(), scratch.is_whole());
-        Run { scratch, session, whole, in_prelude: true, sticky: false, placed: false, goes_on: false, refused, notes }
+        Run {
+            scratch,
+            session,
+            whole,
+            in_prelude: true,
+            sticky: false,
+            placed: false,
+            goes_on: false,
+            refused,
+            notes,
+            positions: None,
+        }
     }
 
     /// Gives the next file what a new connection of the migration tool would have.
@@ -355,6 +372,9 @@ impl<'a> Run<'a> {
                 if !self.whole && self.placed && gives_back_path(&statement.text) {
                     self.session.run(KEPT_SEARCH_PATH)?;
                 }
+                if let Some(positions) = &mut self.positions {
+                    positions.hear(&mut self.session, &statement.text)?;
+                }
                 Ok(counts_rows(&statement.text).then_some(rows))
             }
         }
@@ -441,24 +461,6 @@ fn lacking(sqlstate: &str, statements: &[ReplayStatement], at: usize) -> Option<
         .then(|| lacks("lacks some parts of PostgreSQL, and what came after its version"))
 }
 
-/// The line that a refusal is about.
-fn line_of(file: &ReplayFile, at: usize, refusal: &Refusal) -> usize {
-    let Some(statement) = file.statements.get(at) else {
-        return file.statements.last().map_or(1, |last| last.line + last.text.trim_end().matches('\n').count());
-    };
-    let start = match refusal.position {
-        Some(position) => statement.text.char_indices().nth(position.saturating_sub(1) as usize).map(|(i, _)| i),
-        None => None,
-    };
-    let start = start.unwrap_or_else(|| comment_end(&statement.text));
-    statement.line + statement.text[..start].matches('\n').count()
-}
-
-/// The line of a character, both from 1.
-fn line_at(text: &str, position: usize) -> usize {
-    text.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count() + 1
-}
-
 /// The extension that PostgreSQL didn't find, if that is the trouble. Before 15 it names the file that it misses.
 fn missing_extension(refusal: &Refusal) -> Option<&str> {
     if let Some(rest) = refusal.message.strip_prefix("extension \"") {
@@ -479,14 +481,5 @@ mod tests {
         let of_14 = "could not open extension control file \"/usr/share/extension/postgis.control\": No such file";
         assert_eq!(missing_extension(&said(of_14)), Some("postgis"));
         assert_eq!(missing_extension(&said("extension \"postgis\" already exists")), None);
-    }
-
-    #[test]
-    fn a_failure_points_to_the_line_it_is_about() {
-        let statement = ReplayStatement { line: 10, text: "-- why\n\nSELECT\n  nothing".into(), copy_data: None };
-        let file = ReplayFile { statements: vec![statement], ..ReplayFile::default() };
-        assert_eq!(line_of(&file, 0, &Refusal::default()), 12);
-        assert_eq!(line_of(&file, 0, &Refusal { position: Some(18), ..Refusal::default() }), 13);
-        assert_eq!(line_of(&file, 1, &Refusal::default()), 13);
     }
 }

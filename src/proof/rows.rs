@@ -19,7 +19,8 @@ struct Found {
 }
 
 /// Reads the rows of all tables that are neither PostgreSQL's own nor an extension's. Of an extension's tables those count
-/// that it has marked as configuration, as they do for `pg_dump`: the jobs of pg_cron, say, are a project's own.
+/// that it has marked as configuration, as they do for `pg_dump`: the jobs of pg_cron, say, are a project's own. The schema
+/// that each new database has is number 2200, whatever it is called by now.
 pub(super) fn read(session: &mut Session) -> Result<Vec<TableRows>> {
     let mut tables = tables(session)?;
     let readable: Vec<usize> = (0..tables.len()).filter(|&i| tables[i].readable).collect();
@@ -49,7 +50,7 @@ fn tables(session: &mut Session) -> Result<Vec<Found>> {
         LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
         LEFT JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
         LEFT JOIN pg_extension x ON x.oid = e.refobjid
-        WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND (n.oid >= 16384 OR n.nspname = 'public')
+        WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND (n.oid >= 16384 OR n.oid = 2200)
             AND (e.objid IS NULL OR c.oid = ANY (x.extconfig))
         ORDER BY n.nspname, c.relname, a.attnum",
     )?;

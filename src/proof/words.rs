@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ReplayStatement;
+use super::session::Refusal;
+use super::{ReplayFile, ReplayStatement};
 use crate::scratch::extensions;
 
 /// Whether PostgreSQL refuses the statement inside a transaction block, whatever the database holds.
@@ -91,7 +92,7 @@ pub(super) fn counts_rows(text: &str) -> bool {
 }
 
 /// The words of a statement in lower case, without leading comments.
-fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+pub(super) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     let bare = &text[comment_end(text)..];
     let words = bare.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
     words.map(str::to_lowercase)
@@ -134,6 +135,24 @@ pub(super) fn comment_end(text: &str) -> usize {
     }
 }
 
+/// The line that a refusal is about.
+pub(super) fn line_of(file: &ReplayFile, at: usize, refusal: &Refusal) -> usize {
+    let Some(statement) = file.statements.get(at) else {
+        return file.statements.last().map_or(1, |last| last.line + last.text.trim_end().matches('\n').count());
+    };
+    let start = match refusal.position {
+        Some(position) => statement.text.char_indices().nth(position.saturating_sub(1) as usize).map(|(i, _)| i),
+        None => None,
+    };
+    let start = start.unwrap_or_else(|| comment_end(&statement.text));
+    statement.line + statement.text[..start].matches('\n').count()
+}
+
+/// The line of a character, both from 1.
+pub(super) fn line_at(text: &str, position: usize) -> usize {
+    text.chars().take(position.saturating_sub(1)).filter(|c| *c == '\n').count() + 1
+}
+
 /// The extension that a statement creates, and the line, if that is all the statement does.
 pub(super) fn leading_extension(statement: &ReplayStatement) -> Option<(String, usize)> {
     let start = comment_end(&statement.text);
@@ -170,5 +189,14 @@ mod tests {
     fn settings_for_later_connections_are_seen() {
         assert!(sets_for_later("DO $$ BEGIN EXECUTE 'ALTER DATABASE x SET search_path = a'; END $$"));
         assert!(!sets_for_later("SET search_path = a"));
+    }
+
+    #[test]
+    fn a_failure_points_to_the_line_it_is_about() {
+        let statement = ReplayStatement { line: 10, text: "-- why\n\nSELECT\n  nothing".into(), copy_data: None };
+        let file = ReplayFile { statements: vec![statement], ..ReplayFile::default() };
+        assert_eq!(line_of(&file, 0, &Refusal::default()), 12);
+        assert_eq!(line_of(&file, 0, &Refusal { position: Some(18), ..Refusal::default() }), 13);
+        assert_eq!(line_of(&file, 1, &Refusal::default()), 13);
     }
 }
