@@ -50,11 +50,14 @@ pub(super) const QUERIES: &[&str] = &[
     UNION ALL SELECT 'COMMENT', '-', upper(o.type) || ' ' || o.identity,
         format('COMMENT ON %s %s IS %L;', upper(o.type), o.identity, d.description)
     FROM pg_description d, pg_identify_object(d.classoid, d.objoid, d.objsubid) o
-    WHERE d.objoid < 16384 AND d.objoid <> 'public'::regnamespace
+    WHERE d.objoid < 16384 AND NOT (d.classoid = 'pg_namespace'::regclass AND d.objoid = 2200)
         AND age(d.xmin) < age((SELECT xmin FROM pg_database WHERE datname = 'template0'))
         AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')
         AND d.classoid NOT IN ('pg_extension'::regclass, 'pg_largeobject'::regclass)
     ORDER BY 2, 3",
+    // A dump doesn't say that a schema is gone which each new database has.
+    "SELECT 'DROPPED SCHEMA', '-', 'public', 'DROP SCHEMA public;'
+    WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public')",
     "SELECT 'PROCEDURAL LANGUAGE', '-', l.lanname, format('CREATE%s LANGUAGE %I HANDLER %s%s%s;',
         CASE WHEN l.lanpltrusted THEN ' TRUSTED' ELSE '' END, l.lanname, l.lanplcallfoid::regproc,
         ' INLINE ' || nullif(l.laninline, 0)::regproc, ' VALIDATOR ' || nullif(l.lanvalidator, 0)::regproc)
