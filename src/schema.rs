@@ -9,6 +9,15 @@ use crate::sql::names::{Qualified, quote};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// The beginning of the name of a comment on a column that isn't an object of its own; the column's name follows.
+pub const OF_COLUMN: &str = "column ";
+
+/// The beginning of the name of a setting that renames a part of an object; the part's name follows.
+pub const RENAMED: &str = "renamed ";
+
+/// What stands in the name of a setting between its words and what tells it apart from others of the same words.
+pub const APART: char = '\u{1f}';
+
 /// An object's number.
 pub type ObjectId = usize;
 
@@ -299,11 +308,15 @@ impl Schema {
             if schema.is_empty() { quote(name) } else { format!("{}.{}", quote(schema), quote(name)) }
         };
         match (object.kind, object.parent) {
+            (Kind::Comment, Some(parent)) if object.name.starts_with(OF_COLUMN) => {
+                format!("on column {}.{}", self.display(parent), quote(&object.name[OF_COLUMN.len()..]))
+            }
             (Kind::Comment, Some(parent)) => {
                 format!("on {} {}", self.objects[parent].kind.word(), self.display(parent))
             }
             (Kind::Setting, Some(parent)) => {
-                format!("{} of {} {}", object.name, self.objects[parent].kind.word(), self.display(parent))
+                let words = object.name.split(APART).next().unwrap_or_default().trim_end_matches(" of");
+                format!("{words} of {} {}", self.objects[parent].kind.word(), self.display(parent))
             }
             (Kind::Default, Some(parent)) => format!("of {}", self.display(parent)),
             (Kind::Column | Kind::Constraint | Kind::Trigger | Kind::Policy | Kind::Rule, Some(parent)) => {

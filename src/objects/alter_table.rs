@@ -1,10 +1,11 @@
 //! ALTER TABLE, command by command: what folds into the CREATE TABLE does; the rest stays an ALTER of its own.
 
 use super::element::{Element, Place, trail_after};
+use super::passes::{pass, subtype};
 use crate::ledger::{Mark, What};
 use crate::replay::Replay;
 use crate::replay::is_cascade;
-use crate::schema::{Body, Kind, Need, ObjectId, Strength};
+use crate::schema::{APART, Body, Kind, Need, ObjectId, Strength};
 use crate::sql::edit;
 use crate::sql::lex::{Token, lex_code};
 use crate::sql::names;
@@ -31,7 +32,7 @@ impl Replay<'_> {
         let type_name = statement.relation.as_ref().map(names::range_var).unwrap_or_default();
         let target = self.relation_opt(&statement.relation).or_else(|| self.schema.type_of(&type_name, &self.path()));
         let Some(target) = target else {
-            return self.missing(1, 1, statement.missing_ok, "alters what isn't there");
+            return self.missing(1, 1, statement.missing_ok, "alters what isn't there", &type_name.name);
         };
         let segments = segments(&self.text);
         if segments.len() != statement.cmds.len() {
@@ -39,8 +40,14 @@ impl Replay<'_> {
             return;
         }
         let base = self.offset;
+        let mut commands: Vec<(&AlterTableCmd, &Segment)> = Vec::new();
         for (node, segment) in statement.cmds.iter().zip(&segments) {
-            let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { continue };
+            if let Some(NodeEnum::AlterTableCmd(command)) = &node.node {
+                commands.push((command, segment));
+            }
+        }
+        commands.sort_by_key(|(command, _)| pass(command));
+        for (command, segment) in commands {
             self.offset = base + if segments.len() > 1 { segment.start } else { 0 };
             let given = self.lives_as_table(target) && self.is_changed_in_place(target);
             if given && self.change_given(target, command, segment) {
@@ -48,6 +55,13 @@ impl Replay<'_> {
             }
             if statement.relation.as_ref().is_some_and(|r| r.inh) {
                 self.alter_partitions(target, command, segment);
+            }
+            let of_options = [T::AtGenericOptions, T::AtAlterColumnGenericOptions].contains(&subtype(command));
+            if of_options && self.fold_table_options(target, command, &segment.text) {
+                continue;
+            }
+            if self.alter_composite(target, command, segment) {
+                continue;
             }
             if !self.lives_as_table(target) || !self.alter_one(target, command, segment) {
                 let named = self.named_children(target, &command.name);
@@ -104,7 +118,7 @@ impl Replay<'_> {
                 true
             }
             T::AtAttachPartition => self.attach_partition(table, command, segment),
-            T::AtDetachPartition => self.detach_partition(table, command),
+            T::AtDetachPartition => self.detach_partition(table, command, segment),
             T::AtDisableRowSecurity => self.drop_setting(table, "row security"),
             T::AtNoForceRowSecurity => self.drop_setting(table, "forced row security"),
             T::AtDropCluster => self.drop_setting(table, "cluster"),
@@ -389,12 +403,26 @@ fn key(command: &AlterTableCmd) -> String {
         T::AtAlterColumnType => format!("type {name}"),
         other => {
             // Options and partitions add up rather than replace each other, so each statement has a key of its own.
-            let word = format!("{other:?}").trim_start_matches("At").to_lowercase();
-            let what =
-                command.def.as_ref().map(|d| format!("{:x}", fingerprint(&format!("{d:?}")))).unwrap_or_default();
-            format!("{word} {name}{what}")
+            let words = words_of(other);
+            let words = if name.is_empty() { words } else { format!("{words} {name}") };
+            match &command.def {
+                Some(def) => format!("{words}{APART}{:x}", fingerprint(&format!("{def:?}"))),
+                None => words,
+            }
         }
     }
+}
+
+/// A command in words: `set options`, `add inherit`.
+fn words_of(subtype: T) -> String {
+    let mut words = String::new();
+    for c in format!("{subtype:?}").trim_start_matches("At").chars() {
+        if c.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(c.to_lowercase());
+    }
+    words.replace("rel options", "options").replace("generic options", "options")
 }
 
 fn fingerprint(text: &str) -> u64 {

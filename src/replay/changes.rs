@@ -165,7 +165,8 @@ impl Replay<'_> {
 
     /// What was there before got another name: renamed once, from what it was to what it is in the end.
     pub(crate) fn keep_rename(&mut self, id: ObjectId, from: &str, to: &str) {
-        if !self.schema.is_given(id) {
+        // The schema that each new database has is renamed by a statement of its own, too.
+        if !self.schema.is_given(id) && !self.is_given(id) {
             return;
         }
         let is_rename = |s: &ObjectId| {

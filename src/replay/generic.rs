@@ -1,15 +1,11 @@
-//! DROP, RENAME, COMMENT, OWNER and SET SCHEMA: once for all kinds.
+//! DROP, RENAME, COMMENT and OWNER: once for all kinds.
 
 use super::{New, Replay};
 use crate::ledger::{Mark, What};
-use crate::schema::{Body, Context, Kind, Need, ObjectId, Strength};
+use crate::schema::{Body, Kind, Namespace, Need, OF_COLUMN, ObjectId, RENAMED, Strength};
 use crate::sql::edit;
-use crate::sql::lex::lex_code;
 use crate::sql::names::{self, quote};
-use pg_query::protobuf::{
-    AlterObjectSchemaStmt, AlterOwnerStmt, CommentStmt, DropBehavior, DropStmt, ObjectType, RenameStmt, SecLabelStmt,
-};
-use std::sync::Arc;
+use pg_query::protobuf::{AlterOwnerStmt, CommentStmt, DropBehavior, DropStmt, ObjectType, RenameStmt, SecLabelStmt};
 
 /// Whether a DROP says CASCADE.
 pub(crate) fn is_cascade(behavior: i32) -> bool {
@@ -32,6 +28,7 @@ impl Replay<'_> {
         self.schema.objects[id].died = Some(self.current);
         self.event(id, What::Died(with));
         self.touch_parents(id);
+        self.part_went(id);
         if self.schema.objects[id].kind == Kind::Sequence {
             self.sequence_went(id);
         }
@@ -40,7 +37,9 @@ impl Replay<'_> {
             if self.schema.objects[dependent].kind == Kind::Grant {
                 self.forget_grants_on(dependent, id, root);
             } else if strength == Strength::Auto || (cascade && strength == Strength::Normal) {
-                self.end(dependent, Some(root), cascade);
+                if !self.rows_stay_elsewhere(dependent, id) {
+                    self.end(dependent, Some(root), cascade);
+                }
             }
         }
         for owned in self.owned_by(id) {
@@ -61,7 +60,7 @@ impl Replay<'_> {
     }
 
     /// Sequences that ALTER SEQUENCE ... OWNED BY gave to this column.
-    fn owned_by(&self, column: ObjectId) -> Vec<ObjectId> {
+    pub(super) fn owned_by(&self, column: ObjectId) -> Vec<ObjectId> {
         if self.schema.objects[column].kind != Kind::Column {
             return Vec::new();
         }
@@ -95,8 +94,14 @@ impl Replay<'_> {
             match self.locate(kind, node) {
                 Some(id) => {
                     self.end(id, None, is_cascade(statement.behavior));
+                    if kind == Kind::Extension {
+                        self.end_columns_of_extension(id);
+                    }
                     if self.is_given(id) {
                         self.keep_opaque("drops what was there before this history");
+                        // Another one of that name comes after it.
+                        let kept = self.schema.objects.len() - 1;
+                        self.unknown_drops.push((kept, self.schema.objects[id].name.clone()));
                     }
                 }
                 None => unknown.extend(named(node)),
@@ -110,7 +115,8 @@ impl Replay<'_> {
             return self.mark(Mark::Noop("drops what isn't there".into()));
         }
         let first = self.schema.objects.len();
-        self.missing(unknown.len(), statement.objects.len(), statement.missing_ok, "drops what isn't there");
+        let name = unknown.last().cloned().unwrap_or_default();
+        self.missing(unknown.len(), statement.objects.len(), statement.missing_ok, "drops what isn't there", &name);
         for kept in first..self.schema.objects.len() {
             self.unknown_drops.extend(unknown.iter().map(|name| (kept, name.clone())));
         }
@@ -118,14 +124,14 @@ impl Replay<'_> {
 
     /// What a statement names and the model doesn't know: nothing, if the statement allows for that and nothing opaque
     /// came before it; else the statement is kept.
-    pub(crate) fn missing(&mut self, unknown: usize, all: usize, missing_ok: bool, note: &str) {
+    pub(crate) fn missing(&mut self, unknown: usize, all: usize, missing_ok: bool, note: &str, name: &str) {
         if unknown == 0 {
             return;
         }
         if missing_ok && (!self.opaque_writes || unknown < all) {
             self.mark(Mark::Noop(note.into()));
         } else if unknown == all {
-            self.keep_opaque("names what this history didn't make");
+            self.keep_unmade("names what", name);
         }
     }
 
@@ -134,19 +140,51 @@ impl Replay<'_> {
         let Some(object) = statement.object.as_deref() else { return };
         let kind = Kind::of_object_type(statement.objtype);
         let domain_constraint = statement.objtype == ObjectType::ObjectDomconstraint as i32;
-        let Some(target) = kind.and_then(|k| self.locate(k, object)).filter(|_| !domain_constraint) else {
-            return self.keep_opaque("comments on what this history didn't make");
+        let target = kind.and_then(|k| self.locate(k, object)).filter(|_| !domain_constraint);
+        if target.is_none()
+            && kind == Some(Kind::Column)
+            && let Some((of, column)) = self.column_of_query(object)
+        {
+            return self.comment_on(of, &format!("{OF_COLUMN}{column}"), statement.comment.is_empty());
+        }
+        let target = if domain_constraint { self.domain_constraint(object) } else { target };
+        let Some(target) = target else {
+            return self.keep_unmade("comments on what", &self.named_object(kind, object));
         };
-        let old = self.schema.child(target, Kind::Comment, "comment");
-        // The grammar gives the same empty string for NULL and for ''; both take the comment away.
-        if statement.comment.is_empty() {
-            match old {
-                Some(old) => self.kill(old, None),
-                None => self.mark(Mark::Noop("takes away a comment that isn't there".into())),
-            }
+        self.comment_on(target, "comment", statement.comment.is_empty());
+    }
+
+    /// The grammar gives the same empty string for NULL and for ''; both take the comment away.
+    fn comment_on(&mut self, target: ObjectId, name: &str, takes_away: bool) {
+        if !takes_away {
+            self.attach(target, Kind::Comment, name, Vec::new());
             return;
         }
-        self.attach(target, Kind::Comment, "comment", Vec::new());
+        match self.schema.child(target, Kind::Comment, name) {
+            Some(old) => self.kill(old, None),
+            None => self.mark(Mark::Noop("takes away a comment that isn't there".into())),
+        }
+    }
+
+    /// A column of a view or a foreign table, which has no columns in the model: whose it is, and its name.
+    fn column_of_query(&self, object: &pg_query::Node) -> Option<(ObjectId, String)> {
+        let mut parts = names::of_node(object);
+        let column = parts.pop()?;
+        let of = self.schema.relation(&names::qualified(&parts), &self.path()).filter(|_| !parts.is_empty())?;
+        self.has_columns_of_a_query(of).then_some((of, column))
+    }
+
+    fn has_columns_of_a_query(&self, id: ObjectId) -> bool {
+        matches!(self.schema.objects[id].kind, Kind::View | Kind::MaterializedView | Kind::ForeignTable)
+    }
+
+    /// The name of an object that a statement speaks of; of a part, that of what it belongs to.
+    fn named_object(&self, kind: Option<Kind>, object: &pg_query::Node) -> String {
+        let mut parts = names::of_node(object);
+        if kind.is_some_and(|k| k.namespace() == Namespace::Parent) && parts.len() > 1 {
+            parts.pop();
+        }
+        parts.pop().unwrap_or_default()
     }
 
     /// SECURITY LABEL, kept as a setting of what it labels.
@@ -157,7 +195,10 @@ impl Replay<'_> {
                 let target = self.locate(kind, object).unwrap_or_default();
                 self.attach(target, Kind::Setting, &format!("label {}", statement.provider), Vec::new());
             }
-            _ => self.keep_opaque("labels what this history didn't make"),
+            (kind, object) => {
+                let name = object.map(|o| self.named_object(kind, o)).unwrap_or_default();
+                self.keep_unmade("labels what", &name);
+            }
         }
     }
 
@@ -200,7 +241,13 @@ impl Replay<'_> {
             (Some(kind), None, Some(object)) => self.locate(kind, object),
             _ => None,
         };
-        let Some(target) = target else { return self.keep_opaque("gives away what this history didn't make") };
+        let Some(target) = target else {
+            let name = match &statement.relation {
+                Some(relation) => relation.relname.clone(),
+                None => statement.object.as_deref().and_then(named).unwrap_or_default(),
+            };
+            return self.keep_unmade("gives away what", &name);
+        };
         let role = statement.newowner.as_ref().map(names::role_spec).unwrap_or_default();
         self.set_owner(target, &role);
     }
@@ -215,6 +262,13 @@ impl Replay<'_> {
     pub(crate) fn rename(&mut self, statement: &RenameStmt) {
         let object_type = ObjectType::try_from(statement.rename_type).unwrap_or(ObjectType::Undefined);
         let table = self.relation_opt(&statement.relation);
+        if object_type == ObjectType::ObjectColumn
+            && let Some(of) = table.filter(|t| self.has_columns_of_a_query(*t))
+        {
+            // Its own statement doesn't list them.
+            self.attach(of, Kind::Setting, &format!("{RENAMED}{}", statement.subname), Vec::new());
+            return;
+        }
         let sub = |kind: Kind| table.and_then(|t| self.schema.child(t, kind, &statement.subname));
         let target = match object_type {
             ObjectType::ObjectColumn => table.and_then(|t| self.schema.column(t, &statement.subname)),
@@ -234,7 +288,13 @@ impl Replay<'_> {
         };
         match target {
             Some(id) => self.rename_object(id, &names::truncate(&statement.newname)),
-            None => self.missing(1, 1, statement.missing_ok, "renames what isn't there"),
+            None => {
+                let name = match &statement.relation {
+                    Some(relation) => relation.relname.clone(),
+                    None => statement.object.as_deref().and_then(named).unwrap_or_default(),
+                };
+                self.missing(1, 1, statement.missing_ok, "renames what isn't there", &name);
+            }
         }
     }
 
@@ -245,10 +305,15 @@ impl Replay<'_> {
             .or_else(|| self.schema.type_of(&name, &self.path()))
             .or_else(|| statement.object.as_deref().and_then(|o| self.locate(Kind::Type, o)));
         match target {
+            Some(id) if self.rename_part(id, &statement.subname, &statement.newname) => {}
             Some(id) => {
-                self.attach(id, Kind::Setting, &format!("rename {}", statement.subname), Vec::new());
+                self.attach(id, Kind::Setting, &format!("{RENAMED}{}", statement.subname), Vec::new());
+                let part = [Kind::Column, Kind::Constraint].map(|kind| self.schema.child(id, kind, &statement.subname));
+                for part in part.into_iter().flatten() {
+                    self.schema.change_name(part, |o| o.name = statement.newname.clone());
+                }
             }
-            None => self.keep_opaque("renames what this history didn't make"),
+            None => self.keep_unmade("renames what", &name.name),
         }
     }
 
@@ -297,7 +362,7 @@ impl Replay<'_> {
     }
 
     /// Routines are known by the types of their arguments, under the names of now.
-    fn rename_argument_types(&mut self, id: ObjectId, was: &str) {
+    pub(super) fn rename_argument_types(&mut self, id: ObjectId, was: &str) {
         let is = self.schema.display(id);
         for (dependent, _) in self.schema.dependents(id) {
             let Some(arguments) = self.schema.objects[dependent].arguments.clone() else { continue };
@@ -343,26 +408,6 @@ impl Replay<'_> {
         }
     }
 
-    fn rename_schema(&mut self, from: &str, to: &str) {
-        let live: Vec<ObjectId> = self.schema.live().collect();
-        let edit = |text: &str| {
-            edit::rename(text, from, to, |tokens, i| tokens.get(i + 1).is_some_and(|t| t.text(text) == "."))
-        };
-        for id in live {
-            self.edit_text(id, &edit);
-            if self.schema.objects[id].schema == from {
-                self.schema.change_name(id, |o| o.schema = to.to_string());
-            }
-            let context = (*self.schema.objects[id].context).clone();
-            if let Some(path) = &context.search_path
-                && path.iter().any(|s| s == from)
-            {
-                let path = path.iter().map(|s| if s == from { to.to_string() } else { s.clone() }).collect();
-                self.schema.objects[id].context = Arc::new(Context { search_path: Some(path), ..context });
-            }
-        }
-    }
-
     /// Edits an object's text in place, wherever its kind keeps it.
     pub(crate) fn edit_text(&mut self, id: ObjectId, edit: &dyn Fn(&str) -> String) {
         if self.schema.objects[id].kind == Kind::Default {
@@ -394,75 +439,10 @@ impl Replay<'_> {
             self.touch_parents(id);
         }
     }
-
-    /// ALTER ... SET SCHEMA.
-    pub(crate) fn set_schema(&mut self, statement: &AlterObjectSchemaStmt) {
-        let kind = Kind::of_object_type(statement.object_type);
-        let target = match (&statement.relation, statement.object.as_deref()) {
-            (Some(relation), _) => self.relation(relation),
-            (None, Some(object)) => kind.and_then(|k| self.locate(k, object)),
-            _ => None,
-        };
-        let Some(id) = target else {
-            return self.missing(1, 1, statement.missing_ok, "moves what isn't there");
-        };
-        if self.schema.objects[id].kind == Kind::Extension {
-            self.attach(id, Kind::Setting, "schema", Vec::new());
-            return;
-        }
-        let (name, from) = (self.schema.objects[id].name.clone(), self.schema.objects[id].schema.clone());
-        let to = statement.newschema.clone();
-        let edit = |text: &str| requalify(text, &name, &from, &to);
-        self.edit_text(id, &edit);
-        for (dependent, _) in self.schema.dependents(id) {
-            self.edit_text(dependent, &edit);
-        }
-        self.move_to_schema(id, &from, &to);
-        let was = format!("{}.{}", quote(&from), quote(&name));
-        self.rename_argument_types(id, &was);
-        if let Some(on) = self.schema.global(Kind::Schema, &to) {
-            self.schema.add_needs(id, [Need { on, strength: Strength::Normal }]);
-        }
-        self.folded(id, format!("moved from schema {}", quote(&from)));
-    }
-
-    fn move_to_schema(&mut self, id: ObjectId, from: &str, to: &str) {
-        if let Some(old) = self.schema.global(Kind::Schema, from) {
-            let mut needs = self.schema.objects[id].needs.clone();
-            needs.retain(|n| n.on != old);
-            self.schema.clear_needs(id);
-            self.schema.add_needs(id, needs);
-        }
-        self.schema.change_name(id, |o| o.schema = to.to_string());
-        for child in self.schema.children(id) {
-            if self.schema.objects[child].schema == from {
-                self.move_to_schema(child, from, to);
-            }
-        }
-    }
-}
-
-/// Puts the new schema before a name, in place of the old one where the text has it.
-fn requalify(text: &str, name: &str, from: &str, to: &str) -> String {
-    let tokens = lex_code(text);
-    let mut edits = Vec::new();
-    for (i, token) in tokens.iter().enumerate() {
-        let followed_by_dot = tokens.get(i + 1).is_some_and(|t| t.text(text) == ".");
-        if token.name(text).as_deref() != Some(name) || followed_by_dot {
-            continue;
-        }
-        let qualifier = (i > 1 && tokens[i - 1].text(text) == ".").then(|| tokens[i - 2]);
-        match qualifier {
-            Some(q) if q.name(text).as_deref() == Some(from) => edits.push((q.start..q.end, quote(to))),
-            Some(_) => {}
-            None => edits.push((token.start..token.start, format!("{}.", quote(to)))),
-        }
-    }
-    edit::replace(text, edits)
 }
 
 /// The last part of the name that a DROP names.
-fn named(node: &pg_query::Node) -> Option<String> {
+pub(super) fn named(node: &pg_query::Node) -> Option<String> {
     match &node.node {
         Some(pg_query::NodeEnum::ObjectWithArgs(object)) => names::strings(&object.objname).pop(),
         _ => names::of_node(node).pop(),

@@ -117,6 +117,7 @@ impl Replay<'_> {
         self.schema = saved.schema.clone();
         self.ledger.events.truncate(saved.events);
         self.ledger.marks.truncate(saved.marks);
+        self.ledger.losses.retain(|loss| loss.statement <= saved.statement);
         for statement in saved.statement + 1..self.current {
             self.ledger.marks.push((statement, Mark::Noop("rolled back".into())));
         }
