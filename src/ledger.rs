@@ -104,6 +104,44 @@ pub enum Mark {
     Opaque(String),
 }
 
+/// A property by which a routine or a view guards something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Guard {
+    /// A routine runs with the rights of its owner.
+    SecurityDefiner,
+    /// A routine looks names up in a search_path of its own.
+    SearchPath,
+    /// A view doesn't let conditions of others see rows that it hides.
+    SecurityBarrier,
+    /// A view reads with the rights of who asks.
+    SecurityInvoker,
+}
+
+impl Guard {
+    /// Its words in SQL.
+    pub fn word(self) -> &'static str {
+        match self {
+            Guard::SecurityDefiner => "SECURITY DEFINER",
+            Guard::SearchPath => "SET search_path",
+            Guard::SecurityBarrier => "security_barrier",
+            Guard::SecurityInvoker => "security_invoker",
+        }
+    }
+}
+
+/// A property of security that went away without a word, since the object was written anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loss {
+    /// The statement that wrote it anew.
+    pub statement: StatementId,
+    /// The object.
+    pub object: ObjectId,
+    /// What it lost.
+    pub property: Guard,
+    /// The statement that had given it.
+    pub given: StatementId,
+}
+
 /// All events and marks, in the order of the history.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -111,4 +149,6 @@ pub struct Ledger {
     pub events: Vec<Event>,
     /// The marks, by statement.
     pub marks: Vec<(StatementId, Mark)>,
+    /// Properties of security that went away.
+    pub losses: Vec<Loss>,
 }

@@ -197,6 +197,30 @@ impl Replay<'_> {
         self.create(New { needs, ..New::global(Kind::Opaque, name, Body::Text(text)) });
     }
 
+    /// Keeps the statement under way as written, since it speaks of something that the model doesn't know: nobody made it
+    /// here, or a statement did that isn't understood. `what` ends in "that" or "what".
+    pub(crate) fn keep_unmade(&mut self, what: &str, name: &str) {
+        let why = self.unmade(what, name);
+        self.keep_opaque(&why);
+    }
+
+    /// See [`Replay::keep_unmade`].
+    pub(crate) fn unmade(&self, what: &str, name: &str) -> String {
+        let makes = |text: &str| {
+            let words = crate::sql::lex::words(text);
+            words.contains(&name.to_lowercase())
+                && ["create", "select", "call", "do"].iter().any(|w| words.contains(*w))
+        };
+        let maker =
+            self.schema.live().filter(|id| self.schema.objects[*id].kind == Kind::Opaque).find(
+                |id| matches!(&self.schema.objects[*id].body, Body::Text(text) if !name.is_empty() && makes(text)),
+            );
+        match maker {
+            Some(id) => format!("{what} {} may have made", self.history.at(self.schema.objects[id].source)),
+            None => format!("{what} this history didn't make"),
+        }
+    }
+
     /// Whether an opaque statement speaks of this name, and so may have made what bears it.
     pub(crate) fn opaque_mentions(&self, name: &str) -> bool {
         self.opaque_writes
@@ -232,7 +256,11 @@ impl Replay<'_> {
 
     /// A statement whose effects can't be told: kept, and from here on nothing is certain to be empty or absent.
     pub(crate) fn keep_effects(&mut self, why: &str) {
-        self.keep_opaque(why);
+        let drops = crate::objects::drops(&self.text);
+        match drops.is_empty() {
+            true => self.keep_opaque(why),
+            false => self.keep_opaque(&format!("{why}; it may drop {}", drops.join(", "))),
+        }
         self.opaque_writes = true;
     }
 

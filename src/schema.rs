@@ -282,7 +282,7 @@ impl Schema {
 
     /// The setting of a property of an object.
     pub fn setting(&self, parent: ObjectId, property: &Property) -> Option<ObjectId> {
-        let found = self.child(parent, Kind::Setting, &property.to_string())?;
+        let found = self.child(parent, Kind::Setting, &property.key())?;
         (self.objects[found].property.as_ref() == Some(property)).then_some(found)
     }
 
@@ -307,11 +307,16 @@ impl Schema {
             if schema.is_empty() { quote(name) } else { format!("{}.{}", quote(schema), quote(name)) }
         };
         match (object.kind, object.parent) {
-            (Kind::Comment, Some(parent)) => {
-                format!("on {} {}", self.objects[parent].kind.word(), self.display(parent))
-            }
+            (Kind::Comment, Some(parent)) => match &object.property {
+                Some(Property::CommentOnColumn(column)) => {
+                    format!("on column {}.{}", self.display(parent), quote(column))
+                }
+                _ => format!("on {} {}", self.objects[parent].kind.word(), self.display(parent)),
+            },
             (Kind::Setting, Some(parent)) => {
-                format!("{} of {} {}", object.name, self.objects[parent].kind.word(), self.display(parent))
+                let words = object.property.as_ref().map_or_else(|| object.name.clone(), Property::to_string);
+                let words = words.trim_end_matches(" of");
+                format!("{words} of {} {}", self.objects[parent].kind.word(), self.display(parent))
             }
             (Kind::Default, Some(parent)) => format!("of {}", self.display(parent)),
             (Kind::Column | Kind::Constraint | Kind::Trigger | Kind::Policy | Kind::Rule, Some(parent)) => {

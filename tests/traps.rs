@@ -5,7 +5,9 @@
 //! by an independent replay, and has fewer statements than the history; consolidating it again gives it again, and so does
 //! consolidating the history again, where rows are written from a replay. A folder with `refused.txt` must be refused, with
 //! those words; where they begin with `embedded: ` or `local: ` only by that PostgreSQL, which lacks something.
-//! What the lines of `keeps.txt` say must be in the set, though the database doesn't show it; those of `lacks.txt` must not be.
+//! What the lines of `keeps.txt` say must be in the set, though the database doesn't show it; what those of `lacks.txt` say
+//! may stand nowhere in it. A line `not RULE KIND:OBJECT` of `plan.txt` is a finding that would be false, a line
+//! `warning FILE:LINE WORDS` a warning with these words, `says RULE FILE:LINE WORDS` a finding whose note has them.
 //! A set that the embedded PostgreSQL proved must be identical on the oldest one of this machine, too, if that replays its
 //! history: a set says nothing that only a newer version knows.
 //! A folder with `prelude.txt` replays on the prelude of that name.
@@ -15,7 +17,7 @@ mod trap_support;
 use consolidate::config::Config;
 use consolidate::emit::{NewSet, Unproven, prove, replay_files, set_files};
 use consolidate::history::{self, History};
-use consolidate::plan::{Finding, Rule, plan};
+use consolidate::plan::{Finding, Plan, Rule, Warning, plan};
 use consolidate::proof::{Database, Settings, Silent, VerdictKind, verify};
 use consolidate::replay::replay;
 use consolidate::scratch::preludes;
@@ -55,7 +57,7 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
     if plan.fates.len() != history.statements.len() {
         return Err("a statement has no fate".into());
     }
-    let mut wrong = missing_findings(&history, &plan.findings, &trap.join("plan.txt"));
+    let mut wrong = missing_findings(&history, &plan, &trap.join("plan.txt"));
     let proven = prove(&history, &model, &config, settings, &Silent);
     let refused = std::fs::read_to_string(trap.join("refused.txt")).ok();
     // Words that begin with the name of a PostgreSQL are for that one only.
@@ -198,14 +200,38 @@ fn again(set: &NewSet, settings: &Settings) -> Result<(), String> {
     if one == two { Ok(()) } else { Err(format!("a second time gives another set:\n{one}\n--- then ---\n{two}")) }
 }
 
-/// The lines of `plan.txt` that no finding says.
-fn missing_findings(history: &History, findings: &[Finding], expected: &Path) -> Vec<String> {
+/// What a line of `plan.txt` says of warnings and of findings that would be false; none for a finding that must be there.
+fn other_line(history: &History, plan: &Plan, line: &str) -> Option<Result<(), String>> {
+    if let Some((rule, object)) = line.strip_prefix("not ").and_then(|rest| rest.split_once(' ')) {
+        let false_one = plan.findings.iter().find(|f| rule_name(f.rule) == rule && named(f) == object);
+        return Some(false_one.map_or(Ok(()), |f| Err(format!("the plan says falsely: {rule} {object} {}", f.born))));
+    }
+    if let Some(rest) = line.strip_prefix("says ") {
+        let [rule, place, words] = rest.splitn(3, ' ').collect::<Vec<_>>()[..] else { return None };
+        let of_rule = || plan.findings.iter().filter(|f| rule_name(f.rule) == rule);
+        let says = |f: &Finding| same_statement(history, place, &f.born) && f.note.contains(words);
+        let all = || of_rule().map(|f| format!("{} {}", f.born, f.note)).collect::<Vec<_>>().join(" | ");
+        return Some(if of_rule().any(says) { Ok(()) } else { Err(format!("no {line}   (there are: {})", all())) });
+    }
+    let (place, words) = line.strip_prefix("warning ")?.split_once(' ')?;
+    let warns = |w: &Warning| same_statement(history, place, &w.at) && w.message.contains(words);
+    let all = || plan.warnings.iter().map(|w| format!("{} {}", w.at, w.message)).collect::<Vec<_>>().join(" | ");
+    Some(if plan.warnings.iter().any(warns) { Ok(()) } else { Err(format!("no {line}   (there are: {})", all())) })
+}
+
+/// The lines of `plan.txt` that the plan doesn't say.
+fn missing_findings(history: &History, plan: &Plan, expected: &Path) -> Vec<String> {
+    let findings = &plan.findings;
     let text = std::fs::read_to_string(expected).unwrap_or_default();
     let mut missing = Vec::new();
     if text.trim().is_empty() {
         missing.push("plan.txt says nothing".to_string());
     }
     for line in text.lines().filter(|l| !l.trim().is_empty()) {
+        if let Some(said) = other_line(history, plan, line) {
+            missing.extend(said.err());
+            continue;
+        }
         let [rule, object, born, died] = line.split(' ').collect::<Vec<_>>()[..] else {
             missing.push(format!("plan.txt: not four words: {line}"));
             continue;

@@ -16,7 +16,7 @@ use crate::history::contents::Contents;
 use crate::history::cut::Cut;
 use crate::history::layout::Layout;
 use crate::history::{self, History};
-use crate::plan::{empty_set, plan, plan_part};
+use crate::plan::{empty_set, plan, plan_part, secrets_that_stay};
 use crate::proof::{ReplayError, Settings, Verdict, VerdictKind, verify};
 use crate::replay::{Model, replay, replay_from};
 use crate::report::emit::{About, Written, json, text};
@@ -222,6 +222,9 @@ pub fn run(args: &EmitArgs) -> Outcome {
     let (proven, files) = proven;
     if let Some(empty) = empty_set(&history, proven.set.statements()).filter(|_| cut.is_none()) {
         super::warn_of(&empty.at, &empty.message);
+    }
+    for secret in secrets_that_stay(&consolidated, &proven.set) {
+        super::warn_of(&secret.at, &secret.message);
     }
     if let Files::Set(laid) = &files {
         laid.notes.iter().for_each(|note| super::tell(note));

@@ -228,7 +228,7 @@ new = {new}
 # SQL that the history takes for granted (roles, schemas of a platform), run first on both sides of every proof: files, or
 # "supabase" for what a fresh project of Supabase has.
 {prelude}
-# A sequence whose table is empty at the end may start afresh; true demands the same position.
+# A sequence that only rows moved may start afresh if its table is empty at the end; true demands the same position.
 # exact_sequences = false
 # The PostgreSQL for the proofs: "embedded" (compiled into consolidate), "local" (the programs on this machine, in a
 # throw-away cluster), or "auto": embedded, and local where the embedded one can't.

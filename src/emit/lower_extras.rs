@@ -13,8 +13,8 @@ impl Lowering<'_> {
     pub(super) fn add_extra(&mut self, choices: &mut Choices, key: &Key) -> bool {
         let entry = self.positions.get(key).map(|p| (*p, &self.old.entries[*p]));
         // The rest of what a dump leaves out is told in words, not in SQL.
-        let is_sql =
-            ["ROLE", "ROLE COMMENT", "ROLE MEMBERSHIP", "COMMENT", "REPLICA IDENTITY"].contains(&key.0.as_str());
+        let is_sql = ["ROLE", "ROLE COMMENT", "ROLE MEMBERSHIP", "COMMENT", "REPLICA IDENTITY", "DROPPED SCHEMA"]
+            .contains(&key.0.as_str());
         let global = self.old.globals.iter().enumerate().find(|(_, e)| is_sql && key_of(e) == *key);
         let Some((position, entry)) = entry.or(global) else { return false };
         if self.portable.is_chosen_name(entry) {

@@ -43,12 +43,26 @@ pub fn keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
             let arguments = object.arguments.as_deref().unwrap_or("");
             vec![key(object.kind.toc(), format!("{name}({arguments})"))]
         }
-        Kind::Comment => object.parent.map(|p| vec![comment_key(schema, p)]).unwrap_or_default(),
+        Kind::Comment => {
+            object.parent.map(|p| vec![comment_key_of(schema, p, object.property.as_ref())]).unwrap_or_default()
+        }
         Kind::Grant => acl_keys(schema, id),
         Kind::Setting => setting_keys(schema, id),
         Kind::Column | Kind::Rows | Kind::Opaque => Vec::new(),
         Kind::Schema | Kind::Extension => vec![key(object.kind.toc(), name)],
         _ => vec![key(object.kind.toc(), name)],
+    }
+}
+
+/// The identity of a comment by its property: one on a column of what has no columns in the model is on a part of its parent.
+fn comment_key_of(schema: &Schema, target: ObjectId, property: Option<&Property>) -> Key {
+    let (kind, place, tag) = comment_key(schema, target);
+    match property {
+        Some(Property::CommentOnColumn(column)) => {
+            let tag = format!("COLUMN {}.{}", quote(&schema.objects[target].name), quote(column));
+            (kind, place, tag)
+        }
+        _ => (kind, place, tag),
     }
 }
 
@@ -58,6 +72,9 @@ fn comment_key(schema: &Schema, target: ObjectId) -> Key {
     let place = if object.schema.is_empty() { "-".to_string() } else { object.schema.clone() };
     let tag = match object.kind {
         Kind::Column => format!("COLUMN {parent}.{}", quote(&object.name)),
+        Kind::Constraint if object.parent.is_some_and(|p| schema.objects[p].kind == Kind::Domain) => {
+            format!("CONSTRAINT {} ON DOMAIN {parent}", quote(&object.name))
+        }
         Kind::Constraint | Kind::Trigger | Kind::Policy | Kind::Rule => {
             format!("{} {} ON {parent}", object.kind.toc(), quote(&object.name))
         }

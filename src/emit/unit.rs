@@ -76,6 +76,7 @@ pub fn units(history: &History, model: &Model, choices: &Choices, split: &HashSe
         }
     }
     order_extensions(model, &owners, &index, &mut units);
+    order_first_schema(model, &owners, &index, &mut units);
     order_rows(model, choices, &owners, &index, &mut units);
     super::changes::order(model, &owners, &index, &mut units);
     add_types_of_stated(model, choices, &index, &mut units);
@@ -108,6 +109,8 @@ fn anchors(history: &History, model: &Model, owners: &[ObjectId]) -> HashMap<Obj
     owners
         .iter()
         .filter(|id| schema.root(**id) != **id && file(schema.root(**id)) != file(**id))
+        // What came between names the column as it was.
+        .filter(|id| !matches!(schema.objects[**id].property, Some(Property::PartName(_))))
         .filter_map(|id| last.get(&schema.root(*id)).map(|at| (*id, *at)))
         .collect()
 }
@@ -137,6 +140,20 @@ fn order_extensions(model: &Model, owners: &[ObjectId], index: &HashMap<ObjectId
                 units[unit].needs.insert(own);
             }
         }
+    }
+}
+
+/// Where the schema that each new database has gets another name, all that is made speaks of that name.
+fn order_first_schema(model: &Model, owners: &[ObjectId], index: &HashMap<ObjectId, usize>, units: &mut [Unit]) {
+    let schema = &model.schema;
+    let renames = |id: &ObjectId| {
+        let object = &schema.objects[*id];
+        let of_schema = object.parent.is_some_and(|p| schema.objects[p].kind == Kind::Schema);
+        schema.cut.is_none() && of_schema && matches!(object.property, Some(Property::RenamedFrom(_)))
+    };
+    let Some(rename) = owners.iter().copied().find(renames) else { return };
+    for id in owners.iter().filter(|id| **id != rename && schema.objects[**id].kind != Kind::Role) {
+        units[index[id]].needs.insert(index[&rename]);
     }
 }
 

@@ -161,19 +161,19 @@ impl Replay<'_> {
     fn unfold_serial(&mut self, column: ObjectId) {
         let Some(table) = self.schema.objects[column].parent else { return };
         let Some(piece) = self.column_body(column).and_then(|c| c.piece(PieceKind::Type)) else { return };
-        let integer = match piece.text.to_ascii_lowercase().as_str() {
+        let serial = match piece.text.to_ascii_lowercase().as_str() {
             "bigserial" | "serial8" => "BIGINT",
             "smallserial" | "serial2" => "SMALLINT",
             _ => "INTEGER",
         };
-        let integer = self.keyword(table, integer);
+        let integer = self.pending_type(table, column).unwrap_or_else(|| self.keyword(table, serial));
         self.edit_column(column, "serial taken apart", |c| c.set(PieceKind::Type, integer));
         self.set_not_null(table, column);
         let Some(setting) = self.schema.setting(column, &Property::SerialDefault) else { return };
         let Body::Text(text) = self.schema.objects[setting].body.clone() else { return };
         let needs = self.schema.objects[setting].needs.iter().copied().filter(|n| n.on != column).collect();
         self.kill(setting, None);
-        self.setting_was_folded(setting, column);
+        self.setting_was_folded(setting, column, Fold::DefaultChanged);
         if let Some(expression) = after_words(&text, "default") {
             let place = (self.schema.objects[table].schema.clone(), "default".to_string());
             self.create(New { needs, ..New::of(column, Kind::Default, place, Body::Inside) });
@@ -182,11 +182,23 @@ impl Replay<'_> {
         }
     }
 
+    /// The type that a serial column was given since, which stood apart from it; it goes into the column now.
+    fn pending_type(&mut self, table: ObjectId, column: ObjectId) -> Option<String> {
+        let name = self.schema.objects[column].name.clone();
+        let setting = self.schema.setting(table, &Property::ColumnType(name))?;
+        let Body::Text(text) = &self.schema.objects[setting].body else { return None };
+        let [segment] = super::segments(text).try_into().ok()?;
+        let ty = type_text(&segment.text)?;
+        self.kill(setting, None);
+        self.setting_was_folded(setting, column, "type changed".into());
+        Some(ty)
+    }
+
     /// What was done to a setting was done to its column after all.
-    fn setting_was_folded(&mut self, setting: ObjectId, column: ObjectId) {
+    fn setting_was_folded(&mut self, setting: ObjectId, column: ObjectId, note: Fold) {
         self.ledger.events.retain(|e| e.object != setting || !matches!(e.what, What::Died(_)));
         for event in self.ledger.events.iter_mut().filter(|e| e.object == setting) {
-            (event.object, event.what) = (column, What::Folded(Fold::DefaultChanged));
+            (event.object, event.what) = (column, What::Folded(note.clone()));
         }
     }
 
@@ -266,10 +278,11 @@ fn after_words(text: &str, word: &str) -> Option<String> {
 }
 
 /// The type of `ALTER c [SET DATA] TYPE type [COLLATE c] [USING e]`.
-fn type_text(text: &str) -> Option<String> {
+pub(crate) fn type_text(text: &str) -> Option<String> {
     let tokens = lex_code(text);
     // The column itself may be called "type".
-    let from = if tokens.get(1)?.is(text, "column") { 3 } else { 2 };
+    let has_word = ["column", "attribute"].iter().any(|w| tokens.get(1).is_some_and(|t| t.is(text, w)));
+    let from = if has_word { 3 } else { 2 };
     let at = edit::find_word(text, &tokens, from, "type")? + 1;
     let mut depth = 0;
     let mut end = at;

@@ -1,6 +1,7 @@
 //! ALTER TABLE, command by command: what folds into the CREATE TABLE does; the rest stays an ALTER of its own.
 
 use super::element::{Element, Place, trail_after};
+use super::passes::{pass, subtype, words_of};
 use super::property::Property;
 use crate::ledger::{Mark, What};
 use crate::replay::Replay;
@@ -33,16 +34,22 @@ impl Replay<'_> {
         let type_name = statement.relation.as_ref().map(names::range_var).unwrap_or_default();
         let target = self.relation_opt(&statement.relation).or_else(|| self.schema.type_of(&type_name, &self.path()));
         let Some(target) = target else {
-            return self.missing(1, 1, statement.missing_ok, "alters what isn't there");
+            return self.missing(1, 1, statement.missing_ok, "alters what isn't there", &type_name.name);
         };
         let segments = segments(&self.text);
         if segments.len() != statement.cmds.len() {
-            self.set_property(target, Property::Command(first_words(&self.text)), Vec::new());
+            self.set_property(target, Property::Command { words: first_words(&self.text), sum: None }, Vec::new());
             return;
         }
         let base = self.offset;
+        let mut commands: Vec<(&AlterTableCmd, &Segment)> = Vec::new();
         for (node, segment) in statement.cmds.iter().zip(&segments) {
-            let Some(NodeEnum::AlterTableCmd(command)) = &node.node else { continue };
+            if let Some(NodeEnum::AlterTableCmd(command)) = &node.node {
+                commands.push((command, segment));
+            }
+        }
+        commands.sort_by_key(|(command, _)| pass(command));
+        for (command, segment) in commands {
             self.offset = base + if segments.len() > 1 { segment.start } else { 0 };
             let given = self.lives_as_table(target) && self.is_changed_in_place(target);
             if given && self.change_given(target, command, segment) {
@@ -50,6 +57,13 @@ impl Replay<'_> {
             }
             if statement.relation.as_ref().is_some_and(|r| r.inh) {
                 self.alter_partitions(target, command, segment);
+            }
+            let of_options = [T::AtGenericOptions, T::AtAlterColumnGenericOptions].contains(&subtype(command));
+            if of_options && self.fold_table_options(target, command, &segment.text) {
+                continue;
+            }
+            if self.alter_composite(target, command, segment) {
+                continue;
             }
             if !self.lives_as_table(target) || !self.alter_one(target, command, segment) {
                 let named = self.named_children(target, named(command));
@@ -107,7 +121,7 @@ impl Replay<'_> {
                 true
             }
             T::AtAttachPartition => self.attach_partition(table, command, segment),
-            T::AtDetachPartition => self.detach_partition(table, command),
+            T::AtDetachPartition => self.detach_partition(table, command, segment),
             T::AtDisableRowSecurity => self.drop_setting(table, Property::RowSecurity),
             T::AtNoForceRowSecurity => self.drop_setting(table, Property::ForcedRowSecurity),
             T::AtDropCluster => self.drop_setting(table, Property::Cluster),
@@ -394,7 +408,9 @@ fn named(command: &AlterTableCmd) -> &str {
 /// What an ALTER that can't be folded is about: a later one about the same supersedes it.
 fn property(command: &AlterTableCmd) -> Property {
     let name = command.name.clone();
-    let Ok(subtype) = T::try_from(command.subtype) else { return Property::Command("alter".into()) };
+    let Ok(subtype) = T::try_from(command.subtype) else {
+        return Property::Command { words: "alter".into(), sum: None };
+    };
     match subtype {
         T::AtEnableRowSecurity => Property::RowSecurity,
         T::AtForceRowSecurity => Property::ForcedRowSecurity,
@@ -409,10 +425,10 @@ fn property(command: &AlterTableCmd) -> Property {
         T::AtAlterColumnType => Property::ColumnType(name),
         other => {
             // Options and partitions add up rather than replace each other, so each statement is a command of its own.
-            let word = format!("{other:?}").trim_start_matches("At").to_lowercase();
-            let what =
-                command.def.as_ref().map(|d| format!("{:x}", fingerprint(&format!("{d:?}")))).unwrap_or_default();
-            Property::Command(format!("{word} {name}{what}"))
+            let words = words_of(other);
+            let words = if name.is_empty() { words } else { format!("{words} {name}") };
+            let sum = command.def.as_ref().map(|def| fingerprint(&format!("{def:?}")));
+            Property::Command { words, sum }
         }
     }
 }

@@ -13,7 +13,7 @@ impl Replay<'_> {
     /// databases that do, so there it stays for tables that were there before.
     pub(crate) fn create_index(&mut self, statement: &IndexStmt) {
         let Some(table) = self.relation_opt(&statement.relation) else {
-            return self.keep_opaque("indexes a table that this history didn't make");
+            return self.keep_unmade("indexes a table that", names::relation_name(&statement.relation));
         };
         let schema = self.schema.objects[table].schema.clone();
         let named = !statement.idxname.is_empty();

@@ -156,7 +156,7 @@ impl Replay<'_> {
             N::DropSubscriptionStmt(s) => {
                 match global(Kind::Subscription, &s.subname) {
                     Some(id) => self.end(id, None, true),
-                    None => self.missing(1, 1, s.missing_ok, "drops what isn't there"),
+                    None => self.missing(1, 1, s.missing_ok, "drops what isn't there", &s.subname),
                 }
                 return true;
             }
@@ -176,6 +176,7 @@ impl Replay<'_> {
             _ => return false,
         };
         match target {
+            Some(id) if self.folds_into_other(id, node) => {}
             Some(id) => {
                 // Steps of one object add up, so each is a change of its own.
                 let needs = self.needs(node, None);
@@ -186,11 +187,22 @@ impl Replay<'_> {
         true
     }
 
+    /// Options, and the connection of a subscription, stand in the CREATE.
+    fn folds_into_other(&mut self, id: ObjectId, node: &N) -> bool {
+        match node {
+            N::AlterForeignServerStmt(s) => self.fold_options(id, &s.options, s.has_version),
+            N::AlterFdwStmt(s) => self.fold_options(id, &s.options, !s.func_options.is_empty()),
+            N::AlterUserMappingStmt(s) => self.fold_options(id, &s.options, false),
+            N::AlterSubscriptionStmt(s) => self.fold_connection(id, s),
+            _ => false,
+        }
+    }
+
     fn drop_user_mapping(&mut self, statement: &pg_query::protobuf::DropUserMappingStmt) -> bool {
         let user = statement.user.as_ref().map(names::role_spec).unwrap_or_default();
         match self.schema.global(Kind::UserMapping, &format!("{user} {}", statement.servername)) {
             Some(id) => self.kill(id, None),
-            None => self.missing(1, 1, statement.missing_ok, "drops what isn't there"),
+            None => self.missing(1, 1, statement.missing_ok, "drops what isn't there", &statement.servername),
         }
         true
     }

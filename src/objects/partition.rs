@@ -7,7 +7,7 @@
 use super::alter_table::Segment;
 use super::property::Property;
 use crate::ledger::{Fold, What};
-use crate::replay::Replay;
+use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::edit;
 use crate::sql::lex::lex_code;
@@ -33,15 +33,76 @@ impl Replay<'_> {
         true
     }
 
-    /// DETACH PARTITION takes an ATTACH back; a table that was made as a partition keeps both statements.
-    pub(crate) fn detach_partition(&mut self, parent: ObjectId, command: &AlterTableCmd) -> bool {
+    /// DETACH PARTITION takes an ATTACH back; a table that was made as a partition keeps both statements. What rows came to
+    /// the partitioned table may lie in the partition, and stay there.
+    pub(crate) fn detach_partition(&mut self, parent: ObjectId, command: &AlterTableCmd, segment: &Segment) -> bool {
         let Some(partition) = self.partition_of(command) else { return false };
-        let Some(setting) = self.schema.setting(partition, &Property::PartitionOf) else { return false };
-        self.kill(setting, None);
-        let object = &mut self.schema.objects[partition];
-        object.inherits.retain(|on| *on != parent);
-        object.needs.retain(|need| need.on != parent);
+        self.rows_go_with(partition, parent);
+        let setting = self.schema.setting(partition, &Property::PartitionOf);
+        if let Some(setting) = setting {
+            self.kill(setting, None);
+        } else if self.lives_as_table(partition) && self.partition_parents(partition).contains(&parent) {
+            self.keep_columns(partition, parent);
+            let needs = Replay::reparse(&segment.alone).map(|n| self.needs(&n, Some(partition))).unwrap_or_default();
+            let needs = needs.into_iter().map(|n| Need { strength: Strength::Order, ..n }).collect();
+            let property = Property::DetachedFrom(self.schema.display(parent));
+            self.set_property_text(partition, property, needs, segment.alone.clone());
+        } else {
+            return false;
+        }
+        let needs = self.schema.objects[partition].needs.clone();
+        self.schema.clear_needs(partition);
+        self.schema.add_needs(partition, needs.into_iter().filter(|need| need.on != parent));
+        self.schema.objects[partition].inherits.retain(|on| *on != parent);
+        if setting.is_none() {
+            // Its statement speaks of the partitioned table.
+            self.schema.add_needs(partition, [Need { on: parent, strength: Strength::Order }]);
+        }
         true
+    }
+
+    /// The partitioned tables of which a table is a partition.
+    pub(crate) fn partition_parents(&self, table: ObjectId) -> Vec<ObjectId> {
+        let object = &self.schema.objects[table];
+        let goes_along = |on: &ObjectId| object.needs.iter().any(|n| n.on == *on && n.strength == Strength::Auto);
+        object.inherits.iter().copied().filter(goes_along).collect()
+    }
+
+    /// Statements that brought rows to a partitioned table, or to one above it, may have brought them to this partition.
+    fn rows_go_with(&mut self, partition: ObjectId, parent: ObjectId) {
+        let mut above = vec![parent];
+        let mut at = 0;
+        while at < above.len() {
+            let more = self.partition_parents(above[at]);
+            above.extend(more.into_iter().filter(|p| *p != partition));
+            at += 1;
+        }
+        for id in self.schema.live().collect::<Vec<_>>() {
+            let Body::Rows { targets, .. } = &mut self.schema.objects[id].body else { continue };
+            if targets.iter().any(|t| above.contains(t)) && !targets.contains(&partition) {
+                targets.push(partition);
+                self.schema.add_needs(id, [Need { on: partition, strength: Strength::Order }]);
+            }
+        }
+    }
+
+    /// A partition that becomes a table of its own keeps the columns that it had from its parent. No piece of its text says
+    /// them.
+    fn keep_columns(&mut self, partition: ObjectId, parent: ObjectId) {
+        let mut names: Vec<String> = Vec::new();
+        let mut from = vec![parent];
+        while let Some(table) = from.pop() {
+            names.extend(self.schema.columns(table).iter().map(|c| self.schema.objects[*c].name.clone()));
+            from.extend(self.schema.objects[table].inherits.iter().copied());
+        }
+        let (place, events) = (self.schema.objects[partition].schema.clone(), self.ledger.events.len());
+        for name in names {
+            if self.schema.child(partition, Kind::Column, &name).is_none() {
+                self.create(New::of(partition, Kind::Column, (place.clone(), name), Body::Inside));
+            }
+        }
+        // They aren't new.
+        self.ledger.events.truncate(events);
     }
 
     fn partition_of(&self, command: &AlterTableCmd) -> Option<ObjectId> {

@@ -14,7 +14,7 @@ impl Replay<'_> {
     /// CREATE POLICY.
     pub(crate) fn create_policy(&mut self, statement: &CreatePolicyStmt) {
         let Some(table) = self.relation_opt(&statement.table) else {
-            return self.keep_opaque("a policy on a table that this history didn't make");
+            return self.keep_unmade("a policy on a table that", names::relation_name(&statement.table));
         };
         let needs = self.needs(statement, Some(table));
         let place = (self.schema.objects[table].schema.clone(), names::truncate(&statement.policy_name));
@@ -27,7 +27,7 @@ impl Replay<'_> {
         let table = self.relation_opt(&statement.table);
         let policy = table.and_then(|t| self.schema.child(t, Kind::Policy, &statement.policy_name));
         let (Some(table), Some(policy)) = (table, policy) else {
-            return self.keep_opaque("alters a policy that this history didn't make");
+            return self.keep_unmade("alters a policy that", &statement.policy_name);
         };
         let Body::Text(text) = &self.schema.objects[policy].body else { return };
         let merged = merge(text, &self.text);

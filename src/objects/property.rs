@@ -61,8 +61,12 @@ pub enum Property {
     Value(String),
     /// The security label of a provider.
     Label(String),
-    /// The new name of an attribute or of a domain's constraint, by its old one.
+    /// The new name of an attribute, of a domain's constraint or of a view's column, by its old one.
     PartName(String),
+    /// The end of a table's time as a partition of another, named here.
+    DetachedFrom(String),
+    /// The comment on a column that the model holds no object for: that of a view or a foreign table.
+    CommentOnColumn(String),
     /// Options, by their names.
     Options(String),
     /// A setting of a role, perhaps in one database.
@@ -74,8 +78,13 @@ pub enum Property {
         /// The statement, where each has a say of its own.
         by: Option<StatementId>,
     },
-    /// Any other command, by its words and a sum of what it says.
-    Command(String),
+    /// Any other command.
+    Command {
+        /// Its words.
+        words: String,
+        /// A sum of what it says, which tells it from others of the same words. People don't read it.
+        sum: Option<u64>,
+    },
     /// The type of a column that was there before the part, as one statement sets it.
     Type(StatementId),
     /// The identity of such a column, as one statement sets it.
@@ -106,6 +115,15 @@ impl Property {
             Property::Type(_) | Property::ColumnType(_) => true,
             Property::Sealed(of, _) => of.may_change_rows(),
             _ => false,
+        }
+    }
+
+    /// The name by which the object's properties are told apart.
+    pub fn key(&self) -> String {
+        match self {
+            Property::Command { words, sum: Some(sum) } => format!("{words} {sum:x}"),
+            Property::Sealed(of, by) => format!("{} by statement {by}", of.key()),
+            other => other.to_string(),
         }
     }
 
@@ -146,12 +164,14 @@ impl fmt::Display for Property {
             Property::Without(name) => return write!(f, "without {name}"),
             Property::Value(name) => return write!(f, "value {name}"),
             Property::Label(provider) => return write!(f, "label {provider}"),
-            Property::PartName(name) => return write!(f, "rename {name}"),
+            Property::PartName(name) => return write!(f, "renamed {name}"),
+            Property::DetachedFrom(parent) => return write!(f, "detaching from {parent}"),
+            Property::CommentOnColumn(name) => return write!(f, "column {name}"),
             Property::Options(names) => return write!(f, "options {names}"),
             Property::RoleSetting(name) => return write!(f, "setting {name}"),
             Property::Membership { of, by: None } => return write!(f, "membership {of}"),
             Property::Membership { of, by: Some(by) } => return write!(f, "membership {of} {by}"),
-            Property::Command(words) => words,
+            Property::Command { words, .. } => words,
             Property::Type(by) => return write!(f, "type {by}"),
             Property::Identity(by) => return write!(f, "identity {by}"),
             Property::Expression(by) => return write!(f, "expression {by}"),

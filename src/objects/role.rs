@@ -23,8 +23,12 @@ impl Replay<'_> {
     pub(crate) fn alter_role(&mut self, statement: &AlterRoleStmt) {
         let name = statement.role.as_ref().map(names::role_spec).unwrap_or_default();
         let Some(role) = self.schema.global(Kind::Role, &name) else {
-            return self.keep_opaque("alters a role that this history didn't make");
+            self.forget_passwords_of(statement);
+            return self.keep_unmade("alters a role that", &name);
         };
+        if self.fold_password(role, statement) {
+            return;
+        }
         let mut keys: Vec<String> = statement
             .options
             .iter()
@@ -46,7 +50,7 @@ impl Replay<'_> {
                 let name = format!("{variable} {}", statement.database).trim_end().to_string();
                 self.set_property(role, Property::RoleSetting(name), Vec::new());
             }
-            None => self.keep_opaque("sets what belongs to a role that this history didn't make"),
+            None => self.keep_unmade("sets what belongs to a role that", &name),
         }
     }
 
@@ -59,7 +63,8 @@ impl Replay<'_> {
                 None => unknown += 1,
             }
         }
-        self.missing(unknown, statement.roles.len(), statement.missing_ok, "drops what isn't there");
+        let name = statement.roles.first().map(names::role).unwrap_or_default();
+        self.missing(unknown, statement.roles.len(), statement.missing_ok, "drops what isn't there", &name);
     }
 
     /// GRANT role TO role, and its REVOKE.

@@ -19,6 +19,7 @@ impl Replay<'_> {
         if statement.replace
             && let Some(old) = self.schema.routine(&name, &arguments, &[])
         {
+            self.forget_options(old, &text);
             return self.supersede(old, text, needs);
         }
         let kind = if statement.is_procedure { Kind::Procedure } else { Kind::Function };
@@ -44,7 +45,10 @@ impl Replay<'_> {
     /// ALTER FUNCTION ... SET, OWNER and the like stay statements of their own, the last of a kind only.
     pub(crate) fn alter_routine(&mut self, statement: &AlterFunctionStmt) {
         let Some(routine) = statement.func.as_ref().and_then(|f| self.routine(f)) else {
-            return self.keep_opaque("alters a function that this history didn't make");
+            return self.keep_unmade(
+                "alters a function that",
+                &statement.func.as_ref().and_then(|f| names::strings(&f.objname).pop()).unwrap_or_default(),
+            );
         };
         let mut keys: Vec<String> = statement.actions.iter().map(option_key).collect();
         keys.sort();

@@ -19,8 +19,11 @@ impl Replay<'_> {
             _ => return,
         };
         let Some(table) = relation.and_then(|r| self.relation(r)) else {
-            return self.keep_opaque("rows of a table that this history didn't make");
+            return self.keep_unmade("rows of a table that", relation.map_or("", |r| &r.relname));
         };
+        if self.schema.objects[table].kind == Kind::View {
+            return self.rows_through_view(table, node);
+        }
         if self.schema.objects[table].schema == "pg_temp" {
             self.filled.insert(table);
             return self.mark(Mark::Session("rows of a temporary table".into()));
@@ -60,6 +63,60 @@ impl Replay<'_> {
             }
         }
         self.add_rows(targets, needs);
+    }
+
+    /// Rows of a view are those of the tables behind it, and stay when it goes.
+    fn rows_through_view(&mut self, view: ObjectId, node: &NodeEnum) {
+        let behind = self.tables_behind(view);
+        let redirects = |id: &ObjectId| matches!(self.schema.objects[*id].kind, Kind::Trigger | Kind::Rule);
+        if self.schema.children(view).iter().any(redirects) {
+            // They may write anywhere.
+            self.opaque_writes = true;
+        }
+        let inserts = matches!(node, NodeEnum::InsertStmt(_) | NodeEnum::MergeStmt(_));
+        if !inserts && !behind.is_empty() && !behind.iter().any(|table| self.has_rows(*table)) {
+            let why = format!("{} shows no rows in a fresh database", self.schema.display(view));
+            return self.mark(Mark::Backfill(why));
+        }
+        let mut needs = self.row_needs(&references(node), view);
+        needs.push(Need { on: view, strength: Strength::Order });
+        self.add_rows(if behind.is_empty() { vec![view] } else { behind }, needs);
+    }
+
+    /// The tables that a view reads, itself or by other views.
+    fn tables_behind(&self, view: ObjectId) -> Vec<ObjectId> {
+        let (mut open, mut seen, mut tables) = (vec![view], vec![view], Vec::new());
+        while let Some(at) = open.pop() {
+            for on in self.schema.objects[at].needs.iter().map(|n| n.on) {
+                if seen.contains(&on) || !self.schema.lives(on) {
+                    continue;
+                }
+                seen.push(on);
+                match self.schema.objects[on].kind {
+                    Kind::Table => tables.push(on),
+                    Kind::View => open.push(on),
+                    _ => {}
+                }
+            }
+        }
+        tables.sort_unstable();
+        tables
+    }
+
+    /// A table goes: rows that a statement also brought to others stay there. False if there are no others.
+    pub(crate) fn rows_stay_elsewhere(&mut self, rows: ObjectId, without: ObjectId) -> bool {
+        let Body::Rows { targets, .. } = &self.schema.objects[rows].body else { return false };
+        let left: Vec<ObjectId> = targets.iter().copied().filter(|t| *t != without && self.schema.lives(*t)).collect();
+        let Some(first) = left.first().copied().filter(|_| targets.contains(&without)) else { return false };
+        if let Body::Rows { targets, .. } = &mut self.schema.objects[rows].body {
+            *targets = left;
+        }
+        let mut needs = self.schema.objects[rows].needs.clone();
+        needs.retain(|n| n.on != without && n.on != first);
+        needs.push(Need { on: first, strength: Strength::Auto });
+        self.schema.clear_needs(rows);
+        self.schema.add_needs(rows, needs);
+        true
     }
 
     /// Tables that the statements of a WITH write to.
@@ -167,6 +224,14 @@ impl Replay<'_> {
                     _ => object.inherits.contains(&table) && self.has_rows(*id),
                 }
             })
+            || self.partition_parents(table).into_iter().any(|parent| self.is_written(parent))
+    }
+
+    /// Whether rows came into a partitioned table by its own name, or by that of one above it: they lie in its partitions.
+    fn is_written(&self, table: ObjectId) -> bool {
+        let writes = |id: ObjectId| matches!(&self.schema.objects[id].body, Body::Rows { targets, .. } if targets.contains(&table));
+        self.schema.dependents(table).into_iter().any(|(id, _)| writes(id))
+            || self.partition_parents(table).into_iter().any(|parent| self.is_written(parent))
     }
 
     /// A table made by a query has the query's rows.
@@ -181,7 +246,7 @@ impl Replay<'_> {
             let Some(NodeEnum::RangeVar(range)) = &node.node else { continue };
             match self.relation(range) {
                 Some(id) => tables.push(id),
-                None => return self.keep_opaque("empties a table that this history didn't make"),
+                None => return self.keep_unmade("empties a table that", &range.relname),
             }
         }
         if crate::replay::is_cascade(statement.behavior) {

@@ -32,10 +32,16 @@ impl Replay<'_> {
         let id = self.create(New::in_schema(Kind::Sequence, place, Body::Text(text)));
         if let Some((column, _)) = owner {
             self.schema.objects[id].edited = true;
-            let needs = vec![Need { on: column, strength: Strength::Auto }];
+            let needs = self.owner_needs(column);
             self.set_property_text(id, Property::OwnedBy, needs, format!("ALTER SEQUENCE {display} {clause}"));
         }
         self.default_grants(id);
+    }
+
+    /// The sequence goes with its column; the statement names the table, too.
+    fn owner_needs(&self, column: ObjectId) -> Vec<Need> {
+        let table = self.schema.objects[column].parent.map(|on| Need { on, strength: Strength::Order });
+        [Need { on: column, strength: Strength::Auto }].into_iter().chain(table).collect()
     }
 
     fn owning_column(&self, parts: &[String]) -> Option<ObjectId> {
@@ -47,7 +53,13 @@ impl Replay<'_> {
     /// ALTER SEQUENCE.
     pub(crate) fn alter_sequence(&mut self, statement: &AlterSeqStmt) {
         let Some(sequence) = self.relation_opt(&statement.sequence) else {
-            return self.missing(1, 1, statement.missing_ok, "alters what isn't there");
+            return self.missing(
+                1,
+                1,
+                statement.missing_ok,
+                "alters what isn't there",
+                names::relation_name(&statement.sequence),
+            );
         };
         if let Some(clause) = owned_by(&statement.options) {
             let column = self.owning_column(&clause.owner);
@@ -59,8 +71,8 @@ impl Replay<'_> {
             if parent.is_some() && parent == column {
                 return self.mark(Mark::Noop("the column owns the sequence already".into()));
             }
-            let needs = column.map(|on| Need { on, strength: Strength::Auto });
-            self.set_property(sequence, Property::OwnedBy, needs.into_iter().collect());
+            let needs = column.map(|column| self.owner_needs(column)).unwrap_or_default();
+            self.set_property(sequence, Property::OwnedBy, needs);
             return;
         }
         let mut keys: Vec<&str> = Vec::new();
@@ -77,7 +89,9 @@ impl Replay<'_> {
         let path = self.path();
         let sequence = found.relations.iter().filter_map(|r: &Qualified| self.schema.relation(r, &path)).next();
         let Some(sequence) = sequence else {
-            return self.keep_effects("moves a sequence that this history didn't make");
+            let name = found.relations.first().map(|r| r.name.clone()).unwrap_or_default();
+            let why = self.unmade("moves a sequence that", &name);
+            return self.keep_effects(&why);
         };
         let place = (self.schema.objects[sequence].schema.clone(), self.schema.objects[sequence].name.clone());
         let mut needs = self.needs_of_references(found, None);

@@ -9,7 +9,7 @@ impl Replay<'_> {
     /// CREATE [OR REPLACE] [CONSTRAINT] TRIGGER.
     pub(crate) fn create_trigger(&mut self, statement: &CreateTrigStmt) {
         let Some(table) = self.relation_opt(&statement.relation) else {
-            return self.keep_opaque("a trigger on a table that this history didn't make");
+            return self.keep_unmade("a trigger on a table that", names::relation_name(&statement.relation));
         };
         let mut needs = self.needs(statement, Some(table));
         let function = names::qualified(&names::strings(&statement.funcname));
@@ -35,7 +35,7 @@ impl Replay<'_> {
     /// CREATE [OR REPLACE] RULE.
     pub(crate) fn create_rule(&mut self, statement: &RuleStmt) {
         let Some(table) = self.relation_opt(&statement.relation) else {
-            return self.keep_opaque("a rule on a table that this history didn't make");
+            return self.keep_unmade("a rule on a table that", names::relation_name(&statement.relation));
         };
         let needs = self.needs(statement, Some(table));
         let text = self.text.to_string();

@@ -1,4 +1,4 @@
-//! Enums and composite types.
+//! Enums.
 
 use super::property::Property;
 use crate::ledger::{Fold, Mark};
@@ -7,7 +7,7 @@ use crate::schema::{Body, Kind, ObjectId};
 use crate::sql::edit;
 use crate::sql::lex::{Token, TokenKind, lex_code};
 use crate::sql::names;
-use pg_query::protobuf::{AlterEnumStmt, CompositeTypeStmt, CreateEnumStmt};
+use pg_query::protobuf::{AlterEnumStmt, CreateEnumStmt};
 
 impl Replay<'_> {
     /// CREATE TYPE ... AS ENUM.
@@ -18,23 +18,11 @@ impl Replay<'_> {
         self.default_grants(id);
     }
 
-    /// CREATE TYPE ... AS (...).
-    pub(crate) fn create_composite(&mut self, statement: &CompositeTypeStmt) {
-        let Some(range) = &statement.typevar else { return };
-        let place = self.place(&names::range_var(range));
-        let mut inner = statement.clone();
-        inner.typevar = None;
-        let needs = self.needs(&inner, None);
-        let text = self.text.to_string();
-        let id = self.create(New { needs, ..New::in_schema(Kind::Type, place, Body::Text(text)) });
-        self.default_grants(id);
-    }
-
     /// ALTER TYPE ... ADD VALUE, RENAME VALUE: worked into the list.
     pub(crate) fn alter_enum(&mut self, statement: &AlterEnumStmt) {
         let name = names::qualified(&names::strings(&statement.type_name));
         let Some(id) = self.schema.type_of(&name, &self.path()) else {
-            return self.keep_opaque("alters a type that this history didn't make");
+            return self.keep_unmade("alters a type that", &name.name);
         };
         let Body::Text(text) = &self.schema.objects[id].body else { return };
         let has = |value: &str| value_index(text, &lex_code(text), value).is_some();

@@ -3,7 +3,7 @@
 use super::property::Property;
 use crate::ledger::Mark;
 use crate::replay::{New, Replay};
-use crate::schema::{Body, Kind};
+use crate::schema::{Body, Kind, ObjectId};
 use crate::sql::names::{self, quote};
 use crate::sql::places::Names;
 use crate::sql::{edit, parse::parse};
@@ -19,6 +19,8 @@ impl Replay<'_> {
         if statement.replace
             && let Some(old) = self.relation(range)
         {
+            self.forget_options(old, &text);
+            self.forget_renamed_columns(old);
             return self.supersede(old, text, needs);
         }
         let mut place = self.place(&names::range_var(range));
@@ -29,10 +31,20 @@ impl Replay<'_> {
         self.default_grants(id);
     }
 
+    /// What is written anew says the names of its columns itself.
+    fn forget_renamed_columns(&mut self, view: ObjectId) {
+        for setting in self.schema.children(view) {
+            let object = &self.schema.objects[setting];
+            if matches!(object.property, Some(Property::PartName(_))) && !self.is_changed_in_place(setting) {
+                self.kill(setting, None);
+            }
+        }
+    }
+
     /// REFRESH MATERIALIZED VIEW: matters where the view was made empty, or rows came since.
     pub(crate) fn refresh(&mut self, statement: &RefreshMatViewStmt) {
         let Some(view) = self.relation_opt(&statement.relation) else {
-            return self.keep_opaque("refreshes what this history didn't make");
+            return self.keep_unmade("refreshes what", names::relation_name(&statement.relation));
         };
         let Body::Text(text) = &self.schema.objects[view].body else { return };
         let unpopulated = matches!(

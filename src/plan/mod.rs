@@ -7,11 +7,13 @@ pub mod missing;
 mod noise;
 pub mod rollbacks;
 mod rows;
+mod secrets;
 mod superseded;
 pub mod undone;
 mod warnings;
 
 pub use fates::{Fate, FateKind};
+pub use secrets::secrets_that_stay;
 pub use warnings::empty_set;
 
 use crate::config::Config;
@@ -20,7 +22,7 @@ use crate::error::{At, Result};
 use crate::history::{History, StatementId, layout};
 use crate::ledger::Event;
 use crate::replay::Model;
-use crate::schema::{Kind, ObjectId};
+use crate::schema::{Body, Kind, ObjectId};
 use serde::Serialize;
 
 /// One thing that the plan has to say about one object or statement.
@@ -132,7 +134,7 @@ pub fn plan(history: &History, model: &Model, config: &Config) -> Result<Plan> {
     let set = render(history, model, &grouping, &Choices::default());
     let named = config.emit.layout.as_ref().and_then(|l| layout::by_name(&l.0).ok());
     let writes_downs = wants_downs(history, named.unwrap_or(history.layout));
-    let mut warnings = warnings::find(&cx, writes_downs);
+    let mut warnings = warnings::find(&cx, &set, writes_downs);
     warnings.extend(empty_set(history, set.statements()));
     let cycles = crate::emit::file_cycles(history, model, config)?;
     warnings.extend(cycles.into_iter().map(|c| Warning { at: history.at(c.at), message: c.message }));
@@ -215,7 +217,9 @@ impl Cx<'_> {
     /// its column.
     fn is_told(&self, id: ObjectId) -> bool {
         let object = &self.model.schema.objects[id];
-        let serves = object.kind == Kind::Index && matches!(object.body, crate::schema::Body::Inside);
-        !serves && object.kind != Kind::Default && object.schema != "pg_temp"
+        let serves = object.kind == Kind::Index && matches!(object.body, Body::Inside);
+        // What each new database has was born nowhere in the history.
+        let given = matches!(object.kind, Kind::Schema | Kind::Extension) && matches!(object.body, Body::Inside);
+        !serves && !given && object.kind != Kind::Default && object.schema != "pg_temp"
     }
 }

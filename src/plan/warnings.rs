@@ -1,20 +1,21 @@
-//! What asks for a look: what the layout leaves out, a version used twice, a file that only undoes another, a password in the history.
+//! What asks for a look: what the layout leaves out, a version used twice, a file that only undoes another, a secret.
 
 use super::{Cx, Warning};
+use crate::emit::NewSet;
 use crate::error::At;
 use crate::history::History;
-use crate::schema::Kind;
-use crate::sql::lex::{TokenKind, lex_code};
+use crate::ledger::Loss;
 
 /// All warnings.
-pub fn find(cx: &Cx, writes_downs: bool) -> Vec<Warning> {
+pub fn find(cx: &Cx, set: &NewSet, writes_downs: bool) -> Vec<Warning> {
     let mut warnings = shared_versions(cx);
     warnings.extend(cx.history.warnings.iter().map(|(at, why)| Warning { at: at.clone(), message: why.clone() }));
     let (files, sections) = (&cx.history.set_aside, &cx.history.down_sections);
     warnings.extend(not_read(files, "down file", writes_downs));
     warnings.extend(not_read(sections, "down section", writes_downs));
     warnings.extend(rollbacks(cx));
-    warnings.extend(passwords(cx));
+    warnings.extend(losses(cx));
+    warnings.extend(super::secrets::secrets_that_stay(cx.history, set));
     warnings
 }
 
@@ -63,38 +64,18 @@ fn rollbacks(cx: &Cx) -> Vec<Warning> {
     super::rollbacks::find(cx.history, cx.model).into_iter().map(warning).collect()
 }
 
-/// A password in plain text, as PostgreSQL's grammar has it: `PASSWORD 'text'` after CREATE or ALTER ROLE or USER.
-fn passwords(cx: &Cx) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    for id in 0..cx.history.statements.len() {
-        let text = cx.history.text(id);
-        if !text.to_ascii_lowercase().contains("password") {
-            continue;
-        }
-        let makes_role = cx.model.ledger.events.iter().any(|e| {
-            let object = &cx.model.schema.objects[e.object];
-            let of_role = |o: usize| cx.model.schema.objects[o].kind == Kind::Role;
-            e.statement == id && (object.kind == Kind::Role || object.parent.is_some_and(of_role))
-        });
-        if (makes_role || has_role_words(text)) && has_password(text) {
-            let message = "a password stands in the history, and will stand in the new set".to_string();
-            warnings.push(Warning { at: cx.history.at(id), message });
-        }
-    }
-    warnings
-}
-
-fn has_role_words(text: &str) -> bool {
-    let words: Vec<String> = text.split_ascii_whitespace().map(str::to_ascii_lowercase).collect();
-    words.windows(2).any(|w| (w[0] == "create" || w[0] == "alter") && (w[1] == "role" || w[1] == "user"))
-}
-
-/// `PASSWORD` followed by a literal, at any depth of dollar quotes.
-fn has_password(text: &str) -> bool {
-    let tokens = lex_code(text);
-    tokens.windows(2).any(|w| w[0].is(text, "password") && w[1].kind == TokenKind::Literal)
-        || tokens
-            .iter()
-            .filter(|t| t.kind == TokenKind::Literal && t.text(text).starts_with('$'))
-            .any(|t| has_password(t.text(text).trim_matches('$')))
+/// Properties of security that went away when a routine or a view was written anew.
+fn losses(cx: &Cx) -> Vec<Warning> {
+    let schema = &cx.model.schema;
+    let told = |loss: &Loss| {
+        let message = format!(
+            "{} {} loses {}, which {} gave it: what is written anew must say it again",
+            schema.objects[loss.object].kind.word(),
+            schema.display(loss.object),
+            loss.property.word(),
+            cx.history.at(loss.given)
+        );
+        Warning { at: cx.history.at(loss.statement), message }
+    };
+    cx.model.ledger.losses.iter().filter(|loss| schema.lives(loss.object)).map(told).collect()
 }

@@ -340,7 +340,9 @@ fn sequences(old: &Snapshot, new: &Snapshot, settings: &Settings, found: &mut Co
             continue;
         }
         let owner = sequence.owned_by.as_ref().filter(|owner| other.owned_by.as_ref() == Some(*owner));
-        let fresh = owner.is_some() && unused(old, sequence) && unused(new, other);
+        // Only numbers that rows took and that went with them may be given again.
+        let drawn = !sequence.is_stated && (!other.is_stated || other.is_fresh());
+        let fresh = drawn && owner.is_some() && unused(old, sequence) && unused(new, other);
         let (was, is) = (naming::position(sequence), naming::position(other));
         if fresh && !settings.exact_sequences {
             let name = naming::object("SEQUENCE", &sequence.schema, &sequence.name);

@@ -51,12 +51,16 @@ pub(super) const QUERIES: &[&str] = &[
     UNION ALL SELECT 'COMMENT', '-', upper(o.type) || ' ' || o.identity,
         format('COMMENT ON %s %s IS %L;', upper(o.type), o.identity, d.description)
     FROM pg_description d, pg_identify_object(d.classoid, d.objoid, d.objsubid) o
-    WHERE d.objoid < 16384 AND d.objoid <> 'public'::regnamespace AND d.classoid <> 'pg_largeobject'::regclass
+    WHERE d.objoid < 16384 AND NOT (d.classoid = 'pg_namespace'::regclass AND d.objoid = 2200)
+        AND d.classoid <> 'pg_largeobject'::regclass
         AND age(d.xmin) < age((SELECT xmin FROM pg_database WHERE datname = 'template0'))
     ORDER BY 2, 3",
+    // A dump doesn't say that a schema is gone which each new database has.
+    "SELECT 'DROPPED SCHEMA', '-', 'public', 'DROP SCHEMA public;'
+    WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public')",
     // A comment that is gone stands nowhere.
     "SELECT 'BUILT-IN COMMENTS', 'pg_catalog', classoid::regclass::text, count(*) || ' comments' FROM pg_description
-    WHERE objoid < 16384 AND objoid <> coalesce(to_regnamespace('public')::oid, 0)
+    WHERE objoid < 16384 AND NOT (classoid = 'pg_namespace'::regclass AND objoid = 2200)
         AND classoid <> 'pg_largeobject'::regclass GROUP BY classoid ORDER BY 3",
     // Those that an extension brings are the same wherever it is.
     "SELECT 'EXTENSION COMMENTS', '-', x.extname, coalesce((SELECT string_agg(format('%s: %L',

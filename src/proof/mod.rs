@@ -18,6 +18,7 @@ mod hidden;
 mod leftover;
 mod live;
 mod naming;
+mod positions;
 mod refused;
 mod replay;
 mod rows;
@@ -261,6 +262,22 @@ pub struct SequencePosition {
     pub owned_by: Option<(String, String)>,
     /// All tables that draw from it: its owner's, those whose defaults name it, and the heirs and partitions of these.
     pub drawn_by: Vec<(String, String)>,
+    /// Whether a statement said where it stands; otherwise rows brought it there, or nothing did.
+    #[serde(skip)]
+    pub is_stated: bool,
+    /// What its definition starts with.
+    #[serde(skip)]
+    pub start: Option<i64>,
+    /// PostgreSQL's own number for it.
+    #[serde(skip)]
+    number: String,
+}
+
+impl SequencePosition {
+    /// Whether it stands as if it had just been made.
+    fn is_fresh(&self) -> bool {
+        !self.is_called && self.last_value == self.start
+    }
 }
 
 /// A statement that PostgreSQL refused.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::clock::Clock;
 use super::leftover::{FileEnd, Left, Watch};
+use super::positions::Positions;
 use super::refused::{lacking, lacks, line_at, line_of, missing_extension};
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
@@ -130,6 +131,7 @@ pub(super) fn replay_for(
     let clock = Clock::begin(&mut session)?;
     let before = snapshot::before(&mut session, &*scratch)?;
     let mut run = Run::new(session, &*scratch, &stay);
+    run.positions = (manner.want == Want::Everything).then(Positions::default);
     for platform in &settings.platforms {
         run.platform(platform, settings.as_before)?;
     }
@@ -166,12 +168,13 @@ pub(super) fn replay_for(
     }
     manner.is_wanted()?;
     progress.step(side, "look", files.len(), files.len());
-    let Run { mut session, bare, notes, refused, ends, .. } = run;
+    let Run { mut session, bare, notes, refused, ends, positions, .. } = run;
     let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want, (clock, facts, &stay))?;
     drop(session);
     scratch.stop()?;
     snapshot.stand_ins = substitutes::called(files, settings, needs);
     snapshot.draws = draws(files.iter().flat_map(|file| &file.statements).map(|statement| statement.text.as_str()));
+    positions.iter().for_each(|positions| positions.settle(&mut snapshot.sequences));
     snapshot.touched = touched;
     snapshot.sessions = (manner.want == Want::Everything).then_some(ends);
     snapshot.refused = refused;
@@ -203,6 +206,8 @@ struct Run<'a> {
     watch: Option<Watch>,
     /// What each file of the set left so far.
     ends: Vec<FileEnd>,
+    /// Where statements put sequences, if that is asked for.
+    positions: Option<Positions>,
 }
 
 /// The search_path that ALTER ROLE and ALTER DATABASE keep for new connections, the most particular one last. The embedded
@@ -220,9 +225,22 @@ type Stop = (usize, Refusal);
 impl<'a> Run<'a> {
     fn new(session: Session, scratch: &'a dyn Scratch, stay: &'a Stay) -> Self {
         let (refused, bare, notes, ends) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (whole, in_prelude, sticky, placed) = (scratch.is_whole(), true, false, false);
-        let (goes_on, watch) = (false, None);
-        Run { scratch, session, stay, whole, in_prelude, sticky, placed, goes_on, refused, bare, notes, watch, ends }
+        Run {
+            scratch,
+            session,
+            stay,
+            whole: scratch.is_whole(),
+            in_prelude: true,
+            sticky: false,
+            placed: false,
+            goes_on: false,
+            refused,
+            bare,
+            notes,
+            watch: None,
+            ends,
+            positions: None,
+        }
     }
 
     /// Gives the next file what a new connection of the migration tool would have.
@@ -452,6 +470,9 @@ impl<'a> Run<'a> {
                 }
                 if !self.whole && self.placed && gives_back_path(&statement.text) {
                     self.session.run(KEPT_SEARCH_PATH)?;
+                }
+                if let Some(positions) = &mut self.positions {
+                    positions.hear(&mut self.session, &statement.text)?;
                 }
                 Ok(counts_rows(&statement.text).then_some(rows))
             }

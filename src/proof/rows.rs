@@ -27,8 +27,9 @@ struct Found {
 pub(super) type Read = (Vec<TableRows>, Vec<String>);
 
 /// Reads the rows of all tables that are neither PostgreSQL's own nor an extension's. Of an extension's tables those count
-/// that it has marked as configuration, as they do for `pg_dump`: the jobs of pg_cron, say, are a project's own. It wants to be
-/// called inside a transaction, with an empty search_path.
+/// that it has marked as configuration, as they do for `pg_dump`: the jobs of pg_cron, say, are a project's own. The schema
+/// that each new database has is number 2200, whatever it is called by now. It wants to be called inside a transaction, with an
+/// empty search_path.
 pub(super) fn read(session: &mut Session) -> Result<Read> {
     let mut tables = tables(session)?;
     let mut unread = Vec::new();
@@ -129,7 +130,7 @@ fn tables(session: &mut Session) -> Result<Vec<Found>> {
         LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
         LEFT JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
         LEFT JOIN pg_extension x ON x.oid = e.refobjid
-        WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND (n.oid >= 16384 OR n.nspname = 'public')
+        WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND (n.oid >= 16384 OR n.oid = 2200)
             AND (e.objid IS NULL OR c.oid = ANY (x.extconfig))
         ORDER BY n.nspname, c.relname, a.attnum",
     )?;

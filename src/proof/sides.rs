@@ -157,6 +157,12 @@ fn fit((old, one): (&mut Snapshot, &Source), (new, other): (&mut Snapshot, &Sour
             snapshot.not_compared.extend((!brings_rows).then(|| WITHOUT_ROWS.to_string()));
         }
     }
+    // A dump and a database that exists tell where a sequence stands, and not why.
+    if [one, other].iter().any(|source| !matches!(source, Source::Set(_))) {
+        for sequence in old.sequences.iter_mut().chain(&mut new.sequences) {
+            sequence.is_stated = false;
+        }
+    }
     let dumped = |source: &Source| matches!(source, Source::Dump(..));
     let rowless = |source: &Source| matches!(source, Source::Dump(_, false));
     for snapshot in [old, new] {

@@ -102,12 +102,12 @@ pub(super) fn sequences(session: &mut Session) -> Result<Vec<SequencePosition>> 
         SELECT n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), tn.nspname, t.relname,
             (SELECT json_agg(json_build_array(dn.nspname, dc.relname) ORDER BY dn.nspname, dc.relname)
                 FROM draws JOIN pg_class dc ON dc.oid = draws.tab JOIN pg_namespace dn ON dn.oid = dc.relnamespace
-                WHERE draws.sequence = c.oid AND dc.relkind IN ('r', 'p'))
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE draws.sequence = c.oid AND dc.relkind IN ('r', 'p')), c.oid, s.seqstart
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid
         LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
             AND d.refclassid = 'pg_class'::regclass
         LEFT JOIN pg_class t ON t.oid = d.refobjid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
-        WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND (n.oid >= 16384 OR n.nspname = 'public')
+        WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND (n.oid >= 16384 OR n.oid = 2200)
             AND NOT EXISTS (SELECT FROM pg_depend e
                 WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
         ORDER BY 1, 2",
@@ -130,6 +130,9 @@ pub(super) fn sequences(session: &mut Session) -> Result<Vec<SequencePosition>> 
                 owned_by: row[3].clone().zip(row[4].clone()),
                 // No table draws from it if there is nothing to read.
                 drawn_by: row[5].as_deref().and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default(),
+                is_stated: false,
+                start: row[7].as_deref().and_then(|start| start.parse().ok()),
+                number: row[6].clone().unwrap_or_default(),
             });
         }
     }

@@ -110,7 +110,7 @@ pub(super) fn counts_rows(text: &str) -> bool {
 }
 
 /// The words of a statement in lower case, without leading comments.
-fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+pub(super) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     let bare = &text[comment_end(text)..];
     let words = bare.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
     words.map(str::to_lowercase)

@@ -67,7 +67,7 @@ impl Replay<'_> {
         needs.iter_mut().for_each(|need| need.strength = Strength::Order);
         let Some(target) = target else {
             let edited = self.is_inner || text != self.text;
-            let new = New::global(Kind::Setting, property.to_string(), Body::Text(text));
+            let new = New::global(Kind::Setting, property.key(), Body::Text(text));
             let id = self.create(New { needs, property: Some(property), ..new });
             self.schema.objects[id].edited = edited;
             return id;
@@ -166,7 +166,8 @@ impl Replay<'_> {
 
     /// What was there before got another name: renamed once, from what it was to what it is in the end.
     pub(crate) fn keep_rename(&mut self, id: ObjectId, from: &str, to: &str) {
-        if !self.schema.is_given(id) {
+        // The schema that each new database has is renamed by a statement of its own, too.
+        if !self.schema.is_given(id) && !self.is_given(id) {
             return;
         }
         let renamed = self.schema.children(id).into_iter().find_map(|s| match &self.schema.objects[s].property {

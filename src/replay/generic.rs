@@ -3,7 +3,7 @@
 use super::{New, Replay};
 use crate::ledger::{Mark, What};
 use crate::objects::{PieceKind, Property};
-use crate::schema::{Body, Kind, Need, ObjectId, Strength};
+use crate::schema::{Body, Kind, Namespace, Need, ObjectId, Strength};
 use crate::sql::names;
 use pg_query::protobuf::{AlterOwnerStmt, CommentStmt, DropBehavior, DropStmt, ObjectType, SecLabelStmt};
 
@@ -28,6 +28,7 @@ impl Replay<'_> {
         self.schema.objects[id].died = Some(self.current);
         self.event(id, What::Died(with));
         self.touch_parents(id);
+        self.part_went(id);
         if self.schema.objects[id].kind == Kind::Sequence {
             self.sequence_went(id);
         }
@@ -36,7 +37,9 @@ impl Replay<'_> {
             if self.schema.objects[dependent].kind == Kind::Grant {
                 self.forget_grants_on(dependent, id, root);
             } else if strength == Strength::Auto || (cascade && strength == Strength::Normal) {
-                self.end(dependent, Some(root), cascade);
+                if !self.rows_stay_elsewhere(dependent, id) {
+                    self.end(dependent, Some(root), cascade);
+                }
             }
         }
         for owned in self.owned_by(id) {
@@ -57,7 +60,7 @@ impl Replay<'_> {
     }
 
     /// Sequences that ALTER SEQUENCE ... OWNED BY gave to this column.
-    fn owned_by(&self, column: ObjectId) -> Vec<ObjectId> {
+    pub(super) fn owned_by(&self, column: ObjectId) -> Vec<ObjectId> {
         if self.schema.objects[column].kind != Kind::Column {
             return Vec::new();
         }
@@ -90,8 +93,14 @@ impl Replay<'_> {
             match self.locate(kind, node) {
                 Some(id) => {
                     self.end(id, None, is_cascade(statement.behavior));
+                    if kind == Kind::Extension {
+                        self.end_columns_of_extension(id);
+                    }
                     if self.is_given(id) {
                         self.keep_opaque("drops what was there before this history");
+                        // Another one of that name comes after it.
+                        let kept = self.schema.objects.len() - 1;
+                        self.unknown_drops.push((kept, self.schema.objects[id].name.clone()));
                     }
                 }
                 None => unknown.extend(named(node)),
@@ -105,7 +114,8 @@ impl Replay<'_> {
             return self.mark(Mark::Noop("drops what isn't there".into()));
         }
         let first = self.schema.objects.len();
-        self.missing(unknown.len(), statement.objects.len(), statement.missing_ok, "drops what isn't there");
+        let name = unknown.last().cloned().unwrap_or_default();
+        self.missing(unknown.len(), statement.objects.len(), statement.missing_ok, "drops what isn't there", &name);
         for kept in first..self.schema.objects.len() {
             self.unknown_drops.extend(unknown.iter().map(|name| (kept, name.clone())));
         }
@@ -113,14 +123,14 @@ impl Replay<'_> {
 
     /// What a statement names and the model doesn't know: nothing, if the statement allows for that and nothing opaque
     /// came before it; else the statement is kept.
-    pub(crate) fn missing(&mut self, unknown: usize, all: usize, missing_ok: bool, note: &str) {
+    pub(crate) fn missing(&mut self, unknown: usize, all: usize, missing_ok: bool, note: &str, name: &str) {
         if unknown == 0 {
             return;
         }
         if missing_ok && (!self.opaque_writes || unknown < all) {
             self.mark(Mark::Noop(note.into()));
         } else if unknown == all {
-            self.keep_opaque("names what this history didn't make");
+            self.keep_unmade("names what", name);
         }
     }
 
@@ -129,20 +139,53 @@ impl Replay<'_> {
         let Some(object) = statement.object.as_deref() else { return };
         let kind = Kind::of_object_type(statement.objtype);
         let domain_constraint = statement.objtype == ObjectType::ObjectDomconstraint as i32;
-        let Some(target) = kind.and_then(|k| self.locate(k, object)).filter(|_| !domain_constraint) else {
-            return self.keep_opaque("comments on what this history didn't make");
+        let target = kind.and_then(|k| self.locate(k, object)).filter(|_| !domain_constraint);
+        if target.is_none()
+            && kind == Some(Kind::Column)
+            && let Some((of, column)) = self.column_of_query(object)
+        {
+            return self.comment_on(of, Some(Property::CommentOnColumn(column)), statement.comment.is_empty());
+        }
+        let target = if domain_constraint { self.domain_constraint(object) } else { target };
+        let Some(target) = target else {
+            return self.keep_unmade("comments on what", &self.named_object(kind, object));
         };
-        let old = self.schema.child(target, Kind::Comment, "comment");
-        // The grammar gives the same empty string for NULL and for ''; both take the comment away.
-        if statement.comment.is_empty() {
-            match old {
-                Some(old) => self.kill(old, None),
-                None => self.mark(Mark::Noop("takes away a comment that isn't there".into())),
-            }
+        self.comment_on(target, None, statement.comment.is_empty());
+    }
+
+    /// The grammar gives the same empty string for NULL and for ''; both take the comment away.
+    fn comment_on(&mut self, target: ObjectId, part: Option<Property>, takes_away: bool) {
+        let name = part.as_ref().map_or_else(|| "comment".to_string(), Property::key);
+        if !takes_away {
+            let text = self.text.to_string();
+            self.attach(target, Kind::Comment, name, part, Vec::new(), text);
             return;
         }
-        let text = self.text.to_string();
-        self.attach(target, Kind::Comment, "comment".into(), None, Vec::new(), text);
+        match self.schema.child(target, Kind::Comment, &name) {
+            Some(old) => self.kill(old, None),
+            None => self.mark(Mark::Noop("takes away a comment that isn't there".into())),
+        }
+    }
+
+    /// A column of a view or a foreign table, which has no columns in the model: whose it is, and its name.
+    fn column_of_query(&self, object: &pg_query::Node) -> Option<(ObjectId, String)> {
+        let mut parts = names::of_node(object);
+        let column = parts.pop()?;
+        let of = self.schema.relation(&names::qualified(&parts), &self.path()).filter(|_| !parts.is_empty())?;
+        self.has_columns_of_a_query(of).then_some((of, column))
+    }
+
+    pub(super) fn has_columns_of_a_query(&self, id: ObjectId) -> bool {
+        matches!(self.schema.objects[id].kind, Kind::View | Kind::MaterializedView | Kind::ForeignTable)
+    }
+
+    /// The name of an object that a statement speaks of; of a part, that of what it belongs to.
+    fn named_object(&self, kind: Option<Kind>, object: &pg_query::Node) -> String {
+        let mut parts = names::of_node(object);
+        if kind.is_some_and(|k| k.namespace() == Namespace::Parent) && parts.len() > 1 {
+            parts.pop();
+        }
+        parts.pop().unwrap_or_default()
     }
 
     /// SECURITY LABEL, kept as a setting of what it labels.
@@ -153,7 +196,10 @@ impl Replay<'_> {
                 let target = self.locate(kind, object).unwrap_or_default();
                 self.set_property(target, Property::Label(statement.provider.clone()), Vec::new());
             }
-            _ => self.keep_opaque("labels what this history didn't make"),
+            (kind, object) => {
+                let name = object.map(|o| self.named_object(kind, o)).unwrap_or_default();
+                self.keep_unmade("labels what", &name);
+            }
         }
     }
 
@@ -171,7 +217,7 @@ impl Replay<'_> {
         needs: Vec<Need>,
         text: String,
     ) -> ObjectId {
-        self.attach(target, Kind::Setting, property.to_string(), Some(property), needs, text)
+        self.attach(target, Kind::Setting, property.key(), Some(property), needs, text)
     }
 
     /// A comment or a setting; one of the same name is superseded.
@@ -208,7 +254,13 @@ impl Replay<'_> {
             (Some(kind), None, Some(object)) => self.locate(kind, object),
             _ => None,
         };
-        let Some(target) = target else { return self.keep_opaque("gives away what this history didn't make") };
+        let Some(target) = target else {
+            let name = match &statement.relation {
+                Some(relation) => relation.relname.clone(),
+                None => statement.object.as_deref().and_then(named).unwrap_or_default(),
+            };
+            return self.keep_unmade("gives away what", &name);
+        };
         let role = statement.newowner.as_ref().map(names::role_spec).unwrap_or_default();
         self.set_owner(target, &role);
     }
@@ -256,7 +308,7 @@ impl Replay<'_> {
 }
 
 /// The last part of the name that a DROP names.
-fn named(node: &pg_query::Node) -> Option<String> {
+pub(super) fn named(node: &pg_query::Node) -> Option<String> {
     match &node.node {
         Some(pg_query::NodeEnum::ObjectWithArgs(object)) => names::strings(&object.objname).pop(),
         _ => names::of_node(node).pop(),

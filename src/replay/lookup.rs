@@ -21,7 +21,7 @@ impl Replay<'_> {
     pub(crate) fn place(&self, name: &Qualified) -> (String, String) {
         let schema = name.schema.clone().unwrap_or_else(|| {
             let path = self.context.path();
-            let exists = |s: &&String| *s == "public" || self.schema.global(Kind::Schema, s).is_some();
+            let exists = |s: &&String| self.schema.global(Kind::Schema, s).is_some();
             path.iter().find(exists).or(path.first()).cloned().unwrap_or_else(|| "public".into())
         });
         (schema, names::truncate(&name.name))

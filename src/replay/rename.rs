@@ -1,6 +1,7 @@
 //! RENAME and SET SCHEMA: once for all kinds, in the object's own text and in the texts of all that name it.
 
 use super::Replay;
+use super::generic::named;
 use crate::ledger::Fold;
 use crate::objects::{PieceKind, Property};
 use crate::schema::{Body, Context, Kind, Namespace, Need, ObjectId, Strength};
@@ -16,6 +17,13 @@ impl Replay<'_> {
     pub(crate) fn rename(&mut self, statement: &RenameStmt) {
         let object_type = ObjectType::try_from(statement.rename_type).unwrap_or(ObjectType::Undefined);
         let table = self.relation_opt(&statement.relation);
+        if object_type == ObjectType::ObjectColumn
+            && let Some(of) = table.filter(|t| self.has_columns_of_a_query(*t))
+        {
+            // Its own statement doesn't list them.
+            self.set_property(of, Property::PartName(statement.subname.clone()), Vec::new());
+            return;
+        }
         let sub = |kind: Kind| table.and_then(|t| self.schema.child(t, kind, &statement.subname));
         let target = match object_type {
             ObjectType::ObjectColumn => table.and_then(|t| self.schema.column(t, &statement.subname)),
@@ -35,7 +43,13 @@ impl Replay<'_> {
         };
         match target {
             Some(id) => self.rename_object(id, &names::truncate(&statement.newname)),
-            None => self.missing(1, 1, statement.missing_ok, "renames what isn't there"),
+            None => {
+                let name = match &statement.relation {
+                    Some(relation) => relation.relname.clone(),
+                    None => statement.object.as_deref().and_then(named).unwrap_or_default(),
+                };
+                self.missing(1, 1, statement.missing_ok, "renames what isn't there", &name);
+            }
         }
     }
 
@@ -46,10 +60,15 @@ impl Replay<'_> {
             .or_else(|| self.schema.type_of(&name, &self.path()))
             .or_else(|| statement.object.as_deref().and_then(|o| self.locate(Kind::Type, o)));
         match target {
+            Some(id) if self.rename_part(id, &statement.subname, &statement.newname) => {}
             Some(id) => {
                 self.set_property(id, Property::PartName(statement.subname.clone()), Vec::new());
+                let part = [Kind::Column, Kind::Constraint].map(|kind| self.schema.child(id, kind, &statement.subname));
+                for part in part.into_iter().flatten() {
+                    self.schema.change_name(part, |o| o.name = statement.newname.clone());
+                }
             }
-            None => self.keep_opaque("renames what this history didn't make"),
+            None => self.keep_unmade("renames what", &name.name),
         }
     }
 
@@ -207,14 +226,16 @@ impl Replay<'_> {
         let edit = |text: &str| edit::rename_object(text, from, to, Wanted::Schema);
         for id in live {
             self.edit_text(id, &edit);
+            let was_there = self.schema.objects[id].schema.is_empty() || self.schema.objects[id].schema == from;
             if self.schema.objects[id].schema == from {
                 self.schema.change_name(id, |o| o.schema = to.to_string());
             }
             let context = (*self.schema.objects[id].context).clone();
-            if let Some(path) = &context.search_path
-                && path.iter().any(|s| s == from)
-            {
-                let path = path.iter().map(|s| if s == from { to.to_string() } else { s.clone() }).collect();
+            // Who sets no path finds this schema by default, as long as it has its name.
+            let has_path = context.search_path.is_some() || (was_there && from == "public");
+            if has_path && context.path().iter().any(|s| s == from) {
+                let renamed = |s: &String| if s == from { to.to_string() } else { s.clone() };
+                let path = context.path().iter().map(renamed).collect();
                 self.schema.objects[id].context = Arc::new(Context { search_path: Some(path), ..context });
             }
         }
@@ -229,31 +250,60 @@ impl Replay<'_> {
             _ => None,
         };
         let Some(id) = target else {
-            return self.missing(1, 1, statement.missing_ok, "moves what isn't there");
+            let name = match &statement.relation {
+                Some(relation) => relation.relname.clone(),
+                None => statement.object.as_deref().and_then(named).unwrap_or_default(),
+            };
+            return self.missing(1, 1, statement.missing_ok, "moves what isn't there", &name);
         };
         if self.schema.objects[id].kind == Kind::Extension {
+            let is_schema = |n: &Need| self.schema.objects[n.on].kind == Kind::Schema;
+            let kept: Vec<Need> = self.schema.objects[id].needs.iter().copied().filter(|n| !is_schema(n)).collect();
+            let on = self.schema.global(Kind::Schema, &statement.newschema);
+            self.schema.clear_needs(id);
+            self.schema.add_needs(id, kept.into_iter().chain(on.map(|on| Need { on, strength: Strength::Normal })));
             self.set_property(id, Property::Schema, Vec::new());
             return;
         }
+        self.move_object(id, &statement.newschema);
+    }
+
+    fn move_object(&mut self, id: ObjectId, to: &str) {
         let (name, from) = (self.schema.objects[id].name.clone(), self.schema.objects[id].schema.clone());
-        let to = statement.newschema.clone();
+        let is_sequence = self.schema.objects[id].kind == Kind::Sequence;
         // A column's qualifier stays; a row can't be qualified at all.
         let wanted = match self.wanted(self.schema.objects[id].kind, id, &name) {
             Wanted::Relation { .. } => Wanted::Relation { reads_column: true },
             wanted => wanted,
         };
-        let edit = |text: &str| requalify(text, &name, &from, &to, wanted);
+        let edit = |text: &str| {
+            let text = requalify(text, &name, &from, to, wanted);
+            if is_sequence { requalify_in_strings(&text, &name, &from, to) } else { text }
+        };
         self.edit_text(id, &edit);
         for dependent in self.that_name(id) {
             self.edit_text(dependent, &edit);
         }
-        self.move_to_schema(id, &from, &to);
+        // Sequences that its columns own, and rows, go along with a table.
+        let columns = self.schema.columns(id);
+        let owned: Vec<ObjectId> = columns.into_iter().flat_map(|c| self.owned_by(c)).collect();
+        let is_rows = |on: &ObjectId| matches!(&self.schema.objects[*on].body, Body::Rows { targets, .. } if targets.first() == Some(&id));
+        let rows: Vec<ObjectId> = self.schema.dependents(id).into_iter().map(|(on, _)| on).filter(is_rows).collect();
+        self.move_to_schema(id, &from, to);
         let was = format!("{}.{}", quote(&from), quote(&name));
         self.rename_argument_types(id, &was);
-        if let Some(on) = self.schema.global(Kind::Schema, &to) {
-            self.schema.add_needs(id, [Need { on, strength: Strength::Normal }]);
+        let on = self.schema.global(Kind::Schema, to).map(|on| Need { on, strength: Strength::Normal });
+        self.schema.add_needs(id, on);
+        for id in rows.into_iter().filter(|id| self.schema.objects[*id].schema == from).collect::<Vec<_>>() {
+            self.move_to_schema(id, &from, to);
+            self.schema.add_needs(id, on);
         }
-        self.folded(id, Fold::Moved(from));
+        self.folded(id, Fold::Moved(from.clone()));
+        for sequence in owned {
+            if self.schema.objects[sequence].schema == from {
+                self.move_object(sequence, to);
+            }
+        }
     }
 
     fn move_to_schema(&mut self, id: ObjectId, from: &str, to: &str) {
@@ -287,6 +337,26 @@ fn requalify(text: &str, name: &str, from: &str, to: &str, wanted: Wanted) -> St
             Some(q) if q.name(text).as_deref() == Some(from) => edits.push((q.start..q.end, quote(to))),
             Some(_) => {}
             None => edits.push((token.start..token.start, format!("{}.", quote(to)))),
+        }
+    }
+    edit::replace(text, edits)
+}
+
+/// The same for strings that are nothing but the name: `nextval('old.numbers')`.
+fn requalify_in_strings(text: &str, name: &str, from: &str, to: &str) -> String {
+    let tokens = lex_code(text);
+    let mut edits = Vec::new();
+    for token in tokens.iter().filter(|t| t.text(text).starts_with('\'')) {
+        let Some(inside) = token.inside(text) else { continue };
+        let parts: Vec<String> = lex_code(inside).iter().filter_map(|t| t.name(inside)).collect();
+        let is_it = match parts.as_slice() {
+            [schema, own] => schema == from && own == name,
+            [own] => own == name,
+            _ => false,
+        };
+        if is_it && lex_code(inside).len() == 2 * parts.len() - 1 {
+            let new = format!("{}.{}", quote(to), quote(name)).replace('\'', "''");
+            edits.push((token.start..token.end, format!("'{new}'")));
         }
     }
     edit::replace(text, edits)

@@ -169,6 +169,7 @@ impl Replay<'_> {
         (self.context, self.context_before_local, self.authorized) = saved.session.clone();
         self.ledger.events.truncate(saved.events);
         self.ledger.marks.truncate(saved.marks);
+        self.ledger.losses.retain(|loss| loss.statement <= saved.statement);
         for statement in saved.statement + 1..self.current {
             self.ledger.marks.push((statement, Mark::Noop("rolled back".into())));
         }

@@ -61,26 +61,9 @@ fn group(findings: &[&Finding], rule: Rule, labels: &Labels) -> String {
         Rule::DeadRows => ("inserted", "gone"),
         _ => ("at", ""),
     };
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS);
-    let mut header = vec!["", born];
-    header.extend(has_died.then_some(died));
-    header.extend(has_note.then_some(""));
-    table.set_header(header);
-    let mut root = "";
-    // Where everything is in public, saying so on every line only takes room.
-    let one_schema = findings.iter().all(|f| f.object.matches('.').count() == 0 || f.object.contains("public."));
-    for finding in findings {
-        let along = finding.note.starts_with("with ") && rule == Rule::Dead;
-        if !along {
-            root = &finding.object;
-        }
-        let name = name(finding, along.then_some(root));
-        let mut row = vec![if one_schema { name.replace("public.", "") } else { name }, labels.place(&finding.born)];
-        row.extend(has_died.then(|| finding.died.as_ref().map_or_else(String::new, |d| labels.place(d))));
-        row.extend(has_note.then(|| finding.note.clone()));
-        table.add_row(row);
-    }
+    let mut header = vec![String::new(), born.to_string()];
+    header.extend(has_died.then(|| died.to_string()));
+    header.extend(has_note.then(String::new));
     let places = findings.iter().flat_map(|f| [Some(&f.born), f.died.as_ref()]).flatten();
     let place = places.map(|p| labels.place(p).chars().count()).max().unwrap_or(0) as u16 + 2;
     // The widest heading, and a blank on both sides.
@@ -90,8 +73,36 @@ fn group(findings: &[&Finding], rule: Rule, labels: &Labels) -> String {
     let mut widths = vec![left - note, place];
     widths.extend(has_died.then_some(place));
     widths.extend(has_note.then_some(note));
-    table.set_constraints(widths.into_iter().map(|w| ColumnConstraint::Absolute(Width::Fixed(w))));
-    table.lines().map(|l| format!("{}\n", l.trim_end())).collect()
+    let mut out = row(header, &widths);
+    let mut root = "";
+    // Where everything is in public, saying so on every line only takes room.
+    let one_schema = findings.iter().all(|f| f.object.matches('.').count() == 0 || f.object.contains("public."));
+    for finding in findings {
+        let along = finding.note.starts_with("with ") && rule == Rule::Dead;
+        if !along {
+            root = &finding.object;
+        }
+        let name = name(finding, along.then_some(root));
+        let mut cells = vec![if one_schema { name.replace("public.", "") } else { name }, labels.place(&finding.born)];
+        cells.extend(has_died.then(|| finding.died.as_ref().map_or_else(String::new, |d| labels.place(d))));
+        cells.extend(has_note.then(|| finding.note.clone()));
+        out.push_str(&row(cells, &widths));
+    }
+    out
+}
+
+/// A row of a table without lines. A name is never broken: one that is too wide has a line of its own.
+fn row(mut cells: Vec<String>, widths: &[u16]) -> String {
+    let mut out = String::new();
+    if cells[0].chars().count() + 2 > usize::from(widths[0]) {
+        out.push_str(&format!(" {}\n", std::mem::take(&mut cells[0])));
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS);
+    table.add_row(cells);
+    table.set_constraints(widths.iter().map(|w| ColumnConstraint::Absolute(Width::Fixed(*w))));
+    out.extend(table.lines().map(|l| format!("{}\n", l.trim_end())));
+    out
 }
 
 /// What a line is about; under another object, only what sets it apart from that.

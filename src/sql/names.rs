@@ -56,6 +56,11 @@ pub fn range_var(range: &protobuf::RangeVar) -> Qualified {
     Qualified { schema, name: range.relname.clone() }
 }
 
+/// The name of a relation that a statement may name, without its schema; nothing if it names none.
+pub fn relation_name(range: &Option<protobuf::RangeVar>) -> &str {
+    range.as_ref().map_or("", |r| &r.relname)
+}
+
 /// The role that a RoleSpec names; `PUBLIC` is `public`, and the current and session users keep their keywords.
 pub fn role(node: &pg_query::Node) -> String {
     match &node.node {
