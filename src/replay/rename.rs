@@ -230,6 +230,15 @@ impl Replay<'_> {
             if self.schema.objects[id].schema == from {
                 self.schema.change_name(id, |o| o.schema = to.to_string());
             }
+            if let Some(arguments) = &self.schema.objects[id].arguments {
+                let (was, is) = (format!("{}.", quote(from)), format!("{}.", quote(to)));
+                let renamed = arguments.split(", ").map(|a| match a.strip_prefix(&was) {
+                    Some(rest) => format!("{is}{rest}"),
+                    None => a.to_string(),
+                });
+                let renamed = renamed.collect::<Vec<_>>().join(", ");
+                self.schema.change_name(id, |o| o.arguments = Some(renamed));
+            }
             let context = (*self.schema.objects[id].context).clone();
             // Who sets no path finds this schema by default, as long as it has its name.
             let has_path = context.search_path.is_some() || (was_there && from == "public");
