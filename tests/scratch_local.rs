@@ -165,8 +165,8 @@ fn rows_are_read_where_an_index_calls_functions_by_their_names_alone() {
     );
     let head = "SELECT pg_catalog.set_config('search_path', '', false);\nCREATE SCHEMA app;\n";
     let dump = |row: &str| format!("{head}{functions}{table}INSERT INTO app.x VALUES ({row});\n{indexes}");
-    project.write("one.sql", &dump("1, 'A'"));
-    project.write("other.sql", &dump("2, 'A'"));
+    project.write("one.sql", dump("1, 'A'"));
+    project.write("other.sql", dump("2, 'A'"));
     let diff = run(&project, "diff one.sql other.sql --scratch local");
     assert!(diff.code == 1 && diff.out.contains("1 difference"), "{diff:#?}");
 }

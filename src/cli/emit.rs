@@ -164,11 +164,14 @@ fn write_all(
     Ok(if changes.is_empty() { Written::Unchanged } else { Written::Files(changes) })
 }
 
+/// What a proof gives with what else was made of it; or why there is none.
+type Worked<T> = Result<(Proven, T), Unproven>;
+
 /// Proves on a history as its tool runs it; if only that doesn't replay, with a session for each of its files.
 fn in_its_sessions<T>(
     history: History,
-    proven: impl Fn(&History) -> Result<Result<(Proven, T), Unproven>, Vec<Error>>,
-) -> Result<(History, Result<(Proven, T), Unproven>), Vec<Error>> {
+    proven: impl Fn(&History) -> Result<Worked<T>, Vec<Error>>,
+) -> Result<(History, Worked<T>), Vec<Error>> {
     let first = proven(&history)?;
     let Err(Unproven::History(error)) = &first else { return Ok((history, first)) };
     let Some((apart, note)) = super::sessions::apart(&history, error) else { return Ok((history, first)) };

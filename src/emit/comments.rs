@@ -106,7 +106,7 @@ fn inside(history: &History, id: StatementId, living: &BTreeSet<usize>) -> Vec<R
     }
     // What stands behind the opening parenthesis is about the table.
     let head_end = text[..starts[0]].find('\n').unwrap_or(starts[0]);
-    let mut ranges = vec![body.start..body.start + head_end];
+    let mut ranges: Vec<Range<usize>> = std::iter::once(body.start..body.start + head_end).collect();
     for (number, start) in starts.iter().enumerate() {
         let end = starts.get(number + 1).copied().unwrap_or(text.len());
         // What leads the next one begins on the line after this one's.

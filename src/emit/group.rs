@@ -87,13 +87,13 @@ impl Grouping {
     pub fn in_runs(config: &Config, history: &History, first_file: usize, apart: &BTreeSet<usize>) -> Grouping {
         let mut names: Vec<FileName> = Vec::new();
         let mut run_of = vec![0; history.files.len()];
-        for file in first_file..history.files.len() {
+        for (file, run) in run_of.iter_mut().enumerate().skip(first_file) {
             let is_first = file == first_file;
             if is_first || apart.contains(&file) || apart.contains(&(file - 1)) {
                 let own = || name_of_file(&history.files[file]);
                 names.push(if is_first { Grouping::one_name(config, history, first_file) } else { own() });
             }
-            run_of[file] = names.len() - 1;
+            *run = names.len() - 1;
         }
         Grouping { by: By::Runs(run_of), names, versions: Versions::Named, annotate: config.emit.annotate }
     }

@@ -363,11 +363,13 @@ mod tests {
         found.into_iter().map(|(name, lock, work)| (name.1, lock, work)).collect()
     }
 
+    type Case<'a> = (&'a str, &'a [(&'a str, Lock, Work)]);
+
     #[test]
     fn locks_are_those_of_the_manual() {
         use Lock as L;
         use Work as W;
-        let cases: &[(&str, &[(&str, Lock, Work)])] = &[
+        let cases: &[Case<'_>] = &[
             ("CREATE INDEX i ON t (a)", &[("t", L::Share, W::IndexBuild)]),
             ("CREATE INDEX CONCURRENTLY i ON t (a)", &[("t", L::ShareUpdateExclusive, W::IndexBuild)]),
             ("ALTER TABLE t ADD COLUMN a int", &[("t", L::AccessExclusive, W::Catalogs)]),

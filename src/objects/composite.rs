@@ -233,16 +233,14 @@ fn drop_part(text: &str, name: &str) -> Option<String> {
     let after = if is_last { end } else { tokens[parts[at].end].end };
     let rest = text[after..].find('\n').map_or(text.len(), |n| after + n);
     let behind = text[after..rest].trim();
-    let mut gone = match line {
-        Some(line) if behind.is_empty() || behind.starts_with("--") => vec![line..rest],
-        _ if is_last => vec![start..end],
-        _ => vec![start..tokens[parts[at + 1].start].start],
+    let gone = match line {
+        Some(line) if behind.is_empty() || behind.starts_with("--") => line..rest,
+        _ if is_last => start..end,
+        _ => start..tokens[parts[at + 1].start].start,
     };
-    if is_last && at > 0 {
-        let comma = tokens[parts[at].start - 1];
-        gone.push(comma.start..if gone[0].start == start { start } else { comma.end });
-    }
-    Some(edit::replace(text, gone.into_iter().map(|range| (range, String::new())).collect()))
+    let comma = (is_last && at > 0).then(|| tokens[parts[at].start - 1]);
+    let comma = comma.map(|comma| comma.start..if gone.start == start { start } else { comma.end });
+    Some(edit::replace(text, std::iter::once(gone).chain(comma).map(|range| (range, String::new())).collect()))
 }
 
 #[cfg(test)]

@@ -89,6 +89,9 @@ struct Seen {
     has_doubts: bool,
 }
 
+/// The values of a column.
+type Values<'a> = Vec<&'a Option<String>>;
+
 /// Two sides and all their replays.
 struct Sides<'a> {
     old: &'a Snapshot,
@@ -182,7 +185,7 @@ impl<'a> Sides<'a> {
         &self,
         (one, other): (&'a TableRows, &'a TableRows),
         known: [&Stable; 2],
-    ) -> Option<(&'a str, Vec<&'a Option<String>>, Vec<&'a Option<String>>)> {
+    ) -> Option<(&'a str, Values<'a>, Values<'a>)> {
         let name = named(one);
         if !known.iter().any(|side| side.varies(&name)) {
             return None;

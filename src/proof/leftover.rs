@@ -77,6 +77,11 @@ impl Watch {
         Watch { begun: None, own: own_settings(texts()), local: texts().any(may_be_local) }
     }
 
+    /// The same for a new session, whose next look is its beginning.
+    pub fn anew(self) -> Self {
+        Watch { begun: None, ..self }
+    }
+
     /// Whether the session may be another one inside a transaction than after it.
     pub fn looks_inside(&self, file: &ReplayFile) -> bool {
         self.local && file.in_transaction && file.before.is_empty()

@@ -152,6 +152,9 @@ pub(super) fn replay_for(
         progress.step(side, "replay", index, files.len());
         if run.ends.last().is_some_and(|end| end.apart) {
             run.new_session()?;
+            // What roles and databases keep for new connections is how this one begins.
+            run.watch = run.watch.take().map(Watch::anew);
+            run.look()?;
         }
         run.ends.push(FileEnd {
             file: file.name.clone(),

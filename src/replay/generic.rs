@@ -36,10 +36,10 @@ impl Replay<'_> {
         for (dependent, strength) in dependents {
             if self.schema.objects[dependent].kind == Kind::Grant {
                 self.forget_grants_on(dependent, id, root);
-            } else if strength == Strength::Auto || (cascade && strength == Strength::Normal) {
-                if !self.rows_stay_elsewhere(dependent, id) {
-                    self.end(dependent, Some(root), cascade);
-                }
+            } else if (strength == Strength::Auto || (cascade && strength == Strength::Normal))
+                && !self.rows_stay_elsewhere(dependent, id)
+            {
+                self.end(dependent, Some(root), cascade);
             }
         }
         for owned in self.owned_by(id) {

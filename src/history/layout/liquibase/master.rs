@@ -148,7 +148,10 @@ fn xml(text: &str) -> std::result::Result<Vec<Item>, (usize, String)> {
 }
 
 /// The name and the attributes of a tag, and where it ends.
-fn tag(text: &str, from: usize) -> Option<(String, Vec<(String, String)>, usize)> {
+type Tag = (String, Vec<(String, String)>, usize);
+
+/// The tag that begins at a byte.
+fn tag(text: &str, from: usize) -> Option<Tag> {
     let is_end = |c: char| c.is_whitespace() || c == '>' || c == '/';
     let end = from + text[from..].find(is_end)?;
     let name = text[from..end].rsplit(':').next().unwrap_or_default().to_string();
