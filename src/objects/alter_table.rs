@@ -446,9 +446,11 @@ pub(crate) fn segments(text: &str) -> Vec<Segment> {
     let tokens = lex_code(text);
     let Some(first) = first_command(text, &tokens) else { return Vec::new() };
     let parts = edit::split_commas(text, &tokens, first, tokens.len());
-    let head = &text[..tokens[first].start];
+    // A comment between the name and the first command is that command's.
+    let named = first.checked_sub(1).map_or(0, |last| tokens[last].end);
+    let head = &text[..named];
     let mut segments: Vec<Segment> = Vec::new();
-    let mut at = tokens[first].start;
+    let mut at = named;
     for (i, part) in parts.iter().enumerate() {
         let (start, end) = (tokens[part.start].start, tokens[part.end - 1].end);
         let next = parts.get(i + 1).map_or(text.len(), |p| tokens[p.start].start);
