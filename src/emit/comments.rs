@@ -41,7 +41,10 @@ fn comments(history: &History, model: &Model, first_file: usize, without: &[Stat
             continue;
         }
         let text = &history.files[statement.file].text;
-        let mut ranges = vec![near(text, &statement.piece.lead), statement.piece.trail.clone()];
+        let mut ranges = vec![near(text, &statement.piece.lead)];
+        if last_lives(history, id, &parts) {
+            ranges.push(statement.piece.trail.clone());
+        }
         ranges.extend(inside(history, id, &parts));
         for range in ranges {
             found.extend(comment_lines(history, statement, range));
@@ -86,6 +89,15 @@ fn near(text: &str, lead: &Range<usize>) -> Range<usize> {
         }
     }
     start..lead.end
+}
+
+/// Whether that lives which the comment behind a statement is about: of an ALTER TABLE the last command.
+fn last_lives(history: &History, id: StatementId, living: &BTreeSet<usize>) -> bool {
+    let commands = match &history.statements[id].node {
+        NodeEnum::AlterTableStmt(_) => segments(history.text(id)),
+        _ => Vec::new(),
+    };
+    commands.len() < 2 || commands.last().is_some_and(|last| living.contains(&last.start))
 }
 
 /// The ranges of the file, inside a statement, that are about what lives: the elements of a table and the commands of an ALTER

@@ -46,8 +46,13 @@ impl Replay<'_> {
     /// unless they tell of the change.
     pub(crate) fn own_comments(&self, segment: &Segment) -> (Vec<String>, String) {
         let nothing = (Vec::new(), String::new());
-        if self.is_inner || segment.alone != self.text || segment.text.is_empty() {
+        if self.is_inner || segment.text.is_empty() {
             return nothing;
+        }
+        let is_last = segment.start + segment.text.len() == self.text.trim_end().len();
+        if segment.alone != self.text {
+            // Of several commands the last one has the comment behind the semicolon.
+            return if is_last { (Vec::new(), self.beside()) } else { nothing };
         }
         let statement = &self.history.statements[self.current];
         let file = &self.history.files[statement.file].text;
@@ -62,10 +67,15 @@ impl Replay<'_> {
         let above: Vec<String> = near.lines().map(str::trim).filter(|l| !l.is_empty()).map(String::from).collect();
         let plain = above.iter().all(|l| l.starts_with("--")) && near.ends_with('\n');
         let above = if plain && !follows && !above.iter().any(|l| tells_of_change(l)) { above } else { Vec::new() };
-        let trail = &file[statement.piece.trail.clone()];
+        (above, self.beside())
+    }
+
+    /// The comment behind the statement's semicolon, unless it tells of the change.
+    fn beside(&self) -> String {
+        let statement = &self.history.statements[self.current];
+        let trail = &self.history.files[statement.file].text[statement.piece.trail.clone()];
         let is_line = lex(trail).first().is_some_and(|t| t.kind == TokenKind::Comment);
-        let beside = if is_line && !tells_of_change(trail) { trail.trim_end().to_string() } else { String::new() };
-        (above, beside)
+        if is_line && !tells_of_change(trail) { trail.trim_end().to_string() } else { String::new() }
     }
 
     /// Where the types of a table's columns stand in one column of the text, so does that of a new one; and what follows.
