@@ -95,7 +95,7 @@ CREATE TABLE event (
     created         TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated         TIMESTAMPTZ NOT NULL DEFAULT now(),
     rule            BIGINT,
-    rule_ref        TEXT,
+    rule_ref        TEXT,     -- kept when the rule is gone
     CONSTRAINT event_rule_fkey FOREIGN KEY (rule) REFERENCES rule(id) ON DELETE SET NULL
 );
 
