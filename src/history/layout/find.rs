@@ -92,6 +92,13 @@ fn not_anothers(
     if read.is_empty() {
         read = contents.sql().collect();
     }
+    // A tool that knows engines passes over the others' files; which are meant is asked all the same.
+    let passed = listing.iter().flatten().flat_map(|l| l.passed_over.iter().map(|(path, _)| path).chain(&l.beside));
+    let passed = passed.map(String::as_str).filter(|path| path.ends_with(".sql") && !path.contains(".down."));
+    let all: Vec<&str> = read.iter().copied().chain(passed).collect();
+    if engine::names::groups(&all).len() > 1 {
+        read = all;
+    }
     let layout = layout.iter().flatten().next().map(|l| l.name());
     if read.is_empty() { Ok(()) } else { engine::refuse(contents, &read, layout) }
 }
