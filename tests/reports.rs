@@ -95,7 +95,7 @@ fn a_summary_names_the_files_that_were_written() {
         let lines = summary.lines().skip_while(|l| *l != "### Files").take_while(|l| !l.contains("How the objects"));
         lines.filter_map(|l| Some(l.strip_prefix("- `")?.split_once('`')?.0.to_string())).collect()
     };
-    let wanted = ["2_a.up.sql", "3_c.up.sql"];
+    let wanted = ["1_a.up.sql", "3_c.up.sql"];
     let found = named("");
     assert_eq!(found, wanted);
     assert!(found.iter().all(|name| project.path(&format!("migrations/{name}")).is_file()), "{found:?}");

@@ -155,7 +155,7 @@ pub fn could_not_replay(of: Replayed, error: ReplayError) -> Error {
             }
             let own = tools_own(&failure.message).filter(|_| failure.sqlstate == "42P01");
             let later = of.history().and_then(|history| missing::hint(history, &failure));
-            let hint = failure.hint.clone().or(own).or(later);
+            let hint = own.or(later).or(failure.hint.clone());
             let hint = hint.unwrap_or_else(|| hint_for(&failure.sqlstate, is_set).to_string());
             Error::new(message).at(At::new(file, failure.line)).hint(hint)
         }
