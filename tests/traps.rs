@@ -142,17 +142,19 @@ fn describe(why: &Unproven) -> String {
     }
 }
 
-/// The oldest PostgreSQL of this machine: that of `CONSOLIDATE_PG_OLDEST`, else of the usual places.
+/// The oldest PostgreSQL of this machine: that of `CONSOLIDATE_PG_OLDEST`, else of the usual place, if that holds several. Where
+/// there is only one, the other test goes through all traps on it.
 fn oldest() -> Option<&'static Database> {
     static OLDEST: OnceLock<Option<Database>> = OnceLock::new();
     OLDEST
         .get_or_init(|| {
             let named = std::env::var_os("CONSOLIDATE_PG_OLDEST").map(PathBuf::from);
-            let places = ["/usr/lib/postgresql", "/opt/pg"].iter().flat_map(std::fs::read_dir).flatten().flatten();
+            let places = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
             let number = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok().filter(|version| *version >= 14);
             let mut found: Vec<(u32, PathBuf)> = places.filter_map(|e| Some((number(&e.path())?, e.path()))).collect();
             found.sort();
-            let folder = named.or_else(|| found.into_iter().next().map(|(_, path)| path))?;
+            let several = found.len() > 1;
+            let folder = named.or_else(|| found.into_iter().next().filter(|_| several).map(|(_, path)| path))?;
             Database::local(Some(&folder)).map_err(|error| eprintln!("skipped: {error}")).ok()
         })
         .as_ref()

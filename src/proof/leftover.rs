@@ -125,7 +125,7 @@ fn query(own: &[String]) -> String {
         UNION ALL SELECT 'cursor', name, NULL FROM pg_catalog.pg_cursors WHERE is_holdable
         UNION ALL SELECT 'channel listened to', c, NULL FROM pg_catalog.pg_listening_channels() c
         UNION ALL SELECT 'advisory lock', pg_catalog.concat_ws(' ', classid, objid, objsubid, mode), NULL
-            FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid()
+            FROM pg_catalog.pg_locks WHERE locktype = 'advisory'
                 AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
     )
 }
