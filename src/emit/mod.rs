@@ -10,6 +10,7 @@ mod down;
 mod group;
 mod happened;
 mod lay_out;
+mod lead;
 mod locks;
 mod lower;
 mod lower_extras;
@@ -29,6 +30,7 @@ mod stated;
 pub mod swap;
 mod text;
 mod unit;
+mod value_texts;
 pub mod whole;
 pub mod write;
 

@@ -3,6 +3,7 @@
 use super::Choices;
 use super::arrange::arrange;
 use super::group::Grouping;
+use super::lead;
 use super::provenance::{annotation, without};
 use super::session;
 use super::text::Texts;
@@ -153,28 +154,6 @@ pub(super) fn before_each(history: &History) -> Vec<String> {
     history.between.sql().iter().map(ToString::to_string).collect()
 }
 
-/// How many block comments are open at the end of a line outside of statements.
-fn comment_depth(line: &str, mut depth: usize) -> usize {
-    let mut rest = line;
-    while let Some(at) = rest.find(['/', '*', '-']) {
-        rest = &rest[at..];
-        let taken = match rest {
-            _ if rest.starts_with("/*") => {
-                depth += 1;
-                2
-            }
-            _ if depth > 0 && rest.starts_with("*/") => {
-                depth -= 1;
-                2
-            }
-            _ if depth == 0 && rest.starts_with("--") => break,
-            _ => 1,
-        };
-        rest = &rest[taken..];
-    }
-    depth
-}
-
 /// Whether all lines of the history end as on Windows.
 fn has_crlf(history: &History) -> bool {
     let count = |what: &str| history.files.iter().map(|f| f.text.matches(what).count()).sum::<usize>();
@@ -262,7 +241,7 @@ impl<'a> Writer<'a> {
         let Some(text) = super::commands::together(self.history.text(source), &texts) else { return 0 };
         self.switch(&schema.objects[first].context.clone());
         self.out.push('\n');
-        for block in self.comments(statement) {
+        for block in lead::above(self.history, statement) {
             self.out.push_str(&block);
         }
         let trail = self.trail(statement);
@@ -298,7 +277,7 @@ impl<'a> Writer<'a> {
         let source = &self.history.statements[statement];
         self.switch(&self.model.contexts[statement].clone());
         self.out.push('\n');
-        for block in self.comments(source) {
+        for block in lead::above(self.history, source) {
             self.out.push_str(&block);
         }
         let trail = self.trail(source);
@@ -325,7 +304,7 @@ impl<'a> Writer<'a> {
         self.switch(&object.context.clone());
         let first_of_source = self.last.is_none_or(|(last, _)| last != object.source);
         let implied = self.is_implied(id);
-        let blocks = if first_of_source && !implied { self.comments(source) } else { Vec::new() };
+        let blocks = if first_of_source && !implied { lead::above(self.history, source) } else { Vec::new() };
         if !blocks.is_empty() || !self.is_tight(id, source) {
             self.out.push('\n');
         }
@@ -385,46 +364,6 @@ impl<'a> Writer<'a> {
             .last
             .is_some_and(|(last, kind)| last + 1 == object.source || last == object.source || kind == object.kind);
         follows && lead.matches('\n').count() < 2
-    }
-
-    /// The blocks of comments above a statement. The first block of a file, set off by a blank line, is the file's own
-    /// heading and not the statement's, unless it is a banner.
-    fn comments(&self, source: &Statement) -> Vec<String> {
-        let file = &self.history.files[source.file];
-        let lead = without(&file.text[source.piece.lead.clone()].replace('\r', ""));
-        let mut blocks: Vec<String> = Vec::new();
-        let mut open = false;
-        let mut depth = 0;
-        for line in lead.lines() {
-            let line = line.trim_end();
-            // A blank line inside a block comment parts nothing.
-            let inside = depth > 0;
-            depth = comment_depth(line, depth);
-            if line.trim().is_empty() && !inside {
-                open = false;
-            } else if let Some(block) = blocks.last_mut().filter(|_| open) {
-                block.push_str(line);
-                block.push('\n');
-            } else {
-                blocks.push(format!("{line}\n"));
-                open = true;
-            }
-        }
-        // Speaks to the migration tool about the old file; the new one runs in a transaction.
-        for mark in super::comments::MARKS {
-            blocks.iter_mut().for_each(|b| *b = b.replace(&format!("{mark}\n"), ""));
-        }
-        blocks.retain(|b| !b.is_empty());
-        let heads_file = source.piece.lead.start == 0 && !lead.starts_with('\n') && !blocks.is_empty();
-        if heads_file && (!open || blocks.len() > 1) && !is_banner(&blocks[0]) {
-            blocks.remove(0);
-        }
-        let last = blocks.len();
-        blocks
-            .into_iter()
-            .enumerate()
-            .map(|(i, block)| if i + 1 < last || !open { format!("{block}\n") } else { block })
-            .collect()
     }
 
     /// Sets the session as the next statement's text wants it.
@@ -528,13 +467,6 @@ impl<'a> Writer<'a> {
 /// What PostgreSQL states is fully qualified; a function's body may speak of what comes later, as in a dump.
 fn stated_context(is_routine: bool) -> Context {
     Context { unchecked_bodies: is_routine, ..Context::default() }
-}
-
-fn is_banner(block: &str) -> bool {
-    block.lines().next().is_some_and(|l| {
-        let rest = l.trim_start_matches("--").trim();
-        rest.len() > 8 && rest.chars().all(|c| "=-*#~".contains(c))
-    })
 }
 
 fn ends_in_comment(text: &str) -> bool {

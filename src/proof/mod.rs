@@ -17,6 +17,7 @@ mod guards;
 mod hidden;
 mod leftover;
 mod live;
+mod manner;
 mod naming;
 mod positions;
 mod refused;

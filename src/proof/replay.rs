@@ -1,10 +1,10 @@
 //! Runs a set on a scratch database, statement by statement, as its migration tool would.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::clock::Clock;
 use super::leftover::{FileEnd, Left, Watch};
+use super::manner::{Manner, STRICT};
 use super::positions::Positions;
 use super::refused::{lacking, lacks, line_at, line_of, missing_extension};
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
@@ -12,10 +12,9 @@ use super::snapshot::{self, Want};
 use super::words::{
     Word, counts_rows, draws, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
 };
-use super::world::{self, Stay, World};
+use super::world::{self, Stay};
 use super::{
-    Bare, Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched,
-    substitutes,
+    Bare, Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, substitutes,
 };
 use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions, room};
 use crate::{At, Error};
@@ -31,54 +30,8 @@ pub fn replay(
     isolated(|| replay_for(side, files, settings, &needs, STRICT, progress))
 }
 
-/// What a replay is for.
-#[derive(Clone, Copy)]
-pub(super) struct Manner<'a> {
-    want: Want,
-    /// In which world.
-    world: World,
-    /// Whether it goes on after a refusal.
-    goes_on: bool,
-    /// Set when nobody wants the replay any more.
-    called_off: Option<&'a AtomicBool>,
-    /// Hears how many rows each statement touched, when all have run.
-    listener: Option<&'a (dyn Fn(&Touched) + Sync)>,
-}
-
 /// PostgreSQL's `disk_full` and `io_error`.
 const FULL: [&str; 2] = ["53100", "58030"];
-
-pub(super) const STRICT: Manner<'_> =
-    Manner { want: Want::Everything, world: World::Home, goes_on: false, called_off: None, listener: None };
-/// Goes on where PostgreSQL refuses a statement: the snapshot names all that it refused. A set of which nothing is refused was
-/// replayed as [`replay`] does it.
-pub(super) const SURVEY: Manner<'_> = Manner { goes_on: true, ..STRICT };
-/// For the rows only, to learn which of them differ from run to run.
-pub(super) const ROWS: Manner<'_> = Manner { want: Want::Rows, ..STRICT };
-
-impl<'a> Manner<'a> {
-    /// The same in the other world.
-    pub fn away(self) -> Self {
-        Manner { world: World::Away, ..self }
-    }
-
-    /// The same, until it is called off: then it is an error at the next file.
-    pub fn until(self, called_off: &'a AtomicBool) -> Self {
-        Manner { called_off: Some(called_off), ..self }
-    }
-
-    /// The same, with somebody who hears what the statements touched.
-    pub fn heard_by(self, listener: &'a (dyn Fn(&Touched) + Sync)) -> Self {
-        Manner { listener: Some(listener), ..self }
-    }
-
-    fn is_wanted(&self) -> Result<(), ReplayError> {
-        match self.called_off {
-            Some(called_off) if called_off.load(Ordering::Relaxed) => Err(Error::new("it was called off").into()),
-            _ => Ok(()),
-        }
-    }
-}
 
 /// Replays a set as is said.
 pub(super) fn replay_as(

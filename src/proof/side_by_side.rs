@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, mpsc};
 
-use super::replay::{Manner, ROWS, STRICT, SURVEY, isolated, joined, needs, replay_for};
+use super::manner::{Manner, ROWS, STRICT, SURVEY};
+use super::replay::{isolated, joined, needs, replay_for};
 use super::{Progress, ReplayError, ReplayFile, Settings, Snapshot, TableRows, Touched};
 
 /// Replays two sets.

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::compare::{Again, More, compare};
 use super::compared::Compared;
-use super::replay::{ROWS, STRICT};
+use super::manner::{ROWS, STRICT};
 use super::verdict::{given, kind, peak_mb};
 use super::words::comment_end;
 use super::{

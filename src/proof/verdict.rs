@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::compare::{Again, More, compare};
 use super::compared::Compared;
-use super::replay::{Manner, ROWS, STRICT, SURVEY};
+use super::manner::{Manner, ROWS, STRICT, SURVEY};
 use super::{
     Comparison, Entry, Facts, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, canonical,
     replay, replay_both, side_by_side,
