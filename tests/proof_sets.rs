@@ -188,8 +188,11 @@ fn a_new_enum_value_is_used_in_the_file_that_adds_it() {
 
 #[test]
 fn sessions_end_with_the_file_or_go_on() {
-    let sets =
-        [&["CREATE SCHEMA a; SET search_path = a", "CREATE TABLE t ()"][..], &["CREATE SCHEMA a; CREATE TABLE a.t ()"]];
+    // What the last file leaves is left by both.
+    let sets = [
+        &["CREATE SCHEMA a; SET search_path = a", "CREATE TABLE t ()"][..],
+        &["CREATE SCHEMA a; CREATE TABLE a.t (); SET search_path = a"],
+    ];
     let one_session = Settings { one_session: true, ..Settings::default() };
     assert_eq!(judge_with(sets[0], sets[1], &one_session).kind, VerdictKind::Identical);
     assert_eq!(judge_with(sets[0], sets[1], &Settings::default()).kind, VerdictKind::Different);
