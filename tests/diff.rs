@@ -206,6 +206,14 @@ fn a_database_that_exists_is_read_and_left_as_it_is() {
         assert_eq!(objects(&value), ["index public.i", "table public.t"], "{other:#?}");
         let plain = |text: String| text.lines().filter(|l| !l.contains("restrict")).collect::<Vec<_>>().join("\n");
         assert_eq!(plain(before), plain(live.dump().unwrap()));
+        let noted =
+            "CREATE TABLE schema_migrations (version varchar PRIMARY KEY); INSERT INTO schema_migrations VALUES ('1')";
+        assert_eq!(sql(noted).code, 0);
+        project.write("mate/1_a.sql", format!("-- migrate:up\n{OLD}\n-- migrate:down\n"));
+        project.write("mate/2_b.sql", "-- migrate:up\nCREATE TABLE more ();\n-- migrate:down\nDROP TABLE more;\n");
+        let behind = run(&["diff", &live.url(), "mate", "--layout", "dbmate"]);
+        let note = "by schema_migrations, the table of dbmate, the database is behind: this database lacks 1 of 2 migrations: 2";
+        assert!(behind.code == 1 && behind.err.contains(note), "{behind:#?}");
         let lost = run(&["diff", "postgres://me:secret@127.0.0.1:1/d", "a"]);
         assert!(lost.code == 2 && !lost.err.contains("secret"), "{lost:#?}");
     }
