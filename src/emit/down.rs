@@ -137,7 +137,9 @@ impl Undo<'_> {
             Kind::Column => Way::Says(format!("ALTER TABLE {} DROP COLUMN {}", on?, quote(&object.name))),
             Kind::Constraint => Way::Says(format!("ALTER TABLE {} DROP CONSTRAINT {}", on?, quote(&object.name))),
             Kind::Comment | Kind::Grant | Kind::DefaultPrivileges if self.is_of_one_file(id) => Way::Goes,
-            Kind::Comment | Kind::Grant | Kind::DefaultPrivileges => Way::Says(turned_round(self.node(object.source))?),
+            Kind::Comment | Kind::Grant | Kind::DefaultPrivileges | Kind::UserMapping => {
+                Way::Says(turned_round(self.node(object.source))?)
+            }
             Kind::Setting => match (turned_round(self.node(object.source)), object.parent) {
                 (Some(text), _) => Way::Says(text),
                 (None, Some(parent)) if !schema.is_given(schema.root(parent)) => {
@@ -157,7 +159,7 @@ impl Undo<'_> {
             }
             // Their names say more than a DROP takes.
             Kind::Operator | Kind::OperatorClass | Kind::OperatorFamily => return None,
-            Kind::Cast | Kind::Transform | Kind::UserMapping | Kind::Subscription => return None,
+            Kind::Cast | Kind::Transform | Kind::Subscription => return None,
             kind => match kind.namespace() {
                 Namespace::Parent | Namespace::None => return None,
                 _ => Way::Says(format!("DROP {} {name}", kind.toc())),
@@ -215,6 +217,11 @@ fn turned_round(node: &N) -> Option<String> {
             comment.comment.clear();
             N::CommentStmt(comment)
         }
+        N::CreateUserMappingStmt(mapping) => N::DropUserMappingStmt(pg_query::protobuf::DropUserMappingStmt {
+            user: mapping.user,
+            servername: mapping.servername,
+            missing_ok: false,
+        }),
         N::AlterTableStmt(mut alter) => {
             use pg_query::protobuf::AlterTableType as T;
             for command in &mut alter.cmds {
