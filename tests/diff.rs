@@ -77,6 +77,11 @@ fn fits_to(value: &Value, schema: &Value, root: &Value) -> Result<(), String> {
                 for (name, schema) in wanted.as_object().into_iter().flatten() {
                     value.get(name).map_or(Ok(()), |field| fits_to(field, schema, root))?;
                 }
+                // A field that is printed and not described would be a promise that nobody finds.
+                let known = |name: &String| wanted.get(name).is_some() || schema.get("additionalProperties").is_some();
+                if let Some(name) = value.as_object().into_iter().flatten().map(|(name, _)| name).find(|n| !known(n)) {
+                    return Err(format!("{name} isn't described"));
+                }
             }
             "additionalProperties" => {
                 for field in value.as_object().into_iter().flatten().map(|(_, field)| field) {
