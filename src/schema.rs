@@ -6,7 +6,7 @@ use crate::history::StatementId;
 pub use crate::objects::kind::{Kind, Namespace};
 use crate::objects::{Column, Constraint, GrantBody, Property, Table};
 use crate::sql::names::{Qualified, quote};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// An object's number.
@@ -41,6 +41,8 @@ pub struct Context {
     pub role: Option<String>,
     /// `check_function_bodies = off`.
     pub unchecked_bodies: bool,
+    /// In a part, which runs on databases in use: how long a statement may wait or take, by the name of the setting.
+    pub limits: BTreeMap<String, String>,
 }
 
 impl Context {

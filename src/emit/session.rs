@@ -3,6 +3,7 @@
 use super::Choices;
 use super::lower::Lowering;
 use crate::history::History;
+use crate::replay::session::is_limit;
 use crate::proof::{AT_END, Difference, IN_BETWEEN, Left, Snapshot};
 use crate::sql::names::quote;
 use pg_query::NodeEnum;
@@ -20,8 +21,8 @@ pub(super) fn given_back(setting: &str) -> String {
 
 /// What the replayed history leaves, as far as the model doesn't tell it: in the author's words, where there are some.
 pub(super) fn untold(history: &History, old: &Snapshot) -> BTreeMap<String, String> {
-    let told = ["search_path", "role", "check_function_bodies"];
-    let left = left(old).settings.into_iter().filter(|(setting, _)| !told.contains(&setting.as_str()));
+    let told = |setting: &str| ["search_path", "role", "check_function_bodies"].contains(&setting) || is_limit(setting);
+    let left = left(old).settings.into_iter().filter(|(setting, _)| !told(setting));
     left.map(|(setting, value)| (setting.clone(), words(history, &setting).unwrap_or_else(|| stated(&setting, &value))))
         .collect()
 }
@@ -54,6 +55,14 @@ fn stated(setting: &str, value: &str) -> String {
             format!("SELECT pg_catalog.set_config({}, {}, false)", literal(setting), literal(value))
         }
         _ => format!("SET {} = {}", dotted(setting), literal(value)),
+    }
+}
+
+/// The statement that says how long others may have to wait.
+pub(super) fn limit(setting: &str, value: &str) -> String {
+    match value {
+        _ if value.bytes().all(|b| b.is_ascii_digit()) => format!("SET {setting} = {value}"),
+        _ => format!("SET {setting} = '{}'", value.replace('\'', "''")),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::replay::Model;
 use crate::replay::session::begins_after;
 use crate::schema::{Context, ObjectId};
 use crate::sql::names::quote;
+use std::collections::BTreeSet;
 
 /// A new set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -292,7 +293,8 @@ impl<'a> Writer<'a> {
         let owner = Some(Owner::Object(id));
         if let Some(stated) = self.choices.stated.get(&id) {
             use crate::schema::Kind as K;
-            self.switch(&stated_context(matches!(object.kind, K::Function | K::Procedure | K::Aggregate)));
+            let stated_context = stated_context(matches!(object.kind, K::Function | K::Procedure | K::Aggregate));
+            self.switch(&Context { limits: object.context.limits.clone(), ..stated_context });
             self.out.push('\n');
             self.last = None;
             self.annotation(id);
@@ -393,6 +395,13 @@ impl<'a> Writer<'a> {
             let value = if wanted.unchecked_bodies { "off" } else { "on" };
             settings.push(format!("SET check_function_bodies = {value}"));
         }
+        let names = wanted.limits.keys().chain(self.context.limits.keys()).collect::<BTreeSet<_>>();
+        for name in names {
+            let (before, value) = (self.context.limits.get(name), wanted.limits.get(name));
+            if before != value || begun.limits.contains_key(name) {
+                settings.push(value.map_or_else(|| session::given_back(name), |value| session::limit(name, value)));
+            }
+        }
         self.say(&settings);
         self.context = wanted.clone();
         self.last = None;
@@ -460,6 +469,9 @@ impl<'a> Writer<'a> {
         if is_said("check_function_bodies") {
             wanted.unchecked_bodies = self.context.unchecked_bodies;
         }
+        let said = self.context.limits.iter().filter(|(name, _)| is_said(name));
+        wanted.limits.retain(|name, _| !is_said(name));
+        wanted.limits.extend(said.map(|(name, value)| (name.clone(), value.clone())));
         wanted
     }
 }

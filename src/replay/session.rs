@@ -76,6 +76,14 @@ impl Replay<'_> {
                 let is_off = first == "0" || first.starts_with("of") || first.starts_with(['f', 'n']);
                 Context { unchecked_bodies: is_off, ..context }
             }
+            _ if self.schema.cut.is_some_and(|cut| cut > 0) && is_limit(name) => {
+                let mut limits = context.limits.clone();
+                match value {
+                    Some(value) => limits.insert(name.to_string(), value.concat()),
+                    None => limits.remove(name),
+                };
+                Context { limits, ..context }
+            }
             _ => return None,
         })
     }
@@ -194,7 +202,8 @@ impl Replay<'_> {
         let names: Vec<&str> = found.functions.iter().map(|f| f.name.as_str()).collect();
         let sets = set_configs(select);
         for (name, value, local) in &sets {
-            let parts = lex_code(value).iter().filter_map(|t| t.name(value)).collect();
+            let names = || lex_code(value).iter().filter_map(|t| t.name(value)).collect();
+            let parts = if is_limit(name) { vec![value.clone()] } else { names() };
             self.set(name, Some(parts), *local);
         }
         if !sets.is_empty() && names.iter().all(|name| *name == "set_config") {
@@ -217,6 +226,16 @@ impl Replay<'_> {
             None => self.mark(Mark::Session("only looks".into())),
         }
     }
+}
+
+/// Settings that say how long a statement may wait for a lock, or take. On an empty database they mean nothing; on one in use
+/// they keep a migration from holding up all others.
+const LIMITS: [&str; 4] =
+    ["idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout", "transaction_timeout"];
+
+/// Whether a setting is one of these.
+pub(crate) fn is_limit(setting: &str) -> bool {
+    LIMITS.contains(&setting)
 }
 
 /// The value of a constant in SET.
@@ -258,7 +277,7 @@ pub(crate) fn begins_after(between: Between, ended: &Context) -> Context {
     match between {
         Between::Nothing => ended.clone(),
         Between::ResetAll => Context { role: ended.role.clone(), ..Context::default() },
-        Between::ResetPathAndRole => Context { unchecked_bodies: ended.unchecked_bodies, ..Context::default() },
+        Between::ResetPathAndRole => Context { search_path: None, role: None, ..ended.clone() },
         Between::NewSession => Context::default(),
     }
 }
