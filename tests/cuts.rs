@@ -361,3 +361,20 @@ fn a_revision_says_what_is_before() {
     git(&["commit", "-qm", "three"]);
     project.refused("plan --from main:", &["0003_amount_done.sql is in revision main, but runs after 0002_amount.sql"]);
 }
+
+/// What a platform gave in former times is no reason to leave something out of a part either.
+#[test]
+fn a_part_is_proven_on_the_platforms_of_today_and_before() {
+    let project = Project::empty();
+    project.write("migrations.old/1_a.sql", "CREATE TABLE a (id int PRIMARY KEY);\n");
+    let give = "ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public GRANT ALL ON TABLES TO anon;\n";
+    project.write("migrations.old/2_b.sql", format!("{give}CREATE TABLE b (id int);\n"));
+    project.write("migrations.old/3_c.sql", "ALTER TABLE b ADD COLUMN note text;\n");
+    let value = project.json("emit --from 2 --prelude supabase", 0);
+    let notes = value["notes"].to_string();
+    assert!(notes.contains("projects of Supabase from before"), "{notes}");
+    let files = files(&project.path("migrations"));
+    let text: String = files.values().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect();
+    assert!(text.contains("GRANT ALL ON TABLES TO anon") && text.contains("note text"), "{text}");
+    assert_eq!(files.len(), 2, "{:?}", files.keys());
+}

@@ -5,7 +5,7 @@
 
 use super::lay_out::may_be_bare;
 use super::online;
-use super::prove::{kept_opaque, leave_backfills, mark_bare};
+use super::prove::{kept_opaque, leave_backfills, mark_bare, on_platforms};
 use super::provenance::origins;
 use super::rungs::{RowRungs, Rungs, Standings, StatementsOf, counted, settled, standings};
 use super::session::untold;
@@ -60,7 +60,8 @@ struct Part<'a> {
     apart: BTreeSet<usize>,
 }
 
-/// Finds the best set for the files from `first_file` on that is proven, on top of the files before, to give the same.
+/// Finds the best set for the files from `first_file` on that is proven, on top of the files before, to give the same, on the
+/// platforms of today and on those of before.
 ///
 /// # Errors
 /// When the history can't be replayed, or when the settings can't be read.
@@ -72,6 +73,20 @@ pub fn prove_part(
     progress: &dyn Progress,
 ) -> Result<Proven, Unproven> {
     let old = replay_files(history);
+    let whole = |set: &NewSet| old[..first_file].iter().cloned().chain(set_files(set)).collect();
+    on_platforms(&old, settings, progress, &whole, &|settings| {
+        prove_part_on(history, &old, first_file, config, settings, progress)
+    })
+}
+
+fn prove_part_on(
+    history: &History,
+    old: &[ReplayFile],
+    first_file: usize,
+    config: &Config,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Proven, Unproven> {
     let part = Part::new(history, first_file, config, old[..first_file].to_vec());
     let mut choices = Choices::default();
     let unable = |e| Unproven::History(ReplayError::Unable(e));
@@ -85,9 +100,9 @@ pub fn prove_part(
         forms.retain(|f| *f != Form::Happened);
     }
     let mut set = part.candidate(forms[0], &choices).map_err(unable)?;
-    let tried = replay_and_survey(&old, &part.on_top(&set), settings, progress, &|_| None);
+    let tried = replay_and_survey(old, &part.on_top(&set), settings, progress, &|_| None);
     let (seen_old, first) = (tried.old.map_err(Unproven::History)?, tried.new);
-    let judge = Judge::new(&old, seen_old, tried.again, settings, progress, begun);
+    let judge = Judge::new(old, seen_old, tried.again, settings, progress, begun);
     let backfills = part.leave_backfills(&judge.old, &mut choices);
     choices.at_end = untold(history, &judge.old);
     let mut first = Some(first).filter(|_| backfills.is_empty() && choices.at_end.is_empty());

@@ -132,11 +132,24 @@ pub fn prove(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Proven, Unproven> {
-    let mut proven = prove_on(history, model, config, settings, progress)?;
+    on_platforms(&replay_files(history), settings, progress, &set_files, &|settings| {
+        prove_on(history, model, config, settings, progress)
+    })
+}
+
+/// Finds a set by `find` that is the same as `files` on the platforms of today and on those of before. `whole` is what runs
+/// where a set is used.
+pub(super) fn on_platforms(
+    files: &[ReplayFile],
+    settings: &Settings,
+    progress: &dyn Progress,
+    whole: &dyn Fn(&NewSet) -> Vec<ReplayFile>,
+    find: &dyn Fn(&Settings) -> Result<Proven, Unproven>,
+) -> Result<Proven, Unproven> {
+    let mut proven = find(settings)?;
     let Some((before, which)) = settings.before() else { return Ok(proven) };
-    let files = replay_files(history);
     let note = format!("the same on {which}");
-    let verdict = verify(&files, &set_files(&proven.set), &before, progress).map_err(|(side, error)| match side {
+    let verdict = verify(files, &whole(&proven.set), &before, progress).map_err(|(side, error)| match side {
         "old" => Unproven::History(error),
         _ => Unproven::Candidate(error, Vec::new()),
     })?;
@@ -145,8 +158,8 @@ pub fn prove(
         return Ok(proven);
     }
     // What is right there may be right here.
-    let mut other = prove_on(history, model, config, &before, progress)?;
-    let verdict = verify(&files, &set_files(&other.set), settings, progress);
+    let mut other = find(&before)?;
+    let verdict = verify(files, &whole(&other.set), settings, progress);
     let verdict = verdict.map_err(|(_, error)| Unproven::Candidate(error, Vec::new()))?;
     if verdict.kind != VerdictKind::Identical {
         let why = format!("no set is the same both on the platforms of today and on {which}");

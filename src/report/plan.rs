@@ -45,7 +45,7 @@ pub(super) fn heading(rule: Rule) -> (&'static str, &'static str) {
         Rule::DeadRows => ("Rows that don't survive", "inserted, then truncated, deleted or dropped"),
         Rule::Backfill => ("Backfills", "a fresh database has no such rows to change"),
         Rule::Noop => ("Without effect", "what they make is there, what they drop isn't"),
-        Rule::Session => ("Session", "locks, settings, checks: nothing stays of them"),
+        Rule::Session => ("Session", "locks, settings, checks: they make no object"),
         Rule::Opaque => ("Kept as written", "not understood, so not touched"),
     }
 }
