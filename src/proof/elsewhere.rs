@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::world::masked;
 use super::compare::{Change, Comparison, Difference, More, entries, identity};
 use super::{ReplayError, Snapshot};
 
@@ -17,11 +18,12 @@ pub(super) fn compare(
     found: &mut Comparison,
 ) -> Result<(), ReplayError> {
     let zones = old.facts.zone != new.facts.zone;
-    let mask =
-        |text: &String| new.facts.masked(&old.facts.masked(&if zones { without_times(text) } else { text.clone() }));
-    let masked = |text: &Option<String>| text.as_ref().map(mask);
+    let mask = |text: &String| {
+        let text = if zones { without_times(text) } else { text.clone() };
+        masked(&text, [&old.facts, &new.facts])
+    };
     let is_of_server = |difference: &Difference| match difference.change {
-        Change::Changed => masked(&difference.old) == masked(&difference.new),
+        Change::Changed => difference.old.as_ref().map(mask) == difference.new.as_ref().map(mask),
         Change::Added => difference.new.as_ref().is_some_and(|text| new.facts.are_in(text, &old.facts)),
         // Whatever took its place is looked at.
         Change::Removed => false,
@@ -34,7 +36,7 @@ pub(super) fn compare(
     let varied: HashSet<_> = entries(&all(old), &all(there)).into_iter().map(identity).collect();
     // On a server of others each replay has a database of its own name.
     let mut expected = all(there);
-    for entry in &mut expected {
+    for entry in expected.iter_mut().filter(|_| there.facts.is_shared) {
         entry.text = entry.text.replace(&there.facts.database, &new.facts.database);
     }
     let mut still = entries(&expected, &all(new));

@@ -12,7 +12,7 @@ use super::snapshot::{self, Want};
 use super::words::{
     Word, counts_rows, draws, gives_back_path, gives_back_session, runs_alone, sets_for_later, transaction_word,
 };
-use super::world::{self, Stay};
+use super::world::{self, Facts, Stay};
 use super::{
     Bare, Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, substitutes,
 };
@@ -94,7 +94,7 @@ pub(super) fn replay_for(
     run.in_prelude = false;
     run.goes_on = manner.goes_on;
     run.new_session()?;
-    let facts = world::facts(&mut run.session)?;
+    let facts = Facts { is_shared: scratch.is_shared(), ..world::facts(&mut run.session)? };
     if manner.want == Want::Everything {
         run.watch = Some(Watch::new(files, settings));
         run.look()?;

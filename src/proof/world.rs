@@ -75,6 +75,8 @@ pub struct Facts {
     pub user: String,
     /// The database's name.
     pub database: String,
+    /// Whether each replay has a database of its own name there: on a server of others.
+    pub is_shared: bool,
     /// The time zone.
     pub zone: String,
     /// The number of the process.
@@ -230,7 +232,15 @@ pub(super) fn facts(session: &mut Session) -> Result<Facts> {
     let sql = "SELECT session_user, current_database(), current_setting('TimeZone'), pg_backend_pid(), version()";
     let mut found = session.rows(sql)?.into_iter().flatten().map(Option::unwrap_or_default);
     let mut next = || found.next().unwrap_or_default();
-    Ok(Facts { user: next(), database: next(), zone: next(), process: next(), version: next(), relations: Vec::new() })
+    Ok(Facts {
+        user: next(),
+        database: next(),
+        is_shared: false,
+        zone: next(),
+        process: next(),
+        version: next(),
+        relations: Vec::new(),
+    })
 }
 
 /// The OIDs of the relations that a set made.
@@ -279,27 +289,32 @@ impl Facts {
         let pairs = self.named().into_iter().zip(other.named());
         pairs.filter(|((_, a), (_, b))| a != b && a.len() > 2).any(|((_, fact), _)| text.contains(fact))
     }
+}
 
-    /// A text with marks in place of what only this server is, and of numbers that may be OIDs.
-    pub(super) fn masked(&self, text: &str) -> String {
-        let mut masked = text.to_string();
-        // The process of the embedded one is called 1, which says nothing.
-        for (_, fact) in self.named().into_iter().filter(|(_, fact)| fact.len() > 2) {
+/// A text with marks in place of what only these servers are, and of numbers that may be OIDs. Names come first: a part of one
+/// may look like a number.
+pub(super) fn masked(text: &str, of: [&Facts; 2]) -> String {
+    let mut masked = text.to_string();
+    for facts in of {
+        let names = facts.named().into_iter().filter(|(asked, _)| *asked != "pg_backend_pid()");
+        for (_, fact) in names.filter(|(_, fact)| fact.len() > 2) {
             masked = masked.replace(fact, "<server>");
         }
-        let mut out = String::with_capacity(masked.len());
-        let mut number = String::new();
-        for c in masked.chars().chain(['\n']) {
-            if c.is_ascii_digit() {
-                number.push(c);
-                continue;
-            }
-            out.push_str(if number.len() > 4 { "<number>" } else { &number });
-            number.clear();
-            out.push(c);
-        }
-        out
     }
+    let mut out = String::with_capacity(masked.len());
+    let mut number = String::new();
+    for c in masked.chars().chain(['\n']) {
+        if c.is_ascii_digit() {
+            number.push(c);
+            continue;
+        }
+        // The process of the embedded one is called 1, which says nothing.
+        let is_process = number.len() > 2 && of.iter().any(|facts| facts.process == number);
+        out.push_str(if is_process || number.len() > 4 { "<number>" } else { &number });
+        number.clear();
+        out.push(c);
+    }
+    out
 }
 
 #[cfg(test)]
@@ -316,7 +331,13 @@ mod tests {
     #[test]
     fn what_only_a_server_is_is_masked() {
         let facts = |user: &str| Facts { user: user.into(), ..Facts::default() };
-        assert_eq!(facts("postgres").masked("'postgres', 16385"), facts("away").masked("'away', 16449"));
-        assert_ne!(facts("postgres").masked("'postgres', 1"), facts("away").masked("'web', 1"));
+        let (home, away) = (facts("postgres"), facts("away"));
+        let both = |text: &str| masked(text, [&home, &away]);
+        assert_eq!(both("'postgres', 16385"), both("'away', 16449"));
+        assert_ne!(both("'postgres', 1"), both("'web', 1"));
+        // Names of databases on a server of others may hold what looks like a number.
+        let of = |database: &str| Facts { database: database.into(), ..Facts::default() };
+        let (one, other) = (of("scratch_a123456f"), of("scratch_00abcdef"));
+        assert_eq!(masked("'scratch_a123456f'", [&one, &other]), masked("'scratch_00abcdef'", [&one, &other]));
     }
 }
