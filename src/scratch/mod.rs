@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod embedded;
 pub mod extensions;
+pub mod gate;
 pub mod limits;
 #[cfg(unix)]
 pub mod local;

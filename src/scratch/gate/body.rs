@@ -1,0 +1,187 @@
+//! Bodies of functions and DO blocks, and what they put together and run.
+
+use pg_query::ParserOptions;
+use serde_json::Value;
+
+use super::Reach;
+use super::facts::Language;
+use super::tree::{Reader, last, string};
+
+/// What stands in a PL/pgSQL body: statements, expressions, assignments to variables and to fields of them.
+const MODES: [ParserOptions; 5] = [
+    ParserOptions::DEFAULT,
+    ParserOptions::PLPGSQL_EXPR,
+    ParserOptions::PLPGSQL_ASSIGN1,
+    ParserOptions::PLPGSQL_ASSIGN2,
+    ParserOptions::PLPGSQL_ASSIGN3,
+];
+
+/// What stands for a piece of a statement that isn't known before it runs.
+const UNKNOWN: &str = " consolidate_unknown ";
+
+/// A function, a procedure or a DO block: its language and its body.
+pub(super) fn routine(reader: &mut Reader, options: Option<&Value>, statement: &str) {
+    let (mut language, mut body) = (None, None);
+    for option in options.and_then(Value::as_array).into_iter().flatten() {
+        let Some(option) = option.pointer("/node/DefElem") else { continue };
+        let says = |at: &str| option.pointer(at).and_then(Value::as_str).map(ToString::to_string);
+        match string(option, "defname").as_str() {
+            "language" => language = says("/arg/node/String/sval"),
+            "as" => body = says("/arg/node/List/items/0/node/String/sval").or_else(|| says("/arg/node/String/sval")),
+            _ => {}
+        }
+    }
+    let Some(body) = body else { return };
+    let language = language.unwrap_or_else(|| "plpgsql".into());
+    let before = std::mem::replace(&mut reader.runs_strings, true);
+    match Language::named(&language) {
+        Language::Sql => {
+            if !reader.maybe(&body) {
+                reader.reading.is_unseen = true;
+            }
+        }
+        Language::Plpgsql => match pg_query::parse_plpgsql(statement) {
+            Ok(tree) => plpgsql(reader, &tree),
+            Err(_) => reader.reading.is_unseen = true,
+        },
+        Language::Trusted => reader.reading.is_unseen = true,
+        Language::Untrusted => reader.add(Reach::Code(format!("language {language}"))),
+    }
+    reader.runs_strings = before;
+}
+
+/// All that a PL/pgSQL body runs and evaluates.
+fn plpgsql(reader: &mut Reader, node: &Value) {
+    match node {
+        Value::Array(items) => items.iter().for_each(|item| plpgsql(reader, item)),
+        Value::Object(fields) => {
+            for (kind, value) in fields {
+                match kind.as_str() {
+                    "PLpgSQL_stmt_dynexecute" | "PLpgSQL_stmt_dynfors" => dynamic(reader, value.get("query")),
+                    "dynquery" => dynamic(reader, Some(value)),
+                    "PLpgSQL_expr" => {
+                        let query = string(value, "query");
+                        if !MODES.iter().any(|mode| reader.statements(&query, *mode).is_ok()) {
+                            reader.reading.is_unseen = true;
+                        }
+                    }
+                    _ => {}
+                }
+                plpgsql(reader, value);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What EXECUTE runs: the value of an expression.
+fn dynamic(reader: &mut Reader, expression: Option<&Value>) {
+    let query = expression.and_then(|e| e.pointer("/PLpgSQL_expr")).map(|e| string(e, "query")).unwrap_or_default();
+    let parsed = pg_query::parse(&query, ParserOptions::PLPGSQL_EXPR);
+    let tree = parsed.ok().and_then(|parsed| serde_json::to_value(&parsed.protobuf.stmts.first()?.stmt).ok());
+    run(reader, tree.as_ref().and_then(|tree| tree.pointer("/node/SelectStmt/target_list/0/node/ResTarget/val")));
+}
+
+/// The value of an expression is run as SQL.
+pub(super) fn run(reader: &mut Reader, expression: Option<&Value>) {
+    let Some((sql, is_known)) = expression.and_then(text) else {
+        reader.reading.is_unseen = true;
+        return;
+    };
+    // With what stands for the unknown in it, it may still be seen what kind of statement it is.
+    let is_read = reader.maybe(&sql);
+    reader.reading.is_unseen |= !is_known || !is_read;
+}
+
+/// The constant that an expression is.
+pub(super) fn constant(expression: &Value) -> Option<String> {
+    text(expression).filter(|(_, is_known)| *is_known).map(|(text, _)| text)
+}
+
+/// The text that an expression gives, and whether all of it is known; none if nothing is.
+fn text(expression: &Value) -> Option<(String, bool)> {
+    let node = expression.get("node").unwrap_or(expression);
+    let (kind, value) = node.as_object()?.iter().next()?;
+    match kind.as_str() {
+        "AConst" => Some((value.pointer("/val/Sval/sval")?.as_str()?.to_string(), true)),
+        "TypeCast" => text(value.get("arg")?),
+        "AExpr" if is_named(value.get("name"), "||") => {
+            let (left, right) = (part(value.get("lexpr")), part(value.get("rexpr")));
+            Some((left.0 + &right.0, left.1 && right.1))
+        }
+        "FuncCall" => {
+            let arguments: Vec<&Value> = value.get("args").and_then(Value::as_array).into_iter().flatten().collect();
+            match value.get("funcname").and_then(last)?.as_str() {
+                "concat" => Some(joined(arguments.iter().map(|a| part(Some(a))))),
+                "format" => {
+                    let (template, is_known) = text(arguments.first()?)?;
+                    let parts: Vec<_> = arguments[1..].iter().map(|a| part(Some(a))).collect();
+                    let (filled, is_filled) = filled(&template, &parts);
+                    Some((filled, is_known && is_filled))
+                }
+                "quote_literal" | "quote_nullable" => {
+                    let (value, is_known) = part(arguments.first().copied());
+                    Some((literal(&value), is_known))
+                }
+                "quote_ident" => {
+                    let (value, is_known) = part(arguments.first().copied());
+                    Some((identifier(&value), is_known))
+                }
+                "btrim" | "lower" | "ltrim" | "rtrim" | "trim" | "upper" => text(arguments.first()?),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn part(expression: Option<&Value>) -> (String, bool) {
+    expression.and_then(text).unwrap_or_else(|| (UNKNOWN.to_string(), false))
+}
+
+fn joined(parts: impl Iterator<Item = (String, bool)>) -> (String, bool) {
+    parts.fold((String::new(), true), |(text, known), (more, is_known)| (text + &more, known && is_known))
+}
+
+fn literal(value: &str) -> String {
+    format!("'{}'", value.trim().replace('\'', "''"))
+}
+
+fn identifier(value: &str) -> String {
+    format!("\"{}\"", value.trim().replace('"', "\"\""))
+}
+
+/// A template of `format` with its values, or with something in their places; and whether all of them are known.
+fn filled(template: &str, values: &[(String, bool)]) -> (String, bool) {
+    let mut values = values.iter();
+    let mut all_known = true;
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let behind = &rest[at + 1..];
+        let end = behind.find(|c: char| c.is_ascii_alphabetic() || c == '%').unwrap_or(behind.len());
+        let (kind, more) = behind[end..].chars().next().map_or(("", ""), |c| behind[end..].split_at(c.len_utf8()));
+        rest = more;
+        if kind == "%" {
+            out.push('%');
+            continue;
+        }
+        // Places that are named by number, or are wide, aren't followed.
+        let (value, is_known) = match values.next() {
+            Some(value) if end == 0 => value.clone(),
+            _ => (UNKNOWN.to_string(), false),
+        };
+        all_known &= is_known;
+        out.push_str(&match kind {
+            "L" => literal(&value),
+            "I" => identifier(&value),
+            _ => value,
+        });
+    }
+    (out + rest, all_known)
+}
+
+fn is_named(names: Option<&Value>, name: &str) -> bool {
+    names.and_then(last).as_deref() == Some(name)
+}
