@@ -4,8 +4,10 @@
 mod cli_support;
 
 use cli_support::{Project, Ran, ran};
+use consolidate::proof::{self, Database, ReplayFile, ReplayStatement, Settings, Silent};
 use consolidate::scratch::local::{Cluster, Local};
 use consolidate::scratch::programs::Programs;
+use consolidate::scratch::server::Address;
 use consolidate::scratch::{Limits, Scratch};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -471,4 +473,73 @@ fn a_pg_dump_that_is_too_old_is_refused() {
         "{}",
         old.err
     );
+}
+
+/// The gate's table on a real server: no form runs, whoever else is there keeps what they have.
+#[test]
+fn no_form_of_the_gates_table_reaches_the_bystanders() {
+    let Some(server) = Server::start() else { return };
+    server.sql("CREATE ROLE victim LOGIN PASSWORD 'v'; GRANT clerk TO victim");
+    let session = spawn(bystander(&server));
+    let before = (server.all(), server.running("SELECT pg_sleep(600)"));
+    let address = Address::read(&server.url("postgres", "", "")).unwrap();
+    let database = Database::server(address, None, Limits::default()).unwrap();
+    let local = Database::local(None).unwrap();
+    let settings = |database: &Database| Settings { database: database.clone(), ..Settings::default() };
+    let forms = include_str!("../fixtures/gate/forms.txt");
+    let forms = forms.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut ran = Vec::new();
+    for (reaches, sql) in forms.map(|line| line.split_once('|').unwrap()) {
+        let text = sql.trim().replace("\\n", "\n");
+        let statement = ReplayStatement { line: 1, text, copy_data: None };
+        let file = ReplayFile { name: "1_a.sql".into(), statements: vec![statement], ..ReplayFile::default() };
+        let refused = |database: &Database| {
+            let error = proof::replay("old", std::slice::from_ref(&file), &settings(database), &Silent).err()?;
+            Some(error.to_string())
+        };
+        let is_barred = |said: Option<String>| said.is_some_and(|said| said.contains("1_a.sql:1: ") && !said.contains("SQLSTATE"));
+        // Roles and databases that only a name tells from a history's own are made there first by nobody.
+        if !is_barred(refused(&database)) && !sql.contains("new_one") {
+            ran.push(format!("on the server: {sql}"));
+        }
+        let is_outside = ["program", "file", "network", "code", "setting", "catalog"].contains(&reaches.trim());
+        if is_outside && !is_barred(refused(&local)) {
+            ran.push(format!("on the machine: {sql}"));
+        }
+    }
+    assert!(ran.is_empty(), "{}", ran.join("\n"));
+    assert_eq!((server.all(), server.running("SELECT pg_sleep(600)")), before);
+    drop(database);
+    server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'");
+    end(session);
+}
+
+/// A session of somebody else.
+fn bystander(server: &Server) -> Command {
+    let mut command = server.program("psql");
+    command.args(["-XAtq", "-d", "shop", "-c", "SELECT pg_sleep(600)"]);
+    command
+}
+
+/// What nobody could read beforehand is put back for all roles, and said, and nothing is proven.
+#[test]
+fn what_a_history_did_to_all_roles_is_put_back_and_said() {
+    let Some(server) = Server::start() else { return };
+    let before = server.all();
+    let loop_over_roles = "DO $$ DECLARE r record; BEGIN\nFOR r IN SELECT rolname FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%' \
+        AND NOT rolsuper AND rolname NOT LIKE 'consolidate%' LOOP\nEXECUTE format('ALTER ROLE %I NOLOGIN', r.rolname);\nEND LOOP; END $$;\n";
+    let texts = [
+        (loop_over_roles, "role \"keeper\""),
+        ("DO $$ DECLARE a text := 'CONNECTION LIMIT 0'; BEGIN EXECUTE 'ALTER DATA' || 'BASE ' || quote_ident('sh' || 'op') || ' ' || a; END $$;\n", "database \"shop\""),
+        ("DO $$ DECLARE a text := 'mine'; BEGIN EXECUTE format('COMMENT ON RO' || 'LE %s IS %L', reverse('repeek'), a); END $$;\n", "the comment on role \"keeper\""),
+        ("DO $$ BEGIN EXECUTE format('REVOKE %I FROM %I', reverse('krelc'), reverse('repeek')); END $$;\n", "the membership of"),
+    ];
+    for (text, says) in texts {
+        let project = Project::history(&[("1_a.sql", &format!("CREATE TABLE a (id int);\n{text}"))]);
+        let ran = ran(&mut command(&project, "emit --dry-run", &server.url("postgres", "", "")));
+        let all = server.all();
+        let differ: Vec<_> = before.lines().filter(|line| !all.contains(line)).collect();
+        assert_eq!(all, before, "{text}: {differ:?}");
+        assert!(ran.code == 2 && ran.err.contains("isn't its own") && ran.err.contains(says), "{says}: {ran:#?}");
+    }
 }

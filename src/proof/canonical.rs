@@ -41,6 +41,7 @@ fn translate(snapshot: &Snapshot, settings: &Settings) -> Result<Translated> {
     let postgres = super::snapshot::one(&mut session, "SELECT split_part(current_setting('server_version'), ' ', 1)")?;
     // Older versions don't know this setting of the preamble, and here it changes nothing.
     let dump = snapshot.dump.replacen("SET transaction_timeout = 0;\n", "", 1);
+    scratch.before(&dump)?;
     load(&mut session, &spoken(&dump, &*scratch)).map_err(|refusal| {
         let hint = "what it needs must be there: --scratch local runs on the PostgreSQL of this machine";
         Error::new(format!("the scratch database can't load the dump: {}", refusal.message)).hint(hint)

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPos
 use sqlx::{ConnectOptions, Connection, Executor, Row};
 use tokio::runtime::Runtime;
 
-use crate::scratch::{Limits, Scratch};
+use crate::scratch::{Barred, Limits, Scratch};
 use crate::{Error, Result};
 
 /// How long connecting and leaving may take.
@@ -239,6 +239,16 @@ impl Refusal {
 impl From<Error> for Refusal {
     fn from(why: Error) -> Self {
         Refusal { message: why.message, hint: why.hint, is_ours: true, ..Refusal::default() }
+    }
+}
+
+impl From<Barred> for Refusal {
+    fn from(why: Barred) -> Self {
+        match why {
+            Barred::Closed(error) => error.into(),
+            // PostgreSQL's `syntax_error`: it would say the same, unless it is of a version that nobody knows here.
+            Barred::Unread(message) => Refusal { sqlstate: "42601".into(), message, ..Refusal::default() },
+        }
     }
 }
 

@@ -13,8 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::gate::Gate;
 use super::programs::{Programs, User};
-use super::{Limits, Scratch, room};
+use super::{Barred, Limits, Scratch, room};
 use crate::{Error, Result};
 
 /// The path of a socket has at most 103 bytes (macOS; 107 on Linux). This much is left for the folder that ours is made in.
@@ -70,6 +71,7 @@ pub struct Local {
     /// Who runs them, if we are root.
     user: Option<User>,
     watchman: Mutex<Watchman>,
+    gate: Gate,
     /// How many clusters there were.
     count: Mutex<usize>,
 }
@@ -98,7 +100,7 @@ impl Local {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let watchman = Mutex::new(Watchman(command.spawn().map_err(|e| unable("start sh", e))?));
         // From here on the watchman removes it.
-        let local = Local { programs, folder: folder.keep(), user, watchman, count: Mutex::new(0) };
+        let local = Local { programs, folder: folder.keep(), user, watchman, gate: Gate::default(), count: Mutex::new(0) };
         local.init()?;
         Ok(Arc::new(local))
     }
@@ -111,6 +113,14 @@ impl Local {
             command.uid(user.uid).gid(user.gid);
         }
         command
+    }
+
+    /// Whether a statement may run on this machine.
+    ///
+    /// # Errors
+    /// When it reaches out of its server, or can't be read.
+    pub fn admits(&self, sql: &str) -> Result<(), Barred> {
+        self.gate.inside(sql).map(drop)
     }
 
     fn init(&self) -> Result<()> {
@@ -260,6 +270,10 @@ impl Scratch for Cluster {
 
     fn is_whole(&self) -> bool {
         true
+    }
+
+    fn before(&self, sql: &str) -> Result<(), Barred> {
+        self.local.admits(sql)
     }
 
     fn stop(mut self: Box<Self>) -> Result<()> {

@@ -20,9 +20,35 @@ pub mod stand_ins;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::Result;
+use crate::{Error, Result};
 use extensions::StandIn;
 pub use limits::Limits;
+
+/// Why a statement isn't run.
+#[derive(Debug, Clone)]
+pub enum Barred {
+    /// PostgreSQL's grammar doesn't know it, so nobody can say what it would do: what its parser says.
+    Unread(String),
+    /// It would reach out of its database.
+    Closed(Error),
+}
+
+impl From<Error> for Barred {
+    fn from(error: Error) -> Self {
+        Barred::Closed(error)
+    }
+}
+
+impl From<Barred> for Error {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::Unread(why) => Error::new(why).hint(
+                "what the grammar of PostgreSQL 18 doesn't know is run only in the embedded PostgreSQL: --scratch embedded",
+            ),
+            Barred::Closed(error) => error,
+        }
+    }
+}
 
 /// An empty database that is gone when it is dropped.
 ///
@@ -42,7 +68,7 @@ pub trait Scratch: Send {
     ///
     /// # Errors
     /// Then.
-    fn before(&self, _sql: &str) -> Result<()> {
+    fn before(&self, _sql: &str) -> Result<(), Barred> {
         Ok(())
     }
     /// On a shared server: is told the roles that a session of the replay sees, before it commits what is `inside` a
@@ -111,6 +137,23 @@ impl Database {
             Database::Local(local) => Box::new(local::Cluster::start(local, needs.limits)?),
             Database::Server(server) => Box::new(server::Own::open(server, needs.limits)?),
         })
+    }
+
+    /// Whether a statement may run there, as far as that is known before there is a scratch database. The embedded one may run
+    /// all: it has neither programs nor files nor a network. What can't be read is looked at when its turn comes.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub fn admits(&self, sql: &str) -> Result<()> {
+        let admitted = match self {
+            Database::Embedded => Ok(()),
+            Database::Local(local) => local.admits(sql),
+            Database::Server(server) => server.admits(sql),
+        };
+        match admitted {
+            Err(Barred::Closed(error)) => Err(error),
+            Ok(()) | Err(Barred::Unread(_)) => Ok(()),
+        }
     }
 
     /// Its name in settings and reports.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::programs::Programs;
-use super::{Limits, Scratch};
+use super::{Barred, Limits, Scratch};
 use crate::{Error, Result};
 
 /// There is none here.
@@ -22,6 +22,14 @@ impl Local {
     pub fn start(_given: Option<&Path>) -> Result<Arc<Local>> {
         Err(Error::new("PostgreSQL programs can't be used for scratch databases on this system")
             .hint("--scratch embedded"))
+    }
+
+    /// There is nothing to run a statement on.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn admits(&self, _sql: &str) -> Result<(), Barred> {
+        Ok(())
     }
 }
 

@@ -160,6 +160,12 @@ pub(super) fn is_open(setting: &str) -> bool {
     SETTINGS.contains(&setting.as_str()) || ["plperl.on_", "pltcl.start_proc", "plpython"].iter().any(|p| setting.starts_with(p))
 }
 
+/// Whether an encoding is the one in which statements are read here.
+pub(super) fn is_utf8(encoding: &str) -> bool {
+    let plain: String = encoding.chars().filter(char::is_ascii_alphanumeric).collect();
+    ["utf8", "unicode", "default"].contains(&plain.to_lowercase().as_str())
+}
+
 /// Whether a relation is a catalogue that must not be written: its rows say what code runs, or belong to the whole server. Those
 /// that migrations write now and then (the labels of an enum, what is switched on or valid) are the database's own.
 pub(super) fn is_closed(relation: &str) -> bool {

@@ -13,9 +13,11 @@
 //! a role that may do nothing of the kind.
 
 mod body;
+mod door;
 mod facts;
 mod tree;
 
+pub use door::Gate;
 use pg_query::ParserOptions;
 
 /// Something that isn't a database's own.
@@ -27,6 +29,8 @@ pub enum Reach {
     File(String),
     /// Another server.
     Network(String),
+    /// Another server, named as a place where tables may be: nothing goes there before one of them is read.
+    Foreign(String),
     /// Code that PostgreSQL can't hold back: a language that isn't trusted, a library.
     Code(String),
     /// A setting that makes the server run programs, load libraries, or read SQL otherwise than it was read here.
@@ -86,6 +90,7 @@ impl std::fmt::Display for Reach {
             Reach::Program(what) => write!(f, "{what} runs a program of the machine"),
             Reach::File(what) => write!(f, "{what} reaches files of the machine"),
             Reach::Network(what) => write!(f, "{what} reaches other servers"),
+            Reach::Foreign(what) => write!(f, "{what} may reach other servers"),
             Reach::Code(what) => write!(f, "{what} runs code that PostgreSQL can't hold back"),
             Reach::Setting(name) => write!(f, "the setting {name} reaches out of the database"),
             Reach::Catalog(name) => write!(f, "the catalogue {name} is written directly"),

@@ -99,7 +99,10 @@ impl Reader {
             "CreateForeignServerStmt" => self.server(&string(node, "fdwname")),
             "ImportForeignSchemaStmt" => self.add(Reach::Network("IMPORT FOREIGN SCHEMA".into())),
             "CreateSubscriptionStmt" | "AlterSubscriptionStmt" => self.subscription(kind, node),
-            "VariableSetStmt" | "setstmt" => self.setting(&string(node, "name")),
+            "VariableSetStmt" | "setstmt" => {
+                let value = node.pointer("/args/0").and_then(super::body::constant);
+                self.setting(&string(node, "name"), value.as_deref());
+            }
             "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt" => self.written(node.get("relation")),
             "TruncateStmt" => {
                 let all = node.get("relations").and_then(Value::as_array).into_iter().flatten();
@@ -235,7 +238,7 @@ impl Reader {
         let what = format!("CREATE SERVER of {wrapper}");
         match facts::wrapper(wrapper) {
             Some(Door::File) => self.add(Reach::File(what)),
-            Some(_) => self.add(Reach::Network(what)),
+            Some(_) => self.add(Reach::Foreign(what)),
             None => {}
         }
     }
@@ -265,8 +268,10 @@ impl Reader {
         }
     }
 
-    fn setting(&mut self, name: &str) {
-        if facts::is_open(name) {
+    fn setting(&mut self, name: &str, value: Option<&str>) {
+        // In other encodings a quote may be half of a letter.
+        let respells = name.eq_ignore_ascii_case("client_encoding") && !value.is_none_or(facts::is_utf8);
+        if facts::is_open(name) || respells {
             self.add(Reach::Setting(name.to_lowercase()));
         }
     }
@@ -296,7 +301,10 @@ impl Reader {
         let first = node.pointer("/args/0");
         if name == "set_config" {
             match first.and_then(super::body::constant) {
-                Some(setting) => self.setting(&setting),
+                Some(setting) => {
+                    let value = node.pointer("/args/1").and_then(super::body::constant);
+                    self.setting(&setting, value.as_deref());
+                }
                 None => self.reading.is_unseen = true,
             }
         } else if facts::runs_queries(&name) {

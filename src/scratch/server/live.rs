@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use super::address::Address;
 use super::left::{Made, PREFIX, clear, drop_database};
 use super::link::{Link, literal, quoted};
-use super::shared::Shared;
+use super::shared::{Back, Shared};
 use super::{TURN, reach};
+use crate::scratch::gate::{Reach, Reading};
 use crate::{Error, Result};
 
 /// How long a server that went away may take to come back, so that we can clean up.
@@ -31,8 +32,10 @@ pub(super) struct Live {
     made: Made,
     /// The roles that there were before the statement that runs.
     known: BTreeSet<u32>,
-    /// Whether names of roles may be put together at run time.
+    /// Whether something ran that was put together only then.
     dynamic: bool,
+    /// What the replay changed that wasn't its own.
+    pub harmed: Vec<String>,
 }
 
 impl Live {
@@ -56,6 +59,7 @@ impl Live {
             made: Made::new(),
             known: BTreeSet::new(),
             dynamic: false,
+            harmed: Vec::new(),
         })
     }
 
@@ -75,16 +79,18 @@ impl Live {
     }
 
     /// See [`crate::scratch::Scratch::before`].
-    pub fn before(&mut self, sql: &str) -> Result<()> {
-        if let Some(error) = reach::out(sql, &self.before, self.address.user(), &self.name) {
+    pub fn before(&mut self, sql: &str, reading: &Reading) -> Result<()> {
+        if let Some(error) = reach::out(reading, &self.before, self.address.user(), &self.name) {
             return Err(error);
         }
         self.texts.push_str(&sql.to_lowercase());
         self.texts.push('\n');
-        self.dynamic |= reach::puts_together(sql);
+        self.dynamic |= reading.is_unseen;
         let count = self.made.len();
-        for name in reach::made(sql) {
-            self.made.entry(name).or_insert(0);
+        for reach in &reading.found {
+            if let Reach::Makes(name) = reach {
+                self.made.entry(name.clone()).or_insert(0);
+            }
         }
         if self.made.len() != count {
             self.write_down()?;
@@ -107,7 +113,8 @@ impl Live {
         for (number, name) in new {
             let is_known = committed.contains_key(&number);
             let is_of_now = !inside && self.dynamic && !self.known.contains(&number);
-            if !is_known || is_of_now || self.names(&name) {
+            let is_read = self.made.contains_key(&name);
+            if !is_known || is_of_now || is_read || self.names(&name) {
                 self.made.insert(name, number);
             }
         }
@@ -164,7 +171,7 @@ impl Live {
     }
 
     /// Takes back what still is to be taken back. Says what is left.
-    fn take_back_by(&self, link: &mut Link, has_turn: bool) -> Vec<String> {
+    fn take_back_by(&mut self, link: &mut Link, has_turn: bool) -> Vec<String> {
         let mut left = Vec::new();
         if let Err(error) = drop_database(&self.address, link, &self.name) {
             left.push(format!("the database {} is left on the scratch server: {}", self.name, error.message));
@@ -173,12 +180,13 @@ impl Live {
             Ok(after) => after,
             Err(error) => return vec![self.nothing_done(&error)],
         };
-        for sql in after.back_to(&self.before, &|name| self.names(name)) {
+        for Back { sql, theirs } in after.back_to(&self.before, &|name| self.dynamic || self.names(name)) {
             if let Err(error) = link.run(&sql) {
                 // Passwords of roles are among what is put back.
                 let said = sql.split(" PASSWORD ").next().unwrap_or_default();
                 left.push(format!("the scratch server wasn't put back as it was: {said}: {}", error.message));
             }
+            self.harmed.extend(theirs);
         }
         let mut ours: Vec<String> = Vec::new();
         for (number, name) in after.new_roles(&self.before) {

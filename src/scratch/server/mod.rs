@@ -23,8 +23,9 @@ pub use left::{PREFIX, take_back_all};
 use link::Link;
 use live::Live;
 
+use super::gate::Gate;
 use super::programs::Programs;
-use super::{Limits, Scratch};
+use super::{Barred, Limits, Scratch};
 use crate::{Error, Result};
 
 /// The oldest version whose catalogues the judge knows.
@@ -39,6 +40,7 @@ pub struct Server {
     programs: Programs,
     /// Whether what killed runs left was looked for.
     swept: AtomicBool,
+    gate: Gate,
     notes: Mutex<Vec<String>>,
 }
 
@@ -65,12 +67,20 @@ impl Server {
             .hint("histories make roles and extensions, and the proof looks at all of them: name a superuser"));
         }
         let programs = Programs::with_dump(programs, version / 10_000)?;
-        Ok(Arc::new(Server { address, programs, swept: AtomicBool::new(false), notes: Mutex::default() }))
+        Ok(Arc::new(Server { address, programs, swept: AtomicBool::new(false), gate: Gate::default(), notes: Mutex::default() }))
     }
 
     /// What the user should know: what was found of runs before, and what is left of this one.
     pub fn notes(&self) -> Vec<String> {
         self.notes.lock().map(|notes| notes.clone()).unwrap_or_default()
+    }
+
+    /// Whether a statement may run there at all, whoever else has something on the server.
+    ///
+    /// # Errors
+    /// When it may not, or can't be read.
+    pub fn admits(&self, sql: &str) -> Result<(), Barred> {
+        reach::out_of_any(&*self.gate.read(sql)?).map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn note(&self, notes: Vec<String>) {
@@ -122,6 +132,13 @@ impl Own {
         self.live.lock().map_err(|_| Error::new("the work on the scratch server broke off"))
     }
 
+    /// What it changed that was there before it, once.
+    fn harmed(&self) -> Option<String> {
+        let harmed = std::mem::take(&mut self.lock().ok()?.harmed);
+        let what = "the history changed on the scratch server what isn't its own, and it was put back";
+        (!harmed.is_empty()).then(|| format!("{what}: {}", harmed.join("; ")))
+    }
+
     /// Takes back all of it, and says what is left.
     fn close(&mut self) -> Vec<String> {
         let left = self.lock().map(|mut live| live.take_back()).unwrap_or_default();
@@ -160,8 +177,9 @@ impl Scratch for Own {
         true
     }
 
-    fn before(&self, sql: &str) -> Result<()> {
-        self.lock()?.before(sql)
+    fn before(&self, sql: &str) -> Result<(), Barred> {
+        let reading = self.server.gate.read(sql)?;
+        Ok(self.lock()?.before(sql, &reading)?)
     }
 
     fn sees(&self, roles: &[(u32, String)], inside: bool) -> Result<()> {
@@ -175,12 +193,19 @@ impl Scratch for Own {
     fn stop(mut self: Box<Self>) -> Result<()> {
         // What is left is told at the end: it doesn't make the proof wrong.
         self.close();
-        Ok(())
+        match self.harmed() {
+            Some(what) => Err(Error::new(what).hint(HARMED)),
+            None => Ok(()),
+        }
     }
 }
+
+/// What a history may be told that reached for others.
+const HARMED: &str = "it does so by statements that are put together at run time; --scratch embedded runs them where nobody else is";
 
 impl Drop for Own {
     fn drop(&mut self) {
         self.close();
+        self.server.note(self.harmed().into_iter().collect());
     }
 }
