@@ -94,6 +94,12 @@ impl Layout for Pop {
     }
 }
 
+/// The databases that pop knows, by all of their names. Any other word there is a part of somebody else's names: sqlx' own
+/// `1_a.sql.up.sql`, say.
+const DIALECTS: &[&str] = &[
+    "postgres", "postgresql", "pg", "pgx", "mysql", "mariadb", "sqlite", "sqlite3", "cockroach", "cockroachdb", "crdb",
+];
+
 fn is_postgres(dialect: &str) -> bool {
     matches!(dialect, "postgres" | "postgresql" | "pg" | "pgx")
 }
@@ -113,10 +119,9 @@ fn named(name: &str) -> Option<Name<'_>> {
     if is_bare {
         rest.pop();
     }
-    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let dialect = match rest[..] {
         [] => None,
-        [dialect] if is_word(&dialect) => Some(dialect),
+        [dialect] if DIALECTS.contains(&dialect) => Some(dialect),
         _ => return None,
     };
     let is_known = matches!(ending, "sql" | "fizz") && matches!(direction, "up" | "down") && !description.is_empty();
@@ -127,6 +132,12 @@ fn named(name: &str) -> Option<Name<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_words_are_other_tools() {
+        let contents = Contents::of(&[("20200101000000_a.sql.up.sql", ""), ("20200101000000_a.sql.down.sql", "")]);
+        assert!(!Pop.fits(&contents));
+    }
 
     #[test]
     fn the_file_for_postgres_runs() {

@@ -153,17 +153,25 @@ pub(super) fn is_open(setting: &str) -> bool {
         "session_preload_libraries",
         "shared_preload_libraries",
         "ssl_passphrase_command",
-        "standard_conforming_strings",
         "unix_socket_directories",
     ];
     let setting = setting.to_lowercase();
     SETTINGS.contains(&setting.as_str()) || ["plperl.on_", "pltcl.start_proc", "plpython"].iter().any(|p| setting.starts_with(p))
 }
 
-/// Whether an encoding is the one in which statements are read here.
-pub(super) fn is_utf8(encoding: &str) -> bool {
-    let plain: String = encoding.chars().filter(char::is_ascii_alphanumeric).collect();
-    ["utf8", "unicode", "default"].contains(&plain.to_lowercase().as_str())
+/// Whether the server may read a text otherwise than it was read here, with a setting at another value than the usual one.
+pub(super) fn respells(setting: &str) -> bool {
+    ["client_encoding", "standard_conforming_strings"].iter().any(|name| setting.eq_ignore_ascii_case(name))
+}
+
+/// Whether such a setting has the value with which statements are read here.
+pub(super) fn is_usual(setting: &str, value: &str) -> bool {
+    let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
+    let usual: &[&str] = match setting.to_lowercase().as_str() {
+        "client_encoding" => &["utf8", "unicode", "default"],
+        _ => &["on", "true", "yes", "1", "default"],
+    };
+    usual.contains(&plain.to_lowercase().as_str())
 }
 
 /// Whether a relation is a catalogue that must not be written: its rows say what code runs, or belong to the whole server. Those

@@ -79,6 +79,8 @@ fn what_is_the_databases_own_reaches_nothing() {
         "ALTER TABLE t OWNER TO victim",
         "SET search_path = a, b",
         "SET client_encoding = 'UTF8'",
+        "SET standard_conforming_strings = on",
+        "SET standard_conforming_strings TO true",
         "SET NAMES 'utf-8'",
         "RESET client_encoding",
         "SELECT set_config('search_path', '', false)",

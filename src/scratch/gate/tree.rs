@@ -269,8 +269,8 @@ impl Reader {
     }
 
     fn setting(&mut self, name: &str, value: Option<&str>) {
-        // In other encodings a quote may be half of a letter.
-        let respells = name.eq_ignore_ascii_case("client_encoding") && !value.is_none_or(facts::is_utf8);
+        // In other encodings a quote may be half of a letter; and a dump switches on how strings are read here.
+        let respells = facts::respells(name) && !value.is_none_or(|value| facts::is_usual(name, value));
         if facts::is_open(name) || respells {
             self.add(Reach::Setting(name.to_lowercase()));
         }
