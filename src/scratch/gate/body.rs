@@ -4,7 +4,7 @@ use pg_query::ParserOptions;
 use serde_json::Value;
 
 use super::Reach;
-use super::facts::Language;
+use super::facts::{Language, is_plain};
 use super::tree::{Reader, last, string};
 
 /// What stands in a PL/pgSQL body: statements, expressions, assignments to variables and to fields of them.
@@ -45,7 +45,9 @@ pub(super) fn routine(reader: &mut Reader, options: Option<&Value>, statement: &
             Err(_) => reader.reading.is_unseen = true,
         },
         Language::Trusted => reader.reading.is_unseen = true,
-        Language::Untrusted => reader.add(Reach::Code(format!("language {language}"))),
+        Language::Untrusted if language.eq_ignore_ascii_case("internal") && is_plain(&body) => {}
+        // Nothing of it can be read here.
+        Language::Untrusted => reader.add(Reach::Language(language.to_lowercase())),
     }
     reader.runs_strings = before;
 }

@@ -1,10 +1,11 @@
 //! What has passed once passes again: replays run the same statements many times.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Reading, read};
+use super::facts::is_free_language;
+use super::{Reach, Reading, read};
 use crate::Error;
 use crate::scratch::Barred;
 
@@ -13,6 +14,8 @@ use crate::scratch::Barred;
 pub struct Gate {
     hasher: RandomState,
     read: Mutex<HashMap<u64, Arc<Reading>>>,
+    /// Languages of the history's own that are held back as PL/pgSQL is.
+    languages: Mutex<HashSet<String>>,
 }
 
 impl Gate {
@@ -23,11 +26,26 @@ impl Gate {
     pub fn read(&self, sql: &str) -> Result<Arc<Reading>, Barred> {
         let key = self.hasher.hash_one(sql);
         if let Some(known) = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Arc::clone(known));
+            return Ok(self.without_own_languages(known));
         }
         let reading = Arc::new(read(sql).map_err(Barred::Unread)?);
+        let own = reading.languages.iter().filter(|name| is_free_language(name)).cloned();
+        self.languages.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
         self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&reading));
-        Ok(reading)
+        Ok(self.without_own_languages(&reading))
+    }
+
+    /// What is written in a language of the history's own can't be read here, but can't do more than PL/pgSQL either.
+    fn without_own_languages(&self, reading: &Arc<Reading>) -> Arc<Reading> {
+        let own = self.languages.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_own = |reach: &Reach| matches!(reach, Reach::Language(name) if own.contains(name));
+        if !reading.found.iter().any(is_own) {
+            return Arc::clone(reading);
+        }
+        let mut reading = Reading::clone(reading);
+        reading.found.retain(|reach| !is_own(reach));
+        reading.is_unseen = true;
+        Arc::new(reading)
     }
 
     /// Reads it, and refuses what reaches out of a server: that is closed wherever a history runs.

@@ -309,6 +309,23 @@ impl Language {
     }
 }
 
+/// Whether a language of this handler is held back as PL/pgSQL is.
+pub(super) fn is_own_handler(name: &str) -> bool {
+    name == "plpgsql_call_handler"
+}
+
+/// Whether no extension is known to bring a language of this name: those that may do anything end with a u, or are these.
+pub(super) fn is_free_language(name: &str) -> bool {
+    !name.ends_with('u') && !["c", "internal", "pljava", "plr", "plrust", "plsh"].contains(&name)
+}
+
+/// Whether a function of PostgreSQL's own, by its internal name, only reads, writes or compares values, as types of one's own need
+/// it.
+pub(super) fn is_plain(internal: &str) -> bool {
+    let ends = ["in", "out", "recv", "send", "_support"].iter().any(|end| internal.ends_with(end));
+    ends && !internal.starts_with("pg_") && !internal.starts_with("be_") && door(internal).is_none()
+}
+
 /// The door that a foreign data wrapper is, by its name.
 pub(super) fn wrapper(name: &str) -> Option<Door> {
     match name {

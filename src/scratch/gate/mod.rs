@@ -33,6 +33,8 @@ pub enum Reach {
     Foreign(String),
     /// Code that PostgreSQL can't hold back: a language that isn't trusted, a library.
     Code(String),
+    /// A function in a language that may do anything.
+    Language(String),
     /// A setting that makes the server run programs, load libraries, or read SQL otherwise than it was read here.
     Setting(String),
     /// A catalogue, written directly.
@@ -71,6 +73,8 @@ pub enum Whose {
 pub struct Reading {
     /// All that isn't its database's own, in the order in which it was found.
     pub found: Vec<Reach>,
+    /// Languages that are made and held back as PL/pgSQL is.
+    pub languages: Vec<String>,
     /// Whether something is run that is put together only then.
     pub is_unseen: bool,
 }
@@ -79,7 +83,11 @@ impl Reach {
     /// Whether it leaves the server: into the machine, or into the network.
     pub fn is_outside(&self) -> bool {
         use Reach as R;
-        matches!(self, R::Program(_) | R::File(_) | R::Network(_) | R::Code(_) | R::Setting(_) | R::Catalog(_))
+        match self {
+            R::Program(_) | R::File(_) | R::Network(_) | R::Code(_) | R::Language(_) | R::Setting(_) | R::Catalog(_) => true,
+            R::Foreign(_) | R::Secrets(_) | R::Server(_) | R::Others(_) | R::Superuser(_) => false,
+            R::Makes(_) | R::Changes(_) | R::Members(..) | R::Database(_) => false,
+        }
     }
 }
 
@@ -92,6 +100,7 @@ impl std::fmt::Display for Reach {
             Reach::Network(what) => write!(f, "{what} reaches other servers"),
             Reach::Foreign(what) => write!(f, "{what} may reach other servers"),
             Reach::Code(what) => write!(f, "{what} runs code that PostgreSQL can't hold back"),
+            Reach::Language(name) => write!(f, "language {name} is one that PostgreSQL can't hold back"),
             Reach::Setting(name) => write!(f, "the setting {name} reaches out of the database"),
             Reach::Catalog(name) => write!(f, "the catalogue {name} is written directly"),
             Reach::Secrets(name) => write!(f, "{name} keeps secrets of the server"),

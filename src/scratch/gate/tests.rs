@@ -26,7 +26,7 @@ fn word(reach: &Reach) -> &'static str {
         Reach::File(_) => "file",
         Reach::Network(_) => "network",
         Reach::Foreign(_) => "foreign",
-        Reach::Code(_) => "code",
+        Reach::Code(_) | Reach::Language(_) => "code",
         Reach::Setting(_) => "setting",
         Reach::Catalog(_) => "catalog",
         Reach::Secrets(_) => "secrets",
@@ -75,6 +75,11 @@ fn what_is_the_databases_own_reaches_nothing() {
         "CREATE FOREIGN DATA WRAPPER w",
         "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'h')",
         "CREATE SUBSCRIPTION s CONNECTION 'host=h' PUBLICATION p WITH (connect = false)",
+        "ALTER SUBSCRIPTION s SET PUBLICATION p WITH (refresh = false)",
+        "ALTER SUBSCRIPTION s DISABLE",
+        "CREATE LANGUAGE mine HANDLER plpgsql_call_handler",
+        "CREATE TRUSTED LANGUAGE mine HANDLER plpgsql_call_handler INLINE plpgsql_inline_handler",
+        "CREATE FUNCTION y_in(cstring) RETURNS y LANGUAGE internal AS 'int4in'",
         "GRANT SELECT ON t TO victim",
         "ALTER TABLE t OWNER TO victim",
         "SET search_path = a, b",
@@ -123,6 +128,17 @@ fn respelled_names_are_read() {
     let found = |sql: &str| read(sql).unwrap().found;
     assert_eq!(found("ALTER ROLE U&\"vict\\0069m\" NOLOGIN"), [Reach::Changes(Whose::Named("victim".into()))]);
     assert_eq!(found("GRANT a TO b, \"C\""), [Reach::Members(vec!["a".into()], vec!["b".into(), "C".into()])]);
+}
+
+#[test]
+fn a_language_of_ones_own_is_held_back_as_plpgsql_is() {
+    let gate = super::Gate::default();
+    let made = "CREATE FUNCTION f() RETURNS int LANGUAGE mine AS $$ BEGIN RETURN 1; END $$";
+    assert!(gate.inside(made).is_err());
+    assert!(gate.inside("CREATE LANGUAGE mine HANDLER plpgsql_call_handler").is_ok());
+    assert!(gate.inside(made).is_ok_and(|reading| reading.is_unseen));
+    assert!(gate.inside("CREATE LANGUAGE plpython3u HANDLER plpgsql_call_handler").is_ok());
+    assert!(gate.inside("DO LANGUAGE plpython3u 'import os'").is_err());
 }
 
 /// Numbers by chance, the same in each run.

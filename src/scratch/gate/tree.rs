@@ -91,9 +91,13 @@ impl Reader {
             }
             "CreateFunctionStmt" => super::body::routine(self, node.get("options"), text),
             "DoStmt" => super::body::routine(self, node.get("args"), text),
-            "CreatePlangStmt" if is_there(node.get("plhandler")) => {
-                self.add(Reach::Code(format!("CREATE LANGUAGE {}", string(node, "plname"))));
-            }
+            "CreatePlangStmt" => match node.get("plhandler").and_then(last) {
+                Some(handler) if facts::is_own_handler(&handler) => {
+                    self.reading.languages.push(string(node, "plname"));
+                }
+                Some(_) => self.add(Reach::Code(format!("CREATE LANGUAGE {}", string(node, "plname")))),
+                None => {}
+            },
             "LoadStmt" => self.add(Reach::Code("LOAD".into())),
             "CopyStmt" => self.copy(node),
             "CreateForeignServerStmt" => self.server(&string(node, "fdwname")),
@@ -243,28 +247,32 @@ impl Reader {
         }
     }
 
-    /// A subscription connects as soon as it may.
+    /// A subscription connects when it is made and when it is refreshed, if it isn't told not to; and once it is enabled.
     fn subscription(&mut self, kind: &str, node: &Value) {
-        let options = node.get("options").and_then(Value::as_array).into_iter().flatten();
-        let off = |option: &Value| {
-            let mut says = Vec::new();
-            strings(option.pointer("/node/DefElem/arg"), &mut says);
-            option.pointer("/node/DefElem").is_some_and(|o| string(o, "defname") == "connect")
-                && (says.iter().any(|s| ["false", "off", "0"].contains(&s.to_lowercase().as_str()))
-                    || option.pointer("/node/DefElem/arg/node/Boolean/boolval").and_then(Value::as_bool) == Some(false))
-        };
-        if kind == "CreateSubscriptionStmt" && !options.clone().any(off) {
-            return self.add(Reach::Network("CREATE SUBSCRIPTION".into()));
-        }
-        let enables = options.filter_map(|o| o.pointer("/node/DefElem")).any(|option| {
-            string(option, "defname") == "enabled"
-                && option.pointer("/arg/node/Boolean/boolval").and_then(Value::as_bool) == Some(true)
-        });
         use pg_query::protobuf::AlterSubscriptionType as T;
-        let connects = [T::AlterSubscriptionRefresh, T::AlterSubscriptionSetPublication, T::AlterSubscriptionAddPublication];
-        let kind_of = node.get("kind").and_then(Value::as_i64).unwrap_or(-1);
-        if kind == "AlterSubscriptionStmt" && (enables || connects.iter().any(|c| *c as i64 == kind_of)) {
+        let says_no = |option: &str| {
+            let options = node.get("options").and_then(Value::as_array).into_iter().flatten();
+            let mut named = options.filter_map(|o| o.pointer("/node/DefElem")).filter(|o| string(o, "defname") == option);
+            named.any(|option| {
+                let mut says = Vec::new();
+                strings(option.get("arg"), &mut says);
+                says.iter().any(|said| ["false", "off", "0"].contains(&said.to_lowercase().as_str()))
+                    || option.pointer("/arg/node/Boolean/boolval").and_then(Value::as_bool) == Some(false)
+            })
+        };
+        if kind == "CreateSubscriptionStmt" {
+            if !says_no("connect") {
+                self.add(Reach::Network("CREATE SUBSCRIPTION".into()));
+            }
+            return;
+        }
+        let of = node.get("kind").and_then(Value::as_i64).unwrap_or(-1);
+        let is = |kinds: &[T]| kinds.iter().any(|kind| *kind as i64 == of);
+        let sets = is(&[T::AlterSubscriptionSetPublication, T::AlterSubscriptionAddPublication]);
+        if is(&[T::AlterSubscriptionRefresh]) || (sets && !says_no("refresh")) {
             self.add(Reach::Network("ALTER SUBSCRIPTION".into()));
+        } else if is(&[T::AlterSubscriptionEnabled]) && !says_no("enabled") {
+            self.add(Reach::Foreign("ALTER SUBSCRIPTION".into()));
         }
     }
 
@@ -328,10 +336,6 @@ pub(super) fn last(names: &Value) -> Option<String> {
 /// A field that is a text; empty if there is none.
 pub(super) fn string(node: &Value, field: &str) -> String {
     node.get(field).and_then(Value::as_str).unwrap_or_default().to_string()
-}
-
-fn is_there(list: Option<&Value>) -> bool {
-    list.and_then(Value::as_array).is_some_and(|list| !list.is_empty())
 }
 
 /// All strings under a node, as names stand there.
