@@ -80,6 +80,8 @@ fn what_is_the_databases_own_reaches_nothing() {
         "CREATE LANGUAGE mine HANDLER plpgsql_call_handler",
         "CREATE TRUSTED LANGUAGE mine HANDLER plpgsql_call_handler INLINE plpgsql_inline_handler",
         "CREATE FUNCTION y_in(cstring) RETURNS y LANGUAGE internal AS 'int4in'",
+        "COMMENT ON FUNCTION pg_ls_waldir() IS 'x'",
+        "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO victim",
         "GRANT SELECT ON t TO victim",
         "ALTER TABLE t OWNER TO victim",
         "SET search_path = a, b",

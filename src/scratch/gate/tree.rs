@@ -16,6 +16,8 @@ const DEEPEST: usize = 8;
 pub(super) struct Reader {
     pub reading: Reading,
     depth: usize,
+    /// Whether functions are only spoken of here: by comments and grants.
+    is_about: bool,
     /// Whether strings that stand here may be run as SQL: in bodies, and where they are handed to functions.
     pub runs_strings: bool,
 }
@@ -58,16 +60,19 @@ impl Reader {
             Value::Array(items) => items.iter().for_each(|item| self.node(item, text)),
             Value::Object(fields) => {
                 // Some fields hold such a node without its kind.
-                self.function(fields.get("objname"));
+                if !self.is_about {
+                    self.function(fields.get("objname"));
+                }
                 if let Some(name) = catalog(node).filter(|name| facts::is_secret(name)) {
                     self.add(Reach::Secrets(name));
                 }
                 for (kind, value) in fields {
                     self.look(kind, value, text);
-                    let before = self.runs_strings;
+                    let before = (self.runs_strings, self.is_about);
                     self.runs_strings |= matches!(kind.as_str(), "FuncCall" | "PrepareStmt");
+                    self.is_about |= matches!(kind.as_str(), "CommentStmt" | "GrantStmt" | "SecLabelStmt");
                     self.node(value, text);
-                    self.runs_strings = before;
+                    (self.runs_strings, self.is_about) = before;
                 }
             }
             _ => {}
