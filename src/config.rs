@@ -6,6 +6,7 @@ use crate::schema::Kind;
 use crate::scratch::limits::Time;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use toml::de::DeTable;
 
 /// The settings of a project.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -28,6 +29,9 @@ pub struct Config {
     /// The files of the new set; without any, each object goes to the file in which it was born.
     #[serde(rename = "file")]
     pub files: Vec<FileRule>,
+    /// The name and the text of the file that it was read from.
+    #[serde(skip)]
+    source: Option<(String, String)>,
 }
 
 /// How the new set is written.
@@ -188,12 +192,26 @@ impl Config {
     /// # Errors
     /// When it isn't what is expected, with its place.
     pub fn parse(text: &str, name: &str) -> Result<Config> {
-        toml::from_str(text).map_err(|error| {
+        let source = Some((name.to_string(), text.to_string()));
+        toml::from_str(text).map(|config| Config { source, ..config }).map_err(|error| {
             let line = error.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
             Error::new(error.message().to_string())
                 .at(At::new(name, line))
                 .hint("`consolidate init` writes a consolidate.toml that explains every setting")
         })
+    }
+
+    /// Where a setting stands: `["scratch", "url"]`.
+    pub fn at(&self, setting: &[&str]) -> Option<At> {
+        let (name, text) = self.source.as_ref()?;
+        let root = DeTable::parse(text).ok()?;
+        let (last, tables) = setting.split_last()?;
+        let mut table = root.get_ref();
+        for name in tables {
+            table = table.iter().find(|(key, _)| key.get_ref() == name)?.1.get_ref().as_table()?;
+        }
+        let (key, _) = table.iter().find(|(key, _)| key.get_ref() == last)?;
+        Some(At::new(name, text[..key.span().start].matches('\n').count() + 1))
     }
 }
 
@@ -206,6 +224,17 @@ mod tests {
         let error = Config::parse("old = \"a\"\nolder = \"b\"\n", "consolidate.toml").unwrap_err();
         assert_eq!(error.at, Some(At::new("consolidate.toml", 2)));
         assert!(error.message.contains("unknown field"), "{}", error.message);
+    }
+
+    #[test]
+    fn a_setting_has_its_place() {
+        let text = "# a\nlayout = \"plain\"\n[emit]\nlayout = \"plain\"\n[scratch]\n\nurl = \"x\"\n";
+        let config = Config::parse(text, "c.toml").unwrap();
+        assert_eq!(config.at(&["layout"]), Some(At::new("c.toml", 2)));
+        assert_eq!(config.at(&["scratch", "url"]), Some(At::new("c.toml", 7)));
+        assert_eq!(config.at(&["scratch", "programs"]), None);
+        let dotted = Config::parse("scratch.url = \"x\"\n", "c.toml").unwrap();
+        assert_eq!(dotted.at(&["scratch", "url"]), Some(At::new("c.toml", 1)));
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub mod replay;
 pub mod report;
 pub mod schema;
 pub mod scratch;
+pub mod secrets;
 pub mod sql;
+pub mod stack;
+pub mod trust;
 
 pub use error::{At, Error, Result};

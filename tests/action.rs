@@ -7,11 +7,22 @@ mod cli_support;
 use cli_support::{Project, Ran, ran};
 use serde_yaml_ng::Value;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 /// Runs the action in a project with these inputs, up to the step that fails. Also gives the names of the steps that ran.
 fn run(project: &Project, with: &[(&str, &str)]) -> (Ran, Vec<String>) {
+    let kept = project.path("home/.cache/consolidate/bin");
+    fs::create_dir_all(&kept).expect("a folder");
+    if !kept.join("consolidate").exists() {
+        symlink(env!("CARGO_BIN_EXE_consolidate"), kept.join("consolidate")).expect("a link to the program");
+    }
+    run_with(project, with, &[("CONSOLIDATE_PG_BIN", "/nowhere")])
+}
+
+/// The same with what else is in the environment, and with the cache as it is.
+fn run_with(project: &Project, with: &[(&str, &str)], environment: &[(&str, &str)]) -> (Ran, Vec<String>) {
     let root = env!("CARGO_MANIFEST_DIR");
     let text = fs::read_to_string(format!("{root}/action.yml")).expect("action.yml");
     let action: Value = serde_yaml_ng::from_str(&text).expect("it is YAML");
@@ -27,11 +38,6 @@ fn run(project: &Project, with: &[(&str, &str)]) -> (Ran, Vec<String>) {
     };
     project.write("home/output", "");
     project.write("home/path", "");
-    let kept = project.path("home/.cache/consolidate/bin");
-    fs::create_dir_all(&kept).expect("a folder");
-    if !kept.join("consolidate").exists() {
-        symlink(env!("CARGO_BIN_EXE_consolidate"), kept.join("consolidate")).expect("a link to the program");
-    }
     let (mut all, mut names) = (Ran { code: 0, out: String::new(), err: String::new() }, Vec::new());
     for step in action["runs"]["steps"].as_sequence().expect("it has steps") {
         let Some(script) = step["run"].as_str() else { continue };
@@ -46,8 +52,12 @@ fn run(project: &Project, with: &[(&str, &str)]) -> (Ran, Vec<String>) {
         let mut command = Command::new("bash");
         command.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &filled(script)]);
         let paths = project.read("home/path").lines().rev().collect::<Vec<_>>().join(":");
-        command.env("PATH", format!("{paths}:{}", std::env::var("PATH").expect("a PATH")));
-        command.env("HOME", project.path("home")).env("GITHUB_ACTION_PATH", root).env("CONSOLIDATE_PG_BIN", "/nowhere");
+        command.env("HOME", project.path("home")).env("GITHUB_ACTION_PATH", root);
+        command.env_remove("CONSOLIDATE_PG_BIN").env_remove("CONSOLIDATE_TRUSTED");
+        command.envs(environment.iter().copied());
+        let given = environment.iter().find(|(name, _)| *name == "PATH").map(|(_, path)| path.to_string());
+        let path = given.unwrap_or_else(|| std::env::var("PATH").expect("a PATH"));
+        command.env("PATH", if paths.is_empty() { path } else { format!("{paths}:{path}") });
         command.env("GITHUB_OUTPUT", project.path("home/output")).env("GITHUB_PATH", project.path("home/path"));
         for (name, value) in step["env"].as_mapping().into_iter().flatten() {
             command.env(name.as_str().expect("a name"), filled(value.as_str().expect("a text")));
@@ -108,4 +118,80 @@ fn classes_that_are_ignored_are_handed_on() {
         |ignore: &str| run(&project, &[("old", "old"), ("new", "new"), ("check", "false"), ("ignore", ignore)]).0;
     assert_eq!(with("").code, 1);
     assert_eq!(with("column-order rows").code, 0);
+}
+
+/// Writes a program of the repository's own.
+fn program(project: &Project, name: &str, lines: &str) {
+    project.write(name, format!("#!/bin/sh\n{lines}\n"));
+    fs::set_permissions(project.path(name), fs::Permissions::from_mode(0o755)).expect("a program");
+}
+
+/// A repository that does all it can: its toml, its names, its SQL, its settings of git, cargo and rustup.
+#[test]
+fn a_hostile_repository_starts_nothing_sends_nothing_and_learns_nothing() {
+    const TOKEN: &str = "ghs_Very-Secret-Token-1";
+    let listener = TcpListener::bind("0.0.0.0:0").expect("a port");
+    listener.set_nonblocking(true).expect("it doesn't wait");
+    let port = listener.local_addr().expect("an address").port();
+    let tomls = [
+        format!("[scratch]\nurl = \"postgres://${{GITHUB_TOKEN}}@0.0.0.0:{port}/\"\n"),
+        format!("[scratch]\nurl = \"postgres://me@0.0.0.0:{port}/\"\n"),
+        "[scratch]\nurl = \"env:GITHUB_TOKEN\"\n".to_string(),
+        "[scratch]\ndatabase = \"local\"\nprograms = \"bin\"\n".to_string(),
+        "[scratch]\ndatabase = \"auto\"\nprograms = \"bin\"\n".to_string(),
+        "[scratch]\nprelude = \"/proc/self/environ\"\n".to_string(),
+        "old = \"db/versions\"\nlayout = \"alembic\"\n".to_string(),
+    ];
+    let histories = [
+        "CREATE TABLE t (a text);\n",
+        "CREATE TABLE t (a text);\nCOPY t TO PROGRAM 'touch marker';\n",
+        "CREATE EXTENSION postgis;\n",
+        "CREATE TABLE t (a text);\nINSERT INTO t VALUES (pg_read_file('/proc/self/environ'));\n",
+    ];
+    for (number, toml) in tomls.iter().enumerate() {
+        let project = Project::empty();
+        let text = histories[number % histories.len()];
+        project.write("repo/consolidate.toml", toml);
+        for folder in ["migrations.old", "migrations"] {
+            project.write(&format!("repo/{folder}/1_$(touch marker)`touch marker`;touch marker.sql"), text);
+            project.write(&format!("repo/{folder}/-2_--trusted=url.sql"), "SELECT 1;\n");
+        }
+        project.write("repo/db/versions/a1.py", "revision = 'a1'\ndown_revision = None\n");
+        project.write("repo/db/env.py", "");
+        let marker = project.path("marker").display().to_string();
+        let evil = format!("touch '{marker}'; exit 1");
+        let evils = [
+            "bin/initdb",
+            "bin/postgres",
+            "bin/pg_dump",
+            "db/.venv/bin/python",
+            "toolchain/bin/cargo",
+            "git",
+            "cargo",
+            "consolidate",
+        ];
+        evils.iter().for_each(|name| program(&project, &format!("repo/{name}"), &evil));
+        project.write("repo/rust-toolchain.toml", "[toolchain]\npath = \"toolchain\"\n");
+        project.write("repo/.cargo/config.toml", "[build]\nrustc-wrapper = \"./git\"\n");
+        // The runner's cargo; where it is started decides whose settings it takes.
+        let install = format!(
+            "pwd > '{}'; mkdir -p \"$HOME/.cache/consolidate/bin\"; ln -s '{}' \"$HOME/.cache/consolidate/bin/consolidate\"",
+            project.path("cargo-ran").display(),
+            env!("CARGO_BIN_EXE_consolidate")
+        );
+        program(&project, "tools/cargo", &install);
+        let path = format!("{}:{}", project.path("tools").display(), std::env::var("PATH").expect("a PATH"));
+        let environment = [("GITHUB_TOKEN", TOKEN), ("PATH", path.as_str())];
+        for inputs in
+            [[("working-directory", "repo"), ("check", "true")], [("working-directory", "repo"), ("check", "false")]]
+        {
+            let (ran, steps) = run_with(&project, &inputs, &environment);
+            let all = format!("{}{}", ran.out, ran.err);
+            assert!(!all.contains(TOKEN), "{toml}: a token is shown: {all}");
+            assert!(!project.path("marker").exists(), "{toml}: a program was started at {steps:?}");
+            assert!(listener.accept().is_err(), "{toml}: something was sent at {steps:?}");
+        }
+        let built = fs::canonicalize(project.read("cargo-ran").trim()).expect("a folder");
+        assert_eq!(built, fs::canonicalize(env!("CARGO_MANIFEST_DIR")).expect("a folder"));
+    }
 }

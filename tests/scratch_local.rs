@@ -189,9 +189,9 @@ fn without_programs_the_message_says_what_is_wanted() {
     let missing = "error: migrations.old/2_far.sql:2: the scratch database has no extension postgres_fdw\nhint: ";
     refused("emit", &[&format!("note: no other PostgreSQL was tried: {none}\n"), missing, "--scratch", "prelude"]);
     refused("emit --scratch embedded", &[missing]);
-    // The setting stands for the variable.
+    // The setting stands for the variable, if it is trusted.
     project.write("consolidate.toml", format!("[scratch]\ndatabase = \"local\"\nprograms = {folder:?}\n"));
-    let set = run(&project, "emit");
+    let set = run(&project, "emit --trusted programs");
     assert!(set.code == 2 && set.err.contains(&none), "{set:#?}");
 }
 

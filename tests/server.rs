@@ -167,10 +167,12 @@ fn a_server_is_left_as_it_was() {
     let value: serde_json::Value = serde_json::from_str(&emit.out).unwrap();
     assert_eq!((&value["verdict"], &value["scratch"]), (&"identical".into(), &"server".into()));
     assert_eq!(server.all(), before);
-    // The setting stands for the flag; a variable for the address.
+    // The setting stands for the flag, if it is trusted; a variable for the address.
     project.write("consolidate.toml", "[scratch]\nurl = \"env:SCRATCH_SERVER\"\n");
-    let verify =
-        |project: &Project| ran(project.command("verify").env_remove("CONSOLIDATE_PG_BIN").env("SCRATCH_SERVER", &url));
+    let verify = |project: &Project| {
+        let mut command = project.command("verify --trusted url");
+        ran(command.env_remove("CONSOLIDATE_PG_BIN").env("SCRATCH_SERVER", &url))
+    };
     let same = verify(&project);
     assert_eq!((same.code, same.err.as_str()), (0, ""), "{same:#?}");
     assert!(same.out.contains("of the scratch server"), "{}", same.out);

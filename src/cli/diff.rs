@@ -3,7 +3,7 @@
 use super::progress::Bars;
 use super::project::Project;
 use super::verify::{Replayed, could_not_replay, show};
-use super::{Common, Comparing, Format, Outcome, Replaying, layouts};
+use super::{Common, Comparing, Format, Outcome, Replaying, Trusting, layouts};
 use crate::diff::{Ready, Side};
 use crate::emit::write::was_written;
 use crate::engine::Engine;
@@ -43,6 +43,8 @@ pub struct DiffArgs {
     replaying: Replaying,
     #[command(flatten)]
     comparing: Comparing,
+    #[command(flatten)]
+    trusting: Trusting,
 }
 
 /// Compares the two sides that are named.
@@ -56,6 +58,7 @@ pub fn run(args: &DiffArgs) -> Outcome {
         new: None,
         prelude: args.prelude.clone(),
         format: args.format,
+        trusting: args.trusting.clone(),
     };
     let mut project = Project::open(&common)?;
     project.settings.ignore = args.comparing.ignore.clone();
@@ -69,7 +72,9 @@ pub fn run(args: &DiffArgs) -> Outcome {
 
 /// Compares two sides and prints what came of it.
 pub fn compare(project: &Project, sides: &[Side; 2], replaying: &Replaying, format: Format) -> Outcome {
-    let programs = project.programs();
+    // Only a database is read with a program.
+    let is_live = sides.iter().any(|side| matches!(side, Side::Database(_)));
+    let programs = if is_live { project.programs().map_err(|e| vec![e])? } else { None };
     let preludes = project.settings.prelude_texts();
     let reading = project.reading(&preludes);
     let ready = |side: &Side| -> Result<Ready, Vec<Error>> {

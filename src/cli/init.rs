@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::history::contents::Contents;
 use crate::history::search::{self, Candidate, Search};
-use crate::history::{self, Reading, layout};
+use crate::history::{self, Code, Reading, layout};
 use crate::plan::undone;
 use crate::replay::replay;
 use crate::schema::Kind;
@@ -38,7 +38,8 @@ pub fn run(args: &InitArgs) -> Outcome {
     };
     let old = if old.as_os_str().is_empty() { PathBuf::from(".") } else { old };
     let given = args.layout.as_deref().and_then(|name| layout::by_name(name).ok());
-    let reading = Reading { layout: given, engine: args.engine, ..Reading::default() };
+    let code = if given.is_some() { Code::Runs } else { Code::Unasked };
+    let reading = Reading { layout: given, code: &code, engine: args.engine, ..Reading::default() };
     let history = history::read_by(&old, &reading)?;
     undone::refuse(&history).map_or(Ok(()), |error| Err(vec![error]))?;
     super::warn(&history);
@@ -233,10 +234,12 @@ new = {new}
 # The PostgreSQL for the proofs: "embedded" (compiled into consolidate), "local" (the programs on this machine, in a
 # throw-away cluster), or "auto": embedded, and local where the embedded one can't.
 # database = "auto"
-# The folder of those programs (initdb, postgres, pg_dump), where they can't be found otherwise.
+# The folder of those programs (initdb, postgres, pg_dump), where they can't be found otherwise. It counts with --trusted programs
+# only, since a pull request may change it; CONSOLIDATE_PG_BIN does the same.
 # programs = "/usr/lib/postgresql/17/bin"
-# In place of database: a server to replay on, in databases of our own that are dropped again; from a variable, say.
-# url = "env:SCRATCH_URL"
+# In place of database: a server to replay on, in databases of our own that are dropped again. One of another machine, or from a
+# variable (env:SCRATCH_URL), counts with --trusted url only; or is given with --scratch.
+# url = "postgres://postgres@localhost:5432/"
 # How long a statement may take, and how long all replays together.
 # statement_timeout = "5min"
 # timeout = "1h"

@@ -22,6 +22,8 @@ use crate::proof::Class;
 use crate::report::style::Style;
 use crate::scratch::limits::Time;
 use crate::scratch::server::redacted;
+use crate::secrets;
+use crate::trust::Trust;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
@@ -107,6 +109,17 @@ struct Common {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    trusting: Trusting,
+}
+
+/// What every command takes that reads consolidate.toml.
+#[derive(Args, Clone)]
+struct Trusting {
+    /// Let consolidate.toml ask for what only the command line may otherwise; may be given again. CONSOLIDATE_TRUSTED does
+    /// the same
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    trusted: Vec<Trust>,
 }
 
 /// The layouts that there are, for the help.
@@ -275,7 +288,7 @@ fn tell(note: &str) {
 /// Standard output is data. A reader that went away (`| head`) is no error.
 fn print(text: &str) {
     use std::io::Write;
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().write_all(secrets::hidden(text).as_bytes());
 }
 
 fn print_json(value: &serde_json::Value) {

@@ -9,12 +9,14 @@ use crate::engine::Engine;
 use crate::error::{At, Error, Result};
 use crate::history::cut::Cut;
 use crate::history::layout::{self, Layout};
-use crate::history::{self, History, Reading};
+use crate::history::{self, Code, History, Reading};
 use crate::plan::{rollbacks, undone};
 use crate::proof::{Choice, Limits, Prelude, ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
 use crate::scratch::limits::Time;
 use crate::scratch::preludes;
+use crate::scratch::programs::Programs;
 use crate::scratch::server::Address;
+use crate::trust::{self, Leaves, Trust, Trusted};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,10 @@ pub struct Project {
     pub settings: Settings,
     /// The folder of `consolidate.toml`.
     base: PathBuf,
+    /// What that file may ask for.
+    trusted: Trusted,
+    /// Whether the history's layout may run code of the project.
+    code: Code,
 }
 
 impl Project {
@@ -48,6 +54,8 @@ impl Project {
             None => Config::default(),
         };
         let base = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_path_buf();
+        let trusted = trusted(common).map_err(|e| vec![e])?;
+        stay_inside(&config, &base, common, &trusted).map_err(|e| vec![e])?;
         let folder = |given: &Option<PathBuf>, set: &Option<PathBuf>, name: &str| {
             given.clone().unwrap_or_else(|| base.join(set.clone().unwrap_or_else(|| PathBuf::from(name))))
         };
@@ -71,7 +79,13 @@ impl Project {
         let layout = layout.and_then(|name| layout::by_name(name).ok());
         let without_rollbacks = common.without_rollbacks || config.without_rollbacks;
         let engine = common.engine.or(config.engine.map(|e| e.0));
-        Ok(Project { config, old, layout, engine, without_rollbacks, new, settings, base })
+        let code = match (&common.layout, &config.layout) {
+            _ if trusted.has(Trust::Layout) => Code::Runs,
+            (Some(_), _) => Code::Runs,
+            (None, Some(_)) => Code::Set(config.at(&["layout"])),
+            (None, None) => Code::Unasked,
+        };
+        Ok(Project { config, old, layout, engine, without_rollbacks, new, settings, base, trusted, code })
     }
 
     /// Whether history and consolidated set are one folder, however it is written (`m`, `./m/`, by a link).
@@ -109,7 +123,11 @@ impl Project {
     /// Which PostgreSQL flags and settings ask for.
     fn wish(&self, args: &Replaying) -> Result<Wish> {
         let set = &self.config.scratch;
-        let programs = self.programs();
+        let is_embedded = match &args.scratch {
+            Some(said) => said == "embedded",
+            None => set.database == Some(Choice::Embedded),
+        };
+        let programs = if is_embedded { None } else { self.programs()? };
         let on = |choice: Choice| Ok(Wish { choice, programs: programs.clone(), server: None });
         let at = |url: &str| {
             let server = Some(Address::read(url)?);
@@ -126,14 +144,39 @@ impl Project {
             (None, Some(_), Some(_)) => {
                 Err(Error::new("[scratch] has both database and url").hint("one of them says where to replay"))
             }
-            (None, Some(url), None) => at(url),
+            (None, Some(url), None) => {
+                self.allow_url(url)?;
+                at(url)
+            }
             (None, None, choice) => on(choice.unwrap_or_default()),
         }
     }
 
+    /// Refuses an address of the configuration that leaves this machine, unless that is trusted.
+    fn allow_url(&self, url: &str) -> Result<()> {
+        let Some(leaves) = trust::leaves(url) else { return Ok(()) };
+        let what = match leaves {
+            Leaves::Variables => "the setting url takes values of environment variables",
+            Leaves::Machine => "the setting url is of another machine",
+        };
+        let at = self.config.at(&["scratch", "url"]);
+        self.trusted.allow(Trust::Url, at, what, "give the address with --scratch")
+    }
+
     /// The folder of the PostgreSQL programs, if the configuration says it.
-    pub fn programs(&self) -> Option<PathBuf> {
-        self.config.scratch.programs.as_ref().map(|folder| self.base.join(folder))
+    ///
+    /// # Errors
+    /// When it isn't trusted to do so: what lies there is run.
+    pub fn programs(&self) -> Result<Option<PathBuf>> {
+        let Some(folder) = &self.config.scratch.programs else { return Ok(None) };
+        // The variable wins over the setting, which then runs nothing.
+        if Programs::are_named(None) {
+            return Ok(None);
+        }
+        let at = self.config.at(&["scratch", "programs"]);
+        let what = "the setting programs names a folder of programs to run";
+        self.trusted.allow(Trust::Programs, at, what, "name the folder with CONSOLIDATE_PG_BIN")?;
+        Ok(Some(self.base.join(folder)))
     }
 
     /// Where the history is cut, if that is said.
@@ -148,8 +191,8 @@ impl Project {
     }
 
     /// How folders are read; `prelude` is what runs before them.
-    pub fn reading<'a>(&self, prelude: &'a [String]) -> Reading<'a> {
-        Reading { layout: self.layout, engine: self.engine, prelude, ..Reading::default() }
+    pub fn reading<'a>(&'a self, prelude: &'a [String]) -> Reading<'a> {
+        Reading { layout: self.layout, code: &self.code, engine: self.engine, prelude, ..Reading::default() }
     }
 
     /// Reads the new set: where a part of the history stays as it is, it has the history's layout.
@@ -199,6 +242,29 @@ impl Project {
         history.prelude = prelude;
         Ok(history)
     }
+}
+
+/// What the command line and the environment trust the configuration to ask for.
+fn trusted(common: &Common) -> Result<Trusted> {
+    let variable = std::env::var_os(trust::VARIABLE).map(|value| value.to_string_lossy().into_owned());
+    Trusted::read(&common.trusting.trusted, variable.as_deref())
+}
+
+/// Refuses folders and files of the configuration that are outside of the repository, unless that is trusted.
+fn stay_inside(config: &Config, base: &Path, common: &Common, trusted: &Trusted) -> Result<()> {
+    let of = |given: &Option<PathBuf>, set: &Option<PathBuf>| if given.is_some() { None } else { set.clone() };
+    let (old, new) = (of(&common.old, &config.old), of(&common.new, &config.new));
+    let preludes = config.scratch.prelude.iter().filter(|path| path.to_str().and_then(preludes::named).is_none());
+    let named = [(&["old"][..], old, "--old"), (&["new"], new, "--new")]
+        .into_iter()
+        .filter_map(|(setting, path, flag)| Some((setting, path?, flag)))
+        .chain(preludes.map(|path| (&["scratch", "prelude"][..], path.clone(), "--prelude")));
+    for (setting, path, flag) in named.filter(|(_, path, _)| trust::leads_out(base, path)) {
+        let name = setting.last().copied().unwrap_or_default();
+        let what = format!("the setting {name} names {}, which is outside of the repository", path.display());
+        trusted.allow(Trust::Paths, config.at(setting), &what, &format!("name it with {flag}"))?;
+    }
+    Ok(())
 }
 
 /// Where a history is that isn't moved aside yet: where its set will be.

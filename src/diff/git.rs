@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Component, Path, PathBuf};
+use std::process::Stdio;
 use tempfile::TempDir;
 
 /// A copy of a folder; it goes when it is dropped.
@@ -32,6 +32,10 @@ pub fn copy(revision: &str, folder: &str) -> Result<Copy> {
         // MODE blob HASH<tab>PATH
         let (head, name) = line.split_once('\t').ok_or_else(|| wrong(format!("git said {line}")))?;
         let words: Vec<&str> = head.split(' ').collect();
+        // A tree that was made by hand may hold any name.
+        if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(wrong(format!("a file's name leads out of the folder: {name}")));
+        }
         if let [mode, "blob", hash] = words[..]
             && mode != "120000"
         {
@@ -71,7 +75,7 @@ fn blob(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// What git says. The error is what it complained about.
 fn git(arguments: &[&str], input: &str) -> Result<Vec<u8>, String> {
-    let mut command = Command::new("git");
+    let mut command = crate::history::git::git();
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| format!("can't run git: {e}"))?;
     let mut stdin = child.stdin.take();

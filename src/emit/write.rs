@@ -15,7 +15,7 @@ use crate::history::layout::graphile_migrate::{COMMITTED, GraphileMigrate};
 use crate::history::{History, LAYOUT_LINE, MANIFEST};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Files of migrations that lie in folders of their own.
 const IN_FOLDERS: &[&str] = &["up.sql", "down.sql", "migration.sql"];
@@ -211,6 +211,11 @@ fn fill(fresh: &Path, folder: &Path, files: &[WholeFile], origin: Origin, at: &d
 /// The files of a set and their manifest, into a folder that has none of them. `said` are lines that the manifest says
 /// beside.
 pub(super) fn fill_set(fresh: &Path, files: &[WholeFile], said: &str, at: &dyn Fn(Moment)) -> std::io::Result<()> {
+    // A file rule, or the name of a schema, may hold a path.
+    let is_inside = |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    if let Some(file) = files.iter().find(|file| !is_inside(&file.path)) {
+        return Err(std::io::Error::other(format!("{} leads out of the folder", file.path)));
+    }
     let mut lines = format!("# written by consolidate: the files of the set and their sums\n{said}");
     for file in files {
         let path = fresh.join(&file.path);

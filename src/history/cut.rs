@@ -1,9 +1,9 @@
 //! Where a history is cut in two: the part that is consolidated, and the part that stays as it is.
 
+use super::git::git;
 use super::{File, History};
 use crate::error::{Error, Result};
 use std::path::Path;
-use std::process::Command;
 
 /// What the user says about the cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +128,7 @@ fn files_at(folder: &Path, revision: &str) -> Result<Vec<String>> {
     if revision.starts_with('-') {
         return Err(Error::new(format!("\"{revision}\" is no git revision")).hint("name one, such as main: or HEAD~9:"));
     }
-    let run = Command::new("git")
+    let run = git()
         .arg("-C")
         .arg(folder)
         .args(["ls-tree", "-r", "-z", "--name-only", revision])

@@ -3,6 +3,7 @@
 pub mod contents;
 pub mod cut;
 pub mod engine;
+pub mod git;
 pub mod layout;
 pub mod marks;
 pub mod search;
@@ -141,17 +142,36 @@ impl History {
     }
 }
 
+/// Whether reading a folder may run code of the project, where a layout's migrations are code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    /// Nobody asked for it: what lies in a folder never does.
+    Unasked,
+    /// A setting of a file of the repository asks for it, which isn't enough.
+    Set(Option<At>),
+    /// The user asks for it, or trusts the repository to.
+    Runs,
+}
+
 /// How a folder is read.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Reading<'a> {
     /// Its layout; found, if it isn't said.
     pub layout: Option<&'static dyn Layout>,
+    /// Whether code of the project may run.
+    pub code: &'a Code,
     /// Whose SQL it is; found, if it isn't said.
     pub engine: Option<Engine>,
     /// Files that are left out.
     pub without: &'a [String],
     /// What runs before it, as SQL.
     pub prelude: &'a [String],
+}
+
+impl Default for Reading<'_> {
+    fn default() -> Self {
+        Reading { layout: None, code: &Code::Unasked, engine: None, without: &[], prelude: &[] }
+    }
 }
 
 /// Reads a folder of migrations; its layout is found.
@@ -173,7 +193,7 @@ pub fn read_by(folder: &Path, reading: &Reading) -> Result<History, Vec<Error>> 
     // A set that was written here was proven on PostgreSQL, and holds no marks that a tool reads otherwise.
     let engine = reading.engine.or(written.map(|_| Engine::Postgres));
     let reading = Reading { layout: reading.layout.or(written), engine, ..*reading };
-    let mut found = layout::find(contents, reading.layout, engine).map_err(|e| vec![e])?;
+    let mut found = layout::find(contents, reading.layout, engine, reading.code).map_err(|e| vec![e])?;
     found.leave_out(reading.without);
     read_found(found, &reading)
 }
@@ -190,7 +210,7 @@ pub fn written_layout(folder: &Path) -> Option<&'static dyn Layout> {
 /// As [`read_by`].
 pub fn read_contents(contents: Contents, layout: Option<&'static dyn Layout>) -> Result<History, Vec<Error>> {
     let reading = Reading { layout, engine: Some(Engine::Postgres), ..Reading::default() };
-    read_found(layout::find(contents, layout, reading.engine).map_err(|e| vec![e])?, &reading)
+    read_found(layout::find(contents, layout, reading.engine, reading.code).map_err(|e| vec![e])?, &reading)
 }
 
 fn read_found(found: layout::Found, reading: &Reading) -> Result<History, Vec<Error>> {
@@ -370,7 +390,7 @@ fn read_files(layout: &'static dyn Layout, tasks: &[Task]) -> Vec<ReadFile> {
         }
     };
     let mut files = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let others: Vec<_> = (1..threads).map(|_| crate::stack::spawn(scope, work)).collect();
         let mut files = work();
         // A thread can only end early by a panic of the parser, which then is the caller's too.
         others.into_iter().for_each(|t| files.extend(t.join().unwrap_or_else(|p| std::panic::resume_unwind(p))));

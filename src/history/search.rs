@@ -1,5 +1,6 @@
 //! Where migrations lie in a project: the folders below one that a layout explains.
 
+use super::Code;
 use super::contents::Contents;
 use super::engine::names::is_of_another;
 use super::layout::{self, Found};
@@ -147,7 +148,7 @@ impl Walk<'_> {
         }
         let Ok(contents) = Contents::read(&root) else { return Seen::Nothing };
         let files = contents.sql().count();
-        let found = match layout::find(contents, None, self.engine) {
+        let found = match layout::find(contents, None, self.engine, &Code::Unasked) {
             Ok(found) => found,
             Err(_) if is_named && has_own => return Seen::Unread(files),
             Err(_) if is_named && files == 0 => {

@@ -174,9 +174,9 @@ fn changes_rows_only(items: &[Item]) -> bool {
 /// PERFORM of a query only looks; PERFORM of a function may do anything.
 fn performs_calls(body: &str, tokens: &[Token]) -> bool {
     tokens.iter().enumerate().any(|(i, t)| {
-        let end = skip_statement(body, tokens, i).unwrap_or(tokens.len());
+        let end = || skip_statement(body, tokens, i).unwrap_or(tokens.len());
         t.is(body, "perform")
-            && tokens[i..end].windows(2).any(|w| {
+            && tokens[i..end()].windows(2).any(|w| {
                 let calls = w[0].kind == TokenKind::Word && w[1].text(body) == "(";
                 calls
                     && !["exists", "in", "and", "or", "not", "count", "values", "any"].iter().any(|k| w[0].is(body, k))

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::lack;
 use super::words::leading_extension;
 use super::{Database, ReplayError, ReplayFile, Settings};
 use crate::scratch::extensions;
+use crate::scratch::outward::Outside;
 use crate::scratch::programs::Programs;
 use crate::scratch::server::Address;
 use crate::{At, Error, Result};
@@ -51,8 +53,9 @@ pub struct Ran<T> {
 }
 
 /// Runs `work` on the PostgreSQL that is wished for. With [`Choice::Auto`] that is the embedded one, unless `sets` ask for
-/// an extension that it can't have; if `failure` finds in what the work gave that the history didn't replay, the work is
-/// done once more on the programs of this machine, and what comes of that counts.
+/// an extension that it can't have; if `failure` finds in what the work gave that the history didn't replay for something that
+/// the embedded one lacks, the work is done once more on the programs of this machine, and what comes of that counts. What it
+/// refuses is not tried there, nor is a history that would reach for the machine (`lack.rs`).
 ///
 /// # Errors
 /// When local programs or a server are wished for and can't be had.
@@ -73,7 +76,8 @@ pub fn on_chosen<T, E>(
     if wish.choice == Choice::Local {
         return Ok(Ran { outcome: on(local()?), notes: Vec::new() });
     }
-    if let Some(why) = early
+    let stays = if wish.choice == Choice::Auto { lack::outward(sets, settings) } else { None };
+    if let Some(why) = early.filter(|_| stays.is_none())
         && let Ok(database) = local()
     {
         let (notes, outcome) = (vec![instead(&why, &database)], on(database.clone()));
@@ -92,6 +96,12 @@ pub fn on_chosen<T, E>(
     let Some(failed) = failed.filter(|_| wish.choice == Choice::Auto) else {
         return Ok(Ran { outcome, notes: Vec::new() });
     };
+    if lack::of(failed, sets, settings).is_none() {
+        return Ok(Ran { outcome, notes: Vec::new() });
+    }
+    if let Some((at, outside)) = stays {
+        return Ok(Ran { outcome, notes: vec![kept_inside(&at, outside)] });
+    }
     let database = match local() {
         Ok(database) => database,
         // Programs that are there, or that the user names, should have been tried; others needn't be spoken of.
@@ -114,6 +124,11 @@ pub fn on_chosen<T, E>(
     Ok(Ran { outcome: second, notes: if same { Vec::new() } else { vec![note] } })
 }
 
+/// Why no other PostgreSQL was tried.
+fn kept_inside(at: &At, outside: Outside) -> String {
+    format!("no other PostgreSQL was tried, since {at} {}: auto keeps that inside the embedded one", outside.words())
+}
+
 /// Why a local PostgreSQL took the place of the embedded one.
 fn instead(why: &str, database: &Database) -> String {
     format!("{why} (embedded PostgreSQL); this ran on {}", whose(database))
@@ -130,7 +145,9 @@ fn whose(database: &Database) -> String {
 fn in_one_line(error: &ReplayError) -> String {
     match error {
         ReplayError::Failed(failure) => format!("{}:{}: {}", failure.file, failure.line, failure.message),
-        ReplayError::Unable(error) => Error { hint: None, ..error.clone() }.to_string().replace('\n', " "),
+        ReplayError::Unable(error) | ReplayError::Missing(error) => {
+            Error { hint: None, ..error.clone() }.to_string().replace('\n', " ")
+        }
     }
 }
 
@@ -139,7 +156,7 @@ fn came_further(one: &ReplayError, other: &ReplayError, sets: &[&[ReplayFile]]) 
     let file_of = |at: &At| sets.iter().find_map(|set| set.iter().position(|file| file.name == at.file));
     let place = |error: &ReplayError| match error {
         ReplayError::Failed(failure) => Some((!failure.in_prelude, failure.file_index, failure.line)),
-        ReplayError::Unable(error) => {
+        ReplayError::Unable(error) | ReplayError::Missing(error) => {
             let at = error.at.as_ref()?;
             Some((true, file_of(at)?, at.line))
         }
@@ -154,7 +171,10 @@ fn alike(one: &ReplayError, other: &ReplayError) -> bool {
             let place = |f: &super::ReplayFailure| (f.in_prelude, f.file_index, f.statement_index);
             place(one) == place(other) && one.sqlstate == other.sqlstate
         }
-        (ReplayError::Unable(one), ReplayError::Unable(other)) => one.at == other.at && one.message == other.message,
+        (
+            ReplayError::Unable(one) | ReplayError::Missing(one),
+            ReplayError::Unable(other) | ReplayError::Missing(other),
+        ) => one.at == other.at && one.message == other.message,
         _ => false,
     }
 }

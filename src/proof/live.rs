@@ -99,6 +99,7 @@ pub fn without_password(url: &str) -> (String, Option<String>) {
             None => kept.push(pair),
         }
     }
+    password.as_deref().into_iter().for_each(crate::secrets::remember);
     let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
     (format!("{scheme}://{authority}{path}{query}"), password)
 }

@@ -15,6 +15,7 @@ mod entries;
 mod globals;
 mod guards;
 mod hidden;
+mod lack;
 mod leftover;
 mod live;
 mod manner;
@@ -313,6 +314,8 @@ pub enum ReplayError {
     Failed(Box<ReplayFailure>),
     /// The scratch database couldn't do its part.
     Unable(crate::Error),
+    /// It lacks something that another PostgreSQL may have: an extension; or it broke off.
+    Missing(crate::Error),
 }
 
 impl From<crate::Error> for ReplayError {
@@ -336,7 +339,7 @@ impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ReplayError::Failed(failure) => failure.fmt(f),
-            ReplayError::Unable(error) => error.fmt(f),
+            ReplayError::Unable(error) | ReplayError::Missing(error) => error.fmt(f),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What PostgreSQL says when it refuses a statement: the line that it is about, the extension that it misses.
 
+use super::lack::reach;
 use super::session::Refusal;
 use super::words::comment_end;
 use super::{ReplayFile, ReplayStatement};
@@ -8,19 +9,31 @@ use super::{ReplayFile, ReplayStatement};
 pub(super) fn lacks(what: &str) -> String {
     format!(
         "the embedded PostgreSQL {what}; where the programs of a PostgreSQL server are on this machine, \
-         --scratch auto and local run on those"
+         --scratch local runs on those, as auto does where nothing in the history reaches outside"
     )
 }
 
 /// A hint where the embedded PostgreSQL may be to blame for a refusal: it can't catch errors inside a block, and lacks some
 /// parts of PostgreSQL, and what came after its version.
 pub(super) fn lacking(sqlstate: &str, statements: &[ReplayStatement], at: usize) -> Option<String> {
-    let text = statements.get(at)?.text.to_lowercase();
+    let statement = statements.get(at)?;
+    if let Some(kept) = kept_inside(statement) {
+        return Some(format!(
+            "{kept}; take it out of a copy of the history, and put what the rest needs of it into a prelude"
+        ));
+    }
+    let text = statement.text.to_lowercase();
     if text.contains("exception") && text.contains("when") && text[comment_end(&text)..].starts_with("do") {
         return Some(lacks("can't catch errors inside a block, only follow handlers that do nothing"));
     }
-    matches!(sqlstate, "0A000" | "42601" | "58P01" | "XX000")
+    matches!(sqlstate, "0A000" | "42601" | "54001" | "XX000")
         .then(|| lacks("lacks some parts of PostgreSQL, and what came after its version"))
+}
+
+/// Why a statement is tried on no other PostgreSQL, if it reaches for the machine.
+pub(super) fn kept_inside(statement: &ReplayStatement) -> Option<String> {
+    let (outside, _) = reach(statement)?;
+    Some(format!("it {}, so --scratch auto doesn't leave the embedded PostgreSQL for it", outside.words()))
 }
 
 /// The line that a refusal is about.

@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::leftover::{FileEnd, Left, Watch};
 use super::manner::{Manner, STRICT};
 use super::positions::Positions;
-use super::refused::{lacking, lacks, line_at, line_of, missing_extension};
+use super::refused::{kept_inside, lacking, lacks, line_at, line_of, missing_extension};
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
 use super::words::{
@@ -47,7 +47,7 @@ pub(super) fn replay_as(
 
 /// Runs work on a thread of its own, so that it may block whoever calls, and so that a panic is an error.
 pub(super) fn isolated<T: Send>(work: impl FnOnce() -> Result<T, ReplayError> + Send) -> Result<T, ReplayError> {
-    std::thread::scope(|scope| joined(scope.spawn(work)))
+    std::thread::scope(|scope| joined(crate::stack::spawn(scope, work)))
 }
 
 pub(super) fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, ReplayError>>) -> Result<T, ReplayError> {
@@ -88,7 +88,7 @@ pub(super) fn replay_for(
     let begun = Instant::now();
     progress.step(side, "start", 0, files.len());
     may_run(files, settings)?;
-    let scratch = settings.database.open(needs)?;
+    let scratch = settings.database.open(needs).map_err(ReplayError::Missing)?;
     let mut session = Session::open(&*scratch, settings.limits)?;
     let own = settings.prelude.iter().chain(files).flat_map(|file| &file.statements).map(|s| s.text.as_str());
     let given = settings.platforms.iter().flat_map(|platform| platform.files(true)).map(|(_, sql)| *sql);
@@ -296,7 +296,7 @@ impl<'a> Run<'a> {
                     let statement_index = failure.statement_index + first;
                     ReplayError::Failed(Box::new(ReplayFailure { statement_index, ..*failure }))
                 }
-                unable @ ReplayError::Unable(_) => unable,
+                unable => unable,
             })?;
             self.refused[refused..].iter_mut().for_each(|failure| failure.statement_index += first);
             touched.resize(*first, None);
@@ -346,7 +346,7 @@ impl<'a> Run<'a> {
             if let Err(refusal) = self.alone(statement) {
                 match self.failure(index, file, at, refusal) {
                     ReplayError::Failed(failure) => self.refused.push(*failure),
-                    unable @ ReplayError::Unable(_) => return Err(unable),
+                    unable => return Err(unable),
                 }
             }
         }
@@ -489,9 +489,10 @@ impl<'a> Run<'a> {
 
     fn failure(&self, file_index: usize, file: &ReplayFile, at: usize, refusal: Refusal) -> ReplayError {
         let line = line_of(file, at, &refusal);
-        let unable = |what: String, hint: String| Error::new(what).at(At::new(&file.name, line)).hint(hint).into();
+        let at_line = |error: Error| error.at(At::new(&file.name, line));
+        let missing = |what: String, hint: String| ReplayError::Missing(at_line(Error::new(what)).hint(hint));
         if refusal.is_ours {
-            return ReplayError::Unable(refusal.into_error().at(At::new(&file.name, line)));
+            return ReplayError::Unable(at_line(refusal.into_error()));
         }
         if refusal.sqlstate.is_empty() {
             let hint = if self.whole {
@@ -499,16 +500,17 @@ impl<'a> Run<'a> {
             } else {
                 lacks("can't do this")
             };
-            return unable(format!("the scratch database broke off: {}", refusal.message), hint);
+            return missing(format!("the scratch database broke off: {}", refusal.message), hint);
         }
         if let Some(extension) = missing_extension(&refusal) {
-            let hint =
-                if self.whole { format!("install {extension} for it") } else { lacks(&format!("has no {extension}")) };
+            let kept = || file.statements.get(at).and_then(kept_inside);
+            let hint = || kept().unwrap_or_else(|| lacks(&format!("has no {extension}")));
+            let hint = if self.whole { format!("install {extension} for it") } else { hint() };
             let hint = format!(
                 "{hint}; or put what the migrations use of it (types, functions) into a prelude, and take the CREATE \
                  EXTENSION out of a copy of the history"
             );
-            return unable(format!("the scratch database has no extension {extension}"), hint);
+            return missing(format!("the scratch database has no extension {extension}"), hint);
         }
         let ours = || (!self.whole).then(|| lacking(&refusal.sqlstate, &file.statements, at)).flatten();
         let full = || FULL.contains(&refusal.sqlstate.as_str()).then(room::hint);

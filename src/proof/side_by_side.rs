@@ -17,7 +17,8 @@ pub fn replay_both(
     // Both databases hold the same ready, so that neither set sees another world.
     let needs = &needs(&[old, new], settings);
     std::thread::scope(|scope| {
-        let other = scope.spawn(move || replay_for("new", new, settings, needs, STRICT.away(), progress));
+        let other =
+            crate::stack::spawn(scope, move || replay_for("new", new, settings, needs, STRICT.away(), progress));
         let one = isolated(|| replay_for("old", old, settings, needs, STRICT, progress));
         (one, joined(other))
     })
@@ -29,7 +30,7 @@ pub(super) fn both<T: Send>(
     other: impl FnOnce() -> Result<T, ReplayError> + Send,
 ) -> Result<[T; 2], ReplayError> {
     std::thread::scope(|scope| {
-        let (one, other) = (scope.spawn(one), scope.spawn(other));
+        let (one, other) = (crate::stack::spawn(scope, one), crate::stack::spawn(scope, other));
         let (one, other) = (joined(one), joined(other));
         Ok([one?, other?])
     })
@@ -64,7 +65,7 @@ pub fn replay_and_survey(
     let (old_rows, new_rows) = (&OnceLock::new(), &OnceLock::new());
     let (tell, told) = mpsc::channel::<Vec<ReplayFile>>();
     std::thread::scope(|scope| {
-        let other = scope.spawn(move || {
+        let other = crate::stack::spawn(scope, move || {
             let survey = |files: &[ReplayFile], manner: Manner<'_>| {
                 replay_for("new", files, settings, needs, manner.away(), progress)
             };
@@ -77,7 +78,7 @@ pub fn replay_and_survey(
             let _ = new_rows.set(rows);
             seen
         });
-        let one = scope.spawn(move || {
+        let one = crate::stack::spawn(scope, move || {
             let listener = |touched: &Touched| {
                 if let Some(files) = better(touched) {
                     stale.store(true, Ordering::Relaxed);

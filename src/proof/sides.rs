@@ -58,7 +58,7 @@ pub fn compare_sources(
 ) -> Result<Verdict, (&'static str, ReplayError)> {
     let begun = Instant::now();
     let (one, other) = std::thread::scope(|scope| {
-        let other = scope.spawn(|| look("new", new, settings, progress));
+        let other = crate::stack::spawn(scope, || look("new", new, settings, progress));
         let one = replay::isolated(|| look("old", old, settings, progress));
         let broken = || Err(Error::new("the look at the new side broke off").into());
         (one, other.join().unwrap_or_else(|_| broken()))

@@ -122,14 +122,14 @@ impl<'a> Judge<'a> {
         let varies = self.again.get().map(|again| again.as_ref().is_ok_and(|again| again.rows != self.old.rows));
         match varies {
             Some(true) => std::thread::scope(|scope| {
-                let again = scope.spawn(|| self.once_more(files));
+                let again = crate::stack::spawn(scope, || self.once_more(files));
                 let seen = survey();
                 // One that broke off is made again by whoever needs it.
                 let again = again.join().ok().flatten();
                 seen.map(|seen| Snapshot { again, ..seen })
             }),
             None if tried.is_some_and(|tried| self.has_other_rows(tried)) => std::thread::scope(|scope| {
-                scope.spawn(|| self.again().map(drop));
+                crate::stack::spawn(scope, || self.again().map(drop));
                 survey()
             }),
             _ => survey(),
@@ -217,7 +217,7 @@ impl More for With<'_> {
         let judge = self.judge;
         let of = |snapshot: &Snapshot| canonical::reloaded(snapshot, judge.settings);
         std::thread::scope(|scope| {
-            let other = scope.spawn(|| of(new));
+            let other = crate::stack::spawn(scope, || of(new));
             let one = judge.reloaded.get_or_init(|| of(&judge.old)).as_ref().map_err(Clone::clone);
             let broken = || crate::Error::new("the reload of the new side's dump broke off").into();
             let other = other.join().unwrap_or_else(|_| Err(broken()));
@@ -277,7 +277,7 @@ fn verify_once(
     if judge.has_other_rows(&other) {
         // A verdict on differing rows may ask for both.
         std::thread::scope(|scope| {
-            scope.spawn(|| judge.again().map(drop));
+            crate::stack::spawn(scope, || judge.again().map(drop));
             other.again = judge.once_more(new);
         });
     }

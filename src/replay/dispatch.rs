@@ -58,6 +58,8 @@ impl Replay<'_> {
     /// Statements that leave nothing behind, and the kinds that rarely change.
     fn apply_rare(&mut self, node: &N) {
         let noise = match node {
+            // No text is one by itself (`sql::parse`).
+            N::RawStmt(_) => return self.keep_effects("nested too deep to be taken apart"),
             N::VacuumStmt(_) => "gathers statistics or cleans up",
             N::LockStmt(_) => "locks",
             N::ExplainStmt(s) if s.options.iter().any(is_analyze) => return self.keep_effects("runs what it explains"),

@@ -10,6 +10,7 @@ pub mod local;
 #[cfg(not(unix))]
 #[path = "no_local.rs"]
 pub mod local;
+pub mod outward;
 pub mod preludes;
 pub mod programs;
 pub mod room;

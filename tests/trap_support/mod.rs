@@ -25,7 +25,8 @@ pub fn of_each<T: Send>(traps: &[PathBuf], look: impl Fn(&str, &Path) -> T + Syn
     let found: Mutex<Vec<(String, T)>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| {
+            // As the program itself has it.
+            consolidate::stack::spawn(scope, || {
                 while let Some(trap) = traps.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let name = trap.file_name().unwrap().to_string_lossy().into_owned();
                     let seen = look(&name, trap);

@@ -2,10 +2,11 @@
 
 use super::super::contents::{Contents, HINT};
 use super::super::engine;
-use super::super::in_folder;
+use super::super::{Code, in_folder};
 use super::{ALL, Entry, Layout, Listing, names, pairs};
 use crate::engine::Engine;
 use crate::error::{At, Error, Result};
+use crate::trust::Trust;
 
 /// Endings of files that programs run as steps of a migration.
 const PROGRAMS: &[&str] = &[
@@ -50,13 +51,18 @@ impl Found {
 ///
 /// # Errors
 /// When it holds none, they are another engine's, or their order can't be told.
-pub fn find(mut contents: Contents, given: Option<&'static dyn Layout>, engine: Option<Engine>) -> Result<Found> {
+pub fn find(
+    mut contents: Contents,
+    given: Option<&'static dyn Layout>,
+    engine: Option<Engine>,
+    code: &Code,
+) -> Result<Found> {
     loop {
         if let Some(engine) = engine.or_else(|| engine::names::only_read(&contents)) {
             contents.keep_only(engine);
         }
         let layout = match given {
-            Some(given) => Ok(Some(given)),
+            Some(given) => may_run(given, &contents, code).map(|()| Some(given)),
             None => recognized(&contents).map_err(|e| in_folder(contents.root(), e)),
         };
         let list = |l: &dyn Layout| l.list(&contents).map_err(|e| in_folder(contents.root(), e));
@@ -76,6 +82,21 @@ pub fn find(mut contents: Contents, given: Option<&'static dyn Layout>, engine: 
             _ => return Err(nothing(&contents, layout)),
         };
     }
+}
+
+/// Refuses a layout that runs code of the project, unless the user asks for that. A setting of the repository isn't enough,
+/// and what a folder says of itself is less.
+fn may_run(layout: &dyn Layout, contents: &Contents, code: &Code) -> Result<()> {
+    if *code == Code::Runs || !layout.runs_code(contents) {
+        return Ok(());
+    }
+    let name = layout.name();
+    let (at, what) = match code {
+        Code::Set(at) => (at.clone(), format!("the setting layout is {name}, which runs code of the project")),
+        _ => (None, format!("{} says that it is {name}'s, which runs code of the project", contents.root().display())),
+    };
+    let error = Error::new(what).hint(Trust::Layout.hint(&format!("say --layout {name}")));
+    Err(Error { at, ..error })
 }
 
 /// Refuses files of another engine: those that would run, or, where nothing says which would, all.
@@ -109,8 +130,7 @@ fn recognized(contents: &Contents) -> Result<Option<&'static dyn Layout>> {
     if let Some(layout) = layout.filter(|l| l.runs_code(contents)) {
         let name = layout.name();
         let message = format!("{} is {name}'s, whose migrations are code of the project", contents.root().display());
-        return Err(Error::new(message)
-            .hint(format!("to have it run that code and read the SQL, say --layout {name}, or layout = \"{name}\"")));
+        return Err(Error::new(message).hint(format!("to have it run that code and read the SQL, say --layout {name}")));
     }
     super::refuse(contents)?;
     layout.and_then(|l| l.doubt(contents)).map_or(Ok(layout), Err)
@@ -276,7 +296,7 @@ mod tests {
     use super::*;
 
     fn found(files: &[(&str, &str)]) -> Found {
-        find(Contents::of(files), None, None).map_err(|e| e.to_string()).unwrap()
+        find(Contents::of(files), None, None, &Code::Unasked).map_err(|e| e.to_string()).unwrap()
     }
 
     #[test]
@@ -297,7 +317,7 @@ mod tests {
     fn folders_that_no_layout_explains_are_named() {
         let warnings = found(&[("1_a.sql", ""), ("old/1_a.sql", ""), ("old/2_a.sql", "")]).warnings;
         assert_eq!(warnings[0].1, "one of 2 .sql files in the folder old/, where sqlx doesn't look: not read");
-        let error = find(Contents::of(&[("a/x.sql", ""), ("b/x.sql", "")]), None, None).err().unwrap();
+        let error = find(Contents::of(&[("a/x.sql", ""), ("b/x.sql", "")]), None, None, &Code::Unasked).err().unwrap();
         assert!(error.message.contains("a/ (1), b/ (1)"), "{}", error.message);
     }
 

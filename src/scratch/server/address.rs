@@ -8,7 +8,7 @@ use regex::{Captures, Regex};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
-use crate::{Error, Result};
+use crate::{Error, Result, secrets};
 
 /// The only database of a server that is connected to, beside our own; nothing in it is read or written.
 pub const MAINTENANCE: &str = "postgres";
@@ -32,7 +32,9 @@ impl Address {
     pub fn read(text: &str) -> Result<Address> {
         let variable = |name: &str| {
             let missing = || Error::new(format!("the environment variable {name} isn't set"));
-            std::env::var(name).map_err(|_| missing().hint("the address of the scratch server names it"))
+            let value = std::env::var(name);
+            let _ = value.as_deref().map(secrets::remember);
+            value.map_err(|_| missing().hint("the address of the scratch server names it"))
         };
         let whole = match text.strip_prefix("env:") {
             Some(name) => variable(name.trim())?,
@@ -63,7 +65,9 @@ impl Address {
             return Err(Error::new("the address of the scratch server asks for TLS, which this program doesn't speak")
                 .hint("use a server on this machine, or a tunnel to it, with sslmode=disable"));
         }
-        Ok(Address { url, options })
+        let address = Address { url, options };
+        let _ = address.password().as_deref().map(secrets::remember);
+        Ok(address)
     }
 
     /// How to connect to a database of the server.
@@ -194,7 +198,8 @@ pub fn redacted(text: &str) -> String {
     });
     let [before, behind] = &*SECRET;
     let text = before.as_ref().map_or_else(|| text.into(), |secret| secret.replace_all(text, "$1:***@"));
-    behind.as_ref().map_or_else(|| text.to_string(), |secret| secret.replace_all(&text, "${1}***").into_owned())
+    let text = behind.as_ref().map_or_else(|| text.clone(), |secret| secret.replace_all(&text, "${1}***"));
+    secrets::hidden(&text).into_owned()
 }
 
 #[cfg(test)]
