@@ -1,6 +1,7 @@
 //! Scratch databases: empty PostgreSQL databases that live as long as one replay, behind one trait.
 
 pub mod calls;
+pub mod child;
 pub mod embedded;
 pub mod extensions;
 pub mod limits;
@@ -15,6 +16,8 @@ pub mod room;
 mod seat;
 pub mod server;
 pub mod stand_ins;
+#[cfg(unix)]
+mod walls;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +25,9 @@ use std::sync::Arc;
 use crate::Result;
 use extensions::StandIn;
 pub use limits::Limits;
+
+/// What the superuser of a scratch database of ours is called, and what it may be renamed to while a set is replayed.
+pub const SUPERUSERS: [&str; 2] = ["postgres", "somebody"];
 
 /// An empty database that is gone when it is dropped.
 ///
