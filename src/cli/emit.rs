@@ -70,7 +70,9 @@ fn refuse(what: &str, blocked: &[String]) -> u8 {
 /// Whether it may be for the PostgreSQL in use that there is no set: the history didn't replay, or the set broke it.
 fn not_replayed(why: &Unproven) -> Option<&ReplayError> {
     match why {
-        Unproven::History(error) | Unproven::Candidate(error @ ReplayError::Unable(_), _) => Some(error),
+        Unproven::History(error) | Unproven::Candidate(error @ (ReplayError::Unable(_) | ReplayError::Final(_)), _) => {
+            Some(error)
+        }
         _ => None,
     }
 }

@@ -237,9 +237,10 @@ new = {new}
 # programs = "/usr/lib/postgresql/17/bin"
 # In place of database: a server to replay on, in databases of our own that are dropped again; from a variable, say.
 # url = "env:SCRATCH_URL"
-# How long a statement may take, and how long all replays together.
-# statement_timeout = "5min"
-# timeout = "1h"
+# How long a statement may take, how long all replays together, how much a statement may give; "none" lifts a limit.
+# statement_timeout = "60s"
+# timeout = "10min"
+# result_size = "256MB"
 
 [emit]
 # The version of the first file, when there are [[file]] rules; the others count up with as many digits.

@@ -135,7 +135,7 @@ impl<'a> Replayed<'a> {
 pub fn could_not_replay(of: Replayed, error: ReplayError) -> Error {
     let (folder, is_set) = (of.folder(), matches!(of, Replayed::Set(_)));
     match error {
-        ReplayError::Unable(mut error) => {
+        ReplayError::Unable(mut error) | ReplayError::Final(mut error) => {
             if let Some(at) = &mut error.at
                 && folder.join(&at.file).exists()
             {

@@ -77,7 +77,8 @@ pub fn on_chosen<T, E>(
         && let Ok(database) = local()
     {
         let (notes, outcome) = (vec![instead(&why, &database)], on(database.clone()));
-        let Some(failed) = outcome.as_ref().err().and_then(&failure) else { return Ok(Ran { outcome, notes }) };
+        let failed = outcome.as_ref().err().and_then(&failure).filter(may_differ);
+        let Some(failed) = failed else { return Ok(Ran { outcome, notes }) };
         // It may lack what the embedded one has: then what both lack stops the one that comes further.
         let second = on(Database::Embedded);
         let further = second.as_ref().err().and_then(&failure).is_some_and(|again| came_further(again, failed, sets));
@@ -88,7 +89,7 @@ pub fn on_chosen<T, E>(
         return Ok(Ran { outcome: second, notes });
     }
     let outcome = on(Database::Embedded);
-    let failed = outcome.as_ref().err().and_then(&failure);
+    let failed = outcome.as_ref().err().and_then(&failure).filter(may_differ);
     let Some(failed) = failed.filter(|_| wish.choice == Choice::Auto) else {
         return Ok(Ran { outcome, notes: Vec::new() });
     };
@@ -114,6 +115,11 @@ pub fn on_chosen<T, E>(
     Ok(Ran { outcome: second, notes: if same { Vec::new() } else { vec![note] } })
 }
 
+/// Whether it may be otherwise on another PostgreSQL.
+fn may_differ(error: &&ReplayError) -> bool {
+    !matches!(error, ReplayError::Final(_))
+}
+
 /// Why a local PostgreSQL took the place of the embedded one.
 fn instead(why: &str, database: &Database) -> String {
     format!("{why} (embedded PostgreSQL); this ran on {}", whose(database))
@@ -130,7 +136,9 @@ fn whose(database: &Database) -> String {
 fn in_one_line(error: &ReplayError) -> String {
     match error {
         ReplayError::Failed(failure) => format!("{}:{}: {}", failure.file, failure.line, failure.message),
-        ReplayError::Unable(error) => Error { hint: None, ..error.clone() }.to_string().replace('\n', " "),
+        ReplayError::Unable(error) | ReplayError::Final(error) => {
+            Error { hint: None, ..error.clone() }.to_string().replace('\n', " ")
+        }
     }
 }
 
@@ -139,7 +147,7 @@ fn came_further(one: &ReplayError, other: &ReplayError, sets: &[&[ReplayFile]]) 
     let file_of = |at: &At| sets.iter().find_map(|set| set.iter().position(|file| file.name == at.file));
     let place = |error: &ReplayError| match error {
         ReplayError::Failed(failure) => Some((!failure.in_prelude, failure.file_index, failure.line)),
-        ReplayError::Unable(error) => {
+        ReplayError::Unable(error) | ReplayError::Final(error) => {
             let at = error.at.as_ref()?;
             Some((true, file_of(at)?, at.line))
         }

@@ -313,6 +313,8 @@ pub enum ReplayError {
     Failed(Box<ReplayFailure>),
     /// The scratch database couldn't do its part.
     Unable(crate::Error),
+    /// A limit was reached, or a database that exists couldn't be asked: on another scratch database it would be the same.
+    Final(crate::Error),
 }
 
 impl From<crate::Error> for ReplayError {
@@ -336,7 +338,7 @@ impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ReplayError::Failed(failure) => failure.fmt(f),
-            ReplayError::Unable(error) => error.fmt(f),
+            ReplayError::Unable(error) | ReplayError::Final(error) => error.fmt(f),
         }
     }
 }

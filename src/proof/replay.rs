@@ -284,7 +284,7 @@ impl<'a> Run<'a> {
                     let statement_index = failure.statement_index + first;
                     ReplayError::Failed(Box::new(ReplayFailure { statement_index, ..*failure }))
                 }
-                unable @ ReplayError::Unable(_) => unable,
+                unable => unable,
             })?;
             self.refused[refused..].iter_mut().for_each(|failure| failure.statement_index += first);
             touched.resize(*first, None);
@@ -334,7 +334,7 @@ impl<'a> Run<'a> {
             if let Err(refusal) = self.alone(statement) {
                 match self.failure(index, file, at, refusal) {
                     ReplayError::Failed(failure) => self.refused.push(*failure),
-                    unable @ ReplayError::Unable(_) => return Err(unable),
+                    unable => return Err(unable),
                 }
             }
         }
@@ -460,6 +460,9 @@ impl<'a> Run<'a> {
     fn failure(&self, file_index: usize, file: &ReplayFile, at: usize, refusal: Refusal) -> ReplayError {
         let line = line_of(file, at, &refusal);
         let unable = |what: String, hint: String| Error::new(what).at(At::new(&file.name, line)).hint(hint).into();
+        if refusal.is_final {
+            return ReplayError::Final(refusal.into_error().at(At::new(&file.name, line)));
+        }
         if refusal.is_ours {
             return ReplayError::Unable(refusal.into_error().at(At::new(&file.name, line)));
         }

@@ -358,7 +358,9 @@ pub fn failure_text(side: &str, error: &ReplayError, style: Style) -> String {
             lines.extend(failure.hint.iter().flat_map(|hint| wrapped("", &format!("hint: {hint}"))));
             lines.join("\n") + "\n"
         }
-        ReplayError::Unable(error) => format!("{}: {side} set: {error}\n", style.red("not proven")),
+        ReplayError::Unable(error) | ReplayError::Final(error) => {
+            format!("{}: {side} set: {error}\n", style.red("not proven"))
+        }
     }
 }
 
