@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::error::{At, Error, Result};
 use crate::schema::Kind;
-use crate::scratch::limits::Time;
+use crate::scratch::limits::{Size, Time};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
@@ -91,10 +91,12 @@ pub struct ScratchConfig {
     pub database: Option<crate::proof::Choice>,
     /// The address of a server to replay on, in place of `database`.
     pub url: Option<String>,
-    /// How long a statement may take.
+    /// How long a statement may take; 60 s if it isn't said.
     pub statement_timeout: Option<Time>,
-    /// How long all of it may take.
+    /// How long all of it may take; 10 min if it isn't said.
     pub timeout: Option<Time>,
+    /// How much a statement may give, and the rows of a table; 256 MB if it isn't said.
+    pub result_size: Option<Size>,
     /// The folder of PostgreSQL's programs, where they can't be found otherwise.
     pub programs: Option<PathBuf>,
 }

@@ -11,6 +11,7 @@ use consolidate::replay::replay;
 use consolidate::scratch::Scratch;
 use consolidate::scratch::local::{Cluster, Local};
 use consolidate::scratch::server::Address;
+use std::path::Path;
 use trap_support::{of_each, traps};
 
 /// Traps of which something is written as PostgreSQL states it, or whose rows are.
@@ -40,10 +41,18 @@ fn server() -> Option<(Cluster, String)> {
     }
     let cluster = Cluster::start(&local, Limits::default()).unwrap();
     let url = cluster.url();
-    let mut command = local.programs.command("psql");
-    let made = command.args(["-qc", "CREATE ROLE h6_super SUPERUSER LOGIN", &url]).status().unwrap();
-    assert!(made.success());
-    Some((cluster, url.replacen("postgres@", "h6_super@", 1)))
+    let folder = url.split("host=").nth(1).unwrap().split('&').next().unwrap();
+    std::fs::write(Path::new(folder).join("data/pg_hba.conf"), "local all all trust\n").unwrap();
+    let run =
+        |sql: &str, url: &str| local.programs.command("psql").args(["-qXc", sql, url]).status().unwrap().success();
+    assert!(run("CREATE ROLE h6_super SUPERUSER LOGIN", &url) && run("SELECT pg_reload_conf()", &url));
+    let other = url.replacen("postgres@", "h6_super@", 1);
+    let lets_in = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        run("SELECT 1", &other)
+    });
+    assert!(lets_in, "the server doesn't read its new rules");
+    Some((cluster, other))
 }
 
 #[test]

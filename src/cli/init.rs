@@ -240,9 +240,10 @@ new = {new}
 # In place of database: a server to replay on, in databases of our own that are dropped again. One of another machine, or from a
 # variable (env:SCRATCH_URL), counts with --trusted url only; or is given with --scratch.
 # url = "postgres://postgres@localhost:5432/"
-# How long a statement may take, and how long all replays together.
-# statement_timeout = "5min"
-# timeout = "1h"
+# How long a statement may take, how long all replays together, how much a statement may give; "none" lifts a limit.
+# statement_timeout = "60s"
+# timeout = "10min"
+# result_size = "256MB"
 
 [emit]
 # The version of the first file, when there are [[file]] rules; the others count up with as many digits.

@@ -20,7 +20,7 @@ use crate::history::cut::Wish;
 use crate::history::layout::ALL;
 use crate::proof::Class;
 use crate::report::style::Style;
-use crate::scratch::limits::Time;
+use crate::scratch::limits::{Size, Time};
 use crate::scratch::server::redacted;
 use crate::secrets;
 use crate::trust::Trust;
@@ -135,12 +135,15 @@ struct Replaying {
     /// env:NAME takes the address from a variable [default: auto]
     #[arg(long, value_name = "auto|embedded|local|URL|env:NAME")]
     scratch: Option<String>,
-    /// Give up if a statement takes longer: 500ms, 30s, 10min …
+    /// Give up if a statement takes longer: 500ms, 30s, 10min …, or none [default: 60s]
     #[arg(long, value_name = "TIME")]
     statement_timeout: Option<Time>,
-    /// Give up if all of it takes longer
+    /// Give up if all of it takes longer; none: never [default: 10min]
     #[arg(long, value_name = "TIME")]
     timeout: Option<Time>,
+    /// Give up if a statement gives more, or a table holds more: 64MB, 2GB …, or none [default: 256MB]
+    #[arg(long, value_name = "SIZE")]
+    result_size: Option<Size>,
 }
 
 /// What the commands take that compare.
@@ -227,6 +230,7 @@ pub fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Diff(args) => diff::run(&args),
     };
+    crate::scratch::embedded::leave();
     ExitCode::from(result.unwrap_or_else(|errors| {
         complain(&errors);
         UNABLE

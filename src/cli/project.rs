@@ -1,7 +1,7 @@
 //! From arguments and `consolidate.toml` to folders and settings.
 
 use super::{Common, Part, Replaying, tell};
-use crate::config::Config;
+use crate::config::{Config, ScratchConfig};
 use crate::emit::aside::aside_of;
 use crate::emit::swap::{self, Healed};
 use crate::emit::write::was_written;
@@ -12,7 +12,7 @@ use crate::history::layout::{self, Layout};
 use crate::history::{self, Code, History, Reading};
 use crate::plan::{rollbacks, undone};
 use crate::proof::{Choice, Limits, Prelude, ReplayError, ReplayFile, ReplayStatement, Settings, Wish, on_chosen};
-use crate::scratch::limits::Time;
+use crate::scratch::limits::{RESULT, STATEMENT, TOTAL, Time};
 use crate::scratch::preludes;
 use crate::scratch::programs::Programs;
 use crate::scratch::server::Address;
@@ -104,9 +104,7 @@ impl Project {
     ) -> Result<Result<T, E>, Vec<Error>> {
         let wish = self.wish(args).map_err(|e| vec![e])?;
         let set = &self.config.scratch;
-        let limit = |said: Option<Time>, set: Option<Time>| said.or(set).map(|time| time.0);
-        let limits =
-            Limits::from_now(limit(args.statement_timeout, set.statement_timeout), limit(args.timeout, set.timeout));
+        let limits = limits(args, set);
         let settings = Settings { limits, ..self.settings.clone() };
         super::interrupt::take_back_when_told_to_end();
         let ran = on_chosen(&wish, sets, &settings, work, failure).map_err(|e| vec![e])?;
@@ -267,6 +265,14 @@ fn stay_inside(config: &Config, base: &Path, common: &Common, trusted: &Trusted)
     Ok(())
 }
 
+/// The limits that flags and settings say, or else the usual ones, from now on.
+fn limits(args: &Replaying, set: &ScratchConfig) -> Limits {
+    let limit = |said: Option<Time>, set: Option<Time>, usual| said.or(set).map_or(Some(usual), |time| time.0);
+    let statement = limit(args.statement_timeout, set.statement_timeout, STATEMENT);
+    let result = args.result_size.or(set.result_size).map_or(Some(RESULT), |size| size.0);
+    Limits { result, ..Limits::from_now(statement, limit(args.timeout, set.timeout, TOTAL)) }
+}
+
 /// Where a history is that isn't moved aside yet: where its set will be.
 fn not_aside(base: &Path, config: &Config) -> Option<PathBuf> {
     let Some(old) = &config.old else { return Some(base.join("migrations")) };
@@ -323,4 +329,24 @@ fn prelude_file(path: &Path) -> Result<ReplayFile> {
         })
         .collect();
     Ok(ReplayFile { name, statements, ..ReplayFile::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn there_are_limits_unless_somebody_lifts_them() {
+        let none = Replaying { scratch: None, statement_timeout: None, timeout: None, result_size: None };
+        let read = |limits: Limits| (limits.statement, limits.total.map(|(total, _)| total), limits.result);
+        let minutes = |count: u64| Some(Duration::from_secs(60 * count));
+        let usual = limits(&none, &ScratchConfig::default());
+        assert_eq!(read(usual), (minutes(1), minutes(10), Some(256 << 20)));
+        let text = "[scratch]\nstatement_timeout = \"none\"\ntimeout = \"2min\"\nresult_size = \"none\"\n";
+        let set = Config::parse(text, "consolidate.toml").unwrap().scratch;
+        assert_eq!(read(limits(&none, &set)), (None, minutes(2), None));
+        let said = Replaying { timeout: "none".parse().ok(), statement_timeout: "3min".parse().ok(), ..none };
+        assert_eq!(read(limits(&said, &set)), (minutes(3), None, None));
+    }
 }

@@ -1,6 +1,7 @@
 //! A folder as it was in a revision, by the git program. Nothing in the repository or its checkout is changed.
 
 use crate::error::{Error, Result};
+use crate::scratch::room;
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
@@ -46,7 +47,7 @@ pub fn copy(revision: &str, folder: &str) -> Result<Copy> {
         return Err(wrong("there are no files".into()));
     }
     let unable = |e: std::io::Error| Error::new(format!("can't copy {revision}:{folder}: {e}"));
-    let held = tempfile::Builder::new().prefix("consolidate-rev-").tempdir().map_err(unable)?;
+    let held = room::private("consolidate-rev-", &std::env::temp_dir()).map_err(unable)?;
     let inner = path.split('/').filter(|part| !["", ".", ".."].contains(part));
     let folder_of_copy = inner.fold(held.path().to_path_buf(), |at, part| at.join(part));
     let asked: String = files.iter().map(|(hash, _)| format!("{hash}\n")).collect();

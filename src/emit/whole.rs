@@ -10,6 +10,7 @@ use crate::history::cut::Cut;
 use crate::history::layout::pairs;
 use crate::history::layout::write::Linked;
 use crate::history::{History, Reading};
+use crate::scratch::room;
 use std::fs;
 use std::path::Path;
 
@@ -176,7 +177,7 @@ pub fn files_of(history: &History) -> Result<Vec<WholeFile>> {
 /// When it can't be read so.
 pub fn read_back(history: &History, files: &[WholeFile]) -> Result<History> {
     let fail = |e: std::io::Error| Error::new(format!("can't write a temporary folder: {e}"));
-    let folder = tempfile::tempdir().map_err(fail)?;
+    let folder = room::private("consolidate-whole-", &std::env::temp_dir()).map_err(fail)?;
     // Some layouts are known by the names of the folders above.
     let root = folder.path().join(history.folder.file_name().unwrap_or_default());
     for file in files {

@@ -81,7 +81,10 @@ pub fn on_chosen<T, E>(
         && let Ok(database) = local()
     {
         let (notes, outcome) = (vec![instead(&why, &database)], on(database.clone()));
-        let Some(failed) = outcome.as_ref().err().and_then(&failure) else { return Ok(Ran { outcome, notes }) };
+        let failed = outcome.as_ref().err().and_then(&failure);
+        // What we refused, or what took too long, would be so anywhere.
+        let failed = failed.filter(|failed| !matches!(failed, ReplayError::Unable(_)));
+        let Some(failed) = failed else { return Ok(Ran { outcome, notes }) };
         // It may lack what the embedded one has: then what both lack stops the one that comes further.
         let second = on(Database::Embedded);
         let further = second.as_ref().err().and_then(&failure).is_some_and(|again| came_further(again, failed, sets));

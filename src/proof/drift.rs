@@ -6,6 +6,7 @@ use super::session::Session;
 use super::{Limits, Progress, ReplayError, ReplayFile, Settings, canonical, masked, replay};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The query, as kind, name and text.
 const SHAPE: &str = include_str!("shape.sql");
@@ -13,6 +14,9 @@ const SHAPE: &str = include_str!("shape.sql");
 /// What isn't looked at, as phrases.
 pub const NOT_COMPARED: &[&str] =
     &["rows", "owners", "privileges", "comments", "settings", "event triggers", "publications"];
+
+/// How long a look may take that could as well be left out.
+const BRIEF: Duration = Duration::from_secs(10);
 
 /// Objects by kind and name, and their texts.
 type Shape = BTreeMap<(String, String), String>;
@@ -29,9 +33,13 @@ pub fn drift(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Vec<String>, ReplayError> {
-    let mut session = connected(url, settings.limits)?;
-    let live = shape_of(&mut session).map_err(|e| of(url, e))?;
-    session.close().map_err(|e| of(url, e))?;
+    let look = || {
+        let mut session = connected(url, settings.limits)?;
+        let live = shape_of(&mut session).map_err(|e| of(url, e))?;
+        session.close().map_err(|e| of(url, e))?;
+        Ok(live)
+    };
+    let live = look().map_err(ReplayError::Unable)?;
     let snapshot = replay("history", history, settings, progress)?;
     let look = || Ok(canonical::with_reloaded(&snapshot, settings, shape_of)?);
     let wanted = super::replay::isolated(look)?;
@@ -40,7 +48,7 @@ pub fn drift(
 
 /// A session in a live database.
 fn connected(url: &str, limits: Limits) -> Result<Session> {
-    Session::at(url.to_string(), true, limits).map_err(|e| of(url, e))
+    Session::to(url.to_string(), limits).map_err(|e| of(url, e))
 }
 
 /// An error with its database, which is no scratch one and is shown without its password.
@@ -83,7 +91,8 @@ fn differences(wanted: &Shape, live: &Shape, ours: &dyn Fn(&str) -> bool) -> Vec
 /// # Errors
 /// When the database can't be reached.
 pub fn refused_by(url: &str, script: &str) -> Result<Option<Error>> {
-    let mut session = connected(url, Limits::default())?;
+    // It is a word more on what is known already, and not worth waiting for.
+    let mut session = connected(url, Limits::from_now(None, Some(BRIEF)))?;
     session.must_run("SET default_transaction_read_only = on").map_err(|e| of(url, e))?;
     // raise_exception
     let own = |refusal: &super::session::Refusal| refusal.sqlstate == "P0001";

@@ -2,12 +2,11 @@
 //! this machine sees just what that transaction sees.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use super::session::Session;
 use super::snapshot::{self, PLAIN};
 use super::{Class, Settings, Snapshot, entries, globals, hidden, rows};
-use crate::scratch::programs;
+use crate::scratch::{Limits, child, programs};
 use crate::{Error, Result};
 
 /// Everything of a database, as `pg_dump` of this machine states it. `programs` is where that is, if it is said. Rows are
@@ -22,11 +21,16 @@ pub(super) fn look(url: &str, settings: &Settings, programs: Option<&Path>) -> R
         Error { message: format!("{name}: {why}"), ..error }
     };
     let dumper = programs::dumper(programs)?;
-    let mut session = Session::at(url.to_string(), true, settings.limits).map_err(|error| {
+    let mut session = Session::to(url.to_string(), settings.limits).map_err(|error| {
         tell(error).hint("a database is named as postgres://USER@HOST:PORT/DATABASE; PGPASSWORD is understood too")
     })?;
     session.must_run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(tell)?;
     session.must_run(&PLAIN.replace("SET default_transaction_read_only = off;", "")).map_err(tell)?;
+    if let Some(limit) = settings.limits.next() {
+        // We give up first; the server then needn't wait for a lock that nobody wants any more.
+        let millis = limit.as_millis() + 1000;
+        session.must_run(&format!("SET LOCAL statement_timeout = {millis}")).map_err(tell)?;
+    }
     let shared = snapshot::one(&mut session, "SELECT pg_export_snapshot()").map_err(tell)?;
     let mut found = Snapshot::default();
     let mut unread = Vec::new();
@@ -45,7 +49,7 @@ pub(super) fn look(url: &str, settings: &Settings, programs: Option<&Path>) -> R
     let beyond = hidden::beyond(&mut session).map_err(tell)?;
     // Other databases of the server are no part of this one.
     found.unread.extend(beyond.into_iter().filter(|what| !what.starts_with("what is in the database ")));
-    found.dump = entries::without_tokens(&dump(&dumper, url, &shared).map_err(tell)?);
+    found.dump = entries::without_tokens(&dump(&dumper, url, &shared, settings.limits).map_err(tell)?);
     session.run("ROLLBACK").map_err(|refusal| Error::new(format!("{name}: {}", refusal.message)))?;
     session.close().map_err(tell)?;
     let split = entries::split(&found.dump);
@@ -55,18 +59,24 @@ pub(super) fn look(url: &str, settings: &Settings, programs: Option<&Path>) -> R
 }
 
 /// The schema as `pg_dump` states it. A password goes by the environment, which other users can't see.
-fn dump(dumper: &Path, url: &str, shared: &str) -> Result<String> {
+fn dump(dumper: &Path, url: &str, shared: &str, limits: Limits) -> Result<String> {
     let (url, password) = without_password(url);
-    let mut command = Command::new(dumper);
-    command.args(["--schema-only", "--no-password", "--snapshot", shared, "--dbname", &url]).stdin(Stdio::null());
-    command.env("PGOPTIONS", "-c default_transaction_read_only=on");
+    let mut command = child::client(dumper);
+    command.args(["--schema-only", "--no-password", "--snapshot", shared, "--dbname", &url]);
+    if let Some(limit) = limits.next() {
+        command.arg(format!("--lock-wait-timeout={}", limit.as_millis().max(1)));
+    }
+    command.env("PGOPTIONS", "-c default_transaction_read_only=on").env("PGCONNECT_TIMEOUT", "10");
     if let Some(password) = password {
         command.env("PGPASSWORD", password);
     }
     let unable = |why: &str| Error::new(format!("{} failed: {}", dumper.display(), why.trim()));
-    let output = command.output().map_err(|e| unable(&e.to_string()))?;
+    let output = limits.output(&mut command)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if said.contains("lock timeout") {
+            return Err(limits.exceeded("waiting for a lock in it"));
+        }
         let old = said.contains("server version mismatch");
         let hint = "pg_dump must not be older than the server; CONSOLIDATE_PG_BIN names the folder of a newer one";
         return Err(if old { unable(&said).hint(hint) } else { unable(&said) });

@@ -42,7 +42,7 @@ pub(super) fn read(session: &mut Session) -> Result<Read> {
                 none => none.insert(own_path(session)?),
             };
             let sql = format!("SELECT {columns} FROM ONLY {} {}", table.quoted, table.condition);
-            match planned(session, &sql, path)? {
+            match planned(session, &sql, path, &what(&table.quoted))? {
                 Ok(rows) => rows,
                 Err(why) => {
                     unread.push(format!("rows of {}: {why}", table.quoted));
@@ -51,13 +51,18 @@ pub(super) fn read(session: &mut Session) -> Result<Read> {
             }
         } else {
             let columns = if columns.is_empty() { columns } else { format!("({columns})") };
-            let text = session.copy_out(&format!("COPY {} {columns} TO stdout", table.quoted))?;
+            let text = session.copy_out(&format!("COPY {} {columns} TO stdout", table.quoted), &what(&table.quoted))?;
             text.split_terminator('\n').map(|line| copied(line, table.columns.len())).collect()
         };
         table.rows.rows = rows;
         sort(&mut table.rows.rows, &table.rows.key);
     }
     Ok((tables.into_iter().map(|table| table.rows).collect(), unread))
+}
+
+/// What is read, in words.
+fn what(table: &str) -> String {
+    format!("reading the rows of {table}")
 }
 
 /// The search_path that a new session of the database has, and after that all of its schemas: a history may have set others.
@@ -72,13 +77,17 @@ fn own_path(session: &mut Session) -> Result<String> {
 
 /// The rows of a query that is planned under a search_path; or what PostgreSQL says against it. The values are written under
 /// none, as always.
-fn planned(session: &mut Session, sql: &str, path: &str) -> Result<Result<Vec<TextRow>, String>> {
+fn planned(session: &mut Session, sql: &str, path: &str, what: &str) -> Result<Result<Vec<TextRow>, String>> {
     session.must_run("SAVEPOINT consolidate_rows")?;
     let begin = format!(
         "SET LOCAL search_path = {path}; DECLARE consolidate_rows NO SCROLL CURSOR FOR {sql}; SET LOCAL search_path = ''"
     );
     let rows = match session.load(&begin) {
-        Ok(()) => session.rows("FETCH ALL FROM consolidate_rows").map_err(|error| error.message),
+        Ok(()) => match session.rows_of("FETCH ALL FROM consolidate_rows", what) {
+            // A limit was reached, or the connection is lost.
+            Err(error) if !session.is_open() => return Err(error),
+            rows => rows.map_err(|error| error.message),
+        },
         Err(refusal) if refusal.is_ours || refusal.sqlstate.is_empty() => return Err(refusal.into_error()),
         Err(refusal) => Err(refusal.message),
     };

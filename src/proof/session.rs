@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition};
-use sqlx::{ConnectOptions, Connection, Executor, Row};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow};
+use sqlx::{ConnectOptions, Connection, Either, Executor, Row};
 use tokio::runtime::Runtime;
 
 use crate::scratch::{Barred, Limits, Scratch};
 use crate::{Error, Result};
 
-/// How long connecting and leaving may take.
+/// How long connecting to a scratch database may take, and leaving one.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long connecting to a database that exists may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// What takes too long or gives too much, in words.
+const STATEMENT: &str = "the statement";
+const ANSWER: &str = "an answer of the database";
 
 /// A row as PostgreSQL writes it.
 pub(super) type TextRow = Vec<Option<String>>;
@@ -27,6 +33,8 @@ pub(super) struct Session {
     /// Whether it is a PostgreSQL that knows who logged in.
     whole: bool,
     limits: Limits,
+    /// Whether the database exists: others may lock what is asked for, so a question of ours has the limit of a statement.
+    exists: bool,
     /// As whom it connects, and to which database, where that isn't what the URL says.
     login: (Option<String>, Option<String>),
     connection: Option<PgConnection>,
@@ -49,16 +57,20 @@ pub(super) struct Refusal {
 impl Session {
     /// Connects to a scratch database.
     pub fn open(scratch: &dyn Scratch, limits: Limits) -> Result<Self> {
-        Session::at(scratch.url(), scratch.is_whole(), limits)
+        Session::at(scratch.url(), scratch.is_whole(), limits, false)
     }
 
-    /// Connects; `whole` says whether it is a PostgreSQL that knows who logged in.
-    pub fn at(url: String, whole: bool, limits: Limits) -> Result<Self> {
+    /// Connects to a database that exists.
+    pub fn to(url: String, limits: Limits) -> Result<Self> {
+        Session::at(url, true, limits, true)
+    }
+
+    fn at(url: String, whole: bool, limits: Limits, exists: bool) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| Error::new(format!("can't start a runtime for the scratch database: {e}")))?;
-        let mut session = Session { runtime, url, whole, limits, login: (None, None), connection: None };
+        let mut session = Session { runtime, url, whole, limits, exists, login: (None, None), connection: None };
         session.connect()?;
         Ok(session)
     }
@@ -73,9 +85,13 @@ impl Session {
         if let Some(database) = &self.login.1 {
             options = options.database(database);
         }
-        let connect = async { tokio::time::timeout(PATIENCE, options.connect()).await };
+        let patience = if self.exists { CONNECT } else { PATIENCE };
+        let connect = async { tokio::time::timeout(patience, options.connect()).await };
         let connection = self.runtime.block_on(connect);
-        let late = |_| Error::new("can't connect to the scratch database: it doesn't answer");
+        let late = |_| {
+            let seconds = patience.as_secs();
+            Error::new(format!("can't connect to the scratch database: it doesn't answer for {seconds} s"))
+        };
         self.connection = Some(connection.map_err(late)?.map_err(unable)?);
         Ok(())
     }
@@ -121,42 +137,75 @@ impl Session {
         if self.whole { Ok(()) } else { self.must_run(OWN_AUTHORIZATION) }
     }
 
-    /// Runs SQL and says how many rows it touched.
+    /// Runs SQL and says how many rows it touched. What it gives is counted and forgotten.
     pub fn run(&mut self, sql: &str) -> Result<u64, Refusal> {
-        let work = async |connection: &mut PgConnection| connection.execute(sqlx::raw_sql(sql)).await;
-        Ok(self.within(self.limits.next(), work)?.rows_affected())
+        let limits = self.limits;
+        let work = async |connection: &mut PgConnection| {
+            let (mut touched, mut bytes) = (0, 0);
+            let mut answers = connection.fetch_many(sqlx::raw_sql(sql));
+            while let Some(answer) = std::future::poll_fn(|context| answers.as_mut().poll_next(context)).await {
+                match answer? {
+                    Either::Left(done) => touched += done.rows_affected(),
+                    Either::Right(row) => bytes += size(&row),
+                }
+                if limits.is_too_much(bytes) {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(touched))
+        };
+        match self.within(self.limits.next(), STATEMENT, work)? {
+            Some(touched) => Ok(touched),
+            None => Err(self.too_much(STATEMENT)),
+        }
+    }
+
+    /// What gives too much is given up, and the connection with it.
+    fn too_much(&mut self, what: &str) -> Refusal {
+        self.connection = None;
+        Refusal::of_limit(self.limits.too_much(what))
+    }
+
+    /// How long a question of ours may take.
+    fn for_question(&self) -> Option<Duration> {
+        if self.exists { self.limits.next() } else { self.limits.left() }
     }
 
     /// Runs SQL of ours, which may take as long as there is time at all.
     pub fn load(&mut self, sql: &str) -> Result<(), Refusal> {
         let work = async |connection: &mut PgConnection| connection.execute(sqlx::raw_sql(sql)).await;
-        self.within(self.limits.left(), work).map(drop)
+        self.within(self.for_question(), ANSWER, work).map(drop)
     }
 
     /// Runs `COPY ... FROM stdin` with its data.
     pub fn copy_in(&mut self, sql: &str, data: &str) -> Result<u64, Refusal> {
-        self.within(self.limits.next(), async |connection: &mut PgConnection| {
+        self.within(self.limits.next(), STATEMENT, async |connection: &mut PgConnection| {
             let mut copy = connection.copy_in_raw(sql).await?;
             copy.send(data.as_bytes()).await?;
             copy.finish().await
         })
     }
 
-    /// All that `COPY ... TO stdout` gives. After a refusal the connection is no use any more.
-    pub fn copy_out(&mut self, sql: &str) -> Result<String> {
+    /// All that `COPY ... TO stdout` gives, which is `what`. After a refusal the connection is no use any more.
+    pub fn copy_out(&mut self, sql: &str, what: &str) -> Result<String> {
+        let limits = self.limits;
         let work = async |connection: &mut PgConnection| {
             let mut stream = connection.copy_out_raw(sql).await?;
             let mut all = Vec::new();
             while let Some(piece) = std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await {
                 all.extend_from_slice(&piece?);
+                if limits.is_too_much(all.len() as u64) {
+                    return Ok(None);
+                }
             }
-            Ok(all)
+            Ok(Some(all))
         };
         let unable = |why: String| Error::new(format!("can't look into the scratch database: {why}"));
-        let all = self.within(self.limits.left(), work).map_err(|refusal| {
+        let all = self.within(self.limits.next(), what, work).map_err(|refusal| {
             self.connection = None;
             if refusal.is_ours { refusal.into_error() } else { unable(refusal.message) }
         })?;
+        let all = all.ok_or_else(|| self.too_much(what).into_error())?;
         String::from_utf8(all).map_err(|e| unable(e.to_string()))
     }
 
@@ -164,6 +213,7 @@ impl Session {
     fn within<T>(
         &mut self,
         limit: Option<Duration>,
+        what: &str,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Refusal> {
         let mut connection = self.connection.take().ok_or_else(Refusal::gone)?;
@@ -173,19 +223,38 @@ impl Session {
                 None => Some(work(&mut connection).await),
             }
         });
-        let Some(outcome) = outcome else { return Err(self.limits.exceeded().into()) };
+        let Some(outcome) = outcome else { return Err(Refusal::of_limit(self.limits.exceeded(what))) };
         self.connection = Some(connection);
         Ok(outcome?)
     }
 
     /// Asks the database about itself; trouble here is no fault of the set.
     pub fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>> {
+        self.rows_of(sql, ANSWER)
+    }
+
+    /// All rows of a query, which are `what`.
+    pub fn rows_of(&mut self, sql: &str, what: &str) -> Result<Vec<TextRow>> {
         let unable = |why: String| Error::new(format!("can't look into the scratch database: {why}"));
-        let work = async |connection: &mut PgConnection| connection.fetch_all(sqlx::raw_sql(sql)).await;
-        let rows = self.within(self.limits.left(), work);
+        let limits = self.limits;
+        let work = async |connection: &mut PgConnection| {
+            let (mut rows, mut bytes) = (Vec::new(), 0);
+            let mut answers = connection.fetch(sqlx::raw_sql(sql));
+            while let Some(row) = std::future::poll_fn(|context| answers.as_mut().poll_next(context)).await {
+                let row = row?;
+                bytes += size(&row);
+                rows.push(row);
+                if limits.is_too_much(bytes) {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(rows))
+        };
+        let rows = self.within(self.for_question(), what, work);
         let rows =
             rows.map_err(|refusal| if refusal.is_ours { refusal.into_error() } else { unable(refusal.message) })?;
-        let cell = |row: &sqlx::postgres::PgRow, i: usize| -> Result<Option<String>> {
+        let rows = rows.ok_or_else(|| self.too_much(what).into_error())?;
+        let cell = |row: &PgRow, i: usize| -> Result<Option<String>> {
             let value = row.try_get_raw(i).map_err(|e| unable(e.to_string()))?;
             if sqlx::ValueRef::is_null(&value) {
                 return Ok(None);
@@ -210,6 +279,12 @@ impl Session {
     }
 }
 
+/// How many bytes of values a row has.
+fn size(row: &PgRow) -> u64 {
+    let bytes = |i: usize| row.try_get_raw(i).ok().and_then(|value| value.as_bytes().ok().map(<[u8]>::len));
+    (0..row.len()).filter_map(bytes).map(|bytes| bytes as u64).sum()
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         // An open connection would keep the server from stopping.
@@ -220,6 +295,10 @@ impl Drop for Session {
 impl Refusal {
     pub fn gone() -> Self {
         Refusal { message: "the connection is gone".into(), ..Refusal::default() }
+    }
+
+    fn of_limit(why: Error) -> Self {
+        Refusal::from(why)
     }
 
     /// As an error, for what is no fault of the set.

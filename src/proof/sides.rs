@@ -113,7 +113,8 @@ fn look(side: &str, source: &Source, settings: &Settings, progress: &dyn Progres
         }
         Source::Database(url, programs) => {
             progress.step(side, "look", 0, 1);
-            let mut found = replay::isolated(|| Ok(live::look(url, settings, programs.as_deref())?))?;
+            let look = || live::look(url, settings, programs.as_deref()).map_err(ReplayError::Unable);
+            let mut found = replay::isolated(look)?;
             let there = canonical::translated(&found, &of_dump(settings))?;
             if there.postgres != found.postgres {
                 let (was, is) = (&found.postgres, &there.postgres);

@@ -9,7 +9,7 @@ use super::clock::seconds;
 use super::session::Session;
 use super::{Entry, ReplayFile};
 use crate::Result;
-use crate::scratch::Scratch;
+use crate::scratch::{SUPERUSERS, Scratch};
 
 /// Where a replay runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum World {
 }
 
 /// The superuser's name away, over and over to the length of the one at home: whether a text is long must not hang on it.
-const USER: &str = "somebody";
+const USER: &str = SUPERUSERS[1];
 /// Another superuser, for as long as it takes to rename the first.
 const HELPER: &str = "consolidate_helper";
 /// The database's name away, likewise.

@@ -1,8 +1,11 @@
 //! The embedded scratch database: PostgreSQL compiled into the program, one server per replay.
+//!
+//! It knows no passwords, so nobody else may come near: its files and its socket lie in a folder that is open to us alone, and
+//! its `pg_dump` speaks with it in our memory. (Where there are no such sockets, it listens on 127.0.0.1.)
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, Once};
+use std::sync::{Mutex, MutexGuard, Once};
 use std::time::Duration;
 
 use pglite_oxide::{PgDumpOptions, Pglite, PgliteServer};
@@ -10,7 +13,7 @@ use tempfile::TempDir;
 
 use super::extensions::{self, StandIn};
 use super::seat::Seat;
-use super::{Needs, Scratch, room, stand_ins};
+use super::{Needs, SUPERUSERS, Scratch, room, stand_ins};
 use crate::{Error, Result};
 
 /// Our folders: this, the number of our process, and something random.
@@ -26,11 +29,24 @@ static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 /// The only database of an instance.
 const DATABASE: &str = "template1";
 
+/// What the server is told.
+const SETTINGS: [(&str, &str); 3] = [
+    // The crate sets `public` alone; this is PostgreSQL's own default.
+    ("search_path", "\"$user\", public"),
+    // A long history in one transaction locks thousands of objects.
+    ("max_locks_per_transaction", "1024"),
+    // The crate takes 128 MB, and most of a short replay would be the kernel clearing them.
+    ("shared_buffers", "16MB"),
+];
+
 /// An embedded PostgreSQL with files of its own.
 pub struct Embedded {
     // The order matters: the server stops before its folder goes.
-    server: Option<PgliteServer>,
+    /// It rests while its files are dumped, until it is asked for again.
+    server: Mutex<Option<PgliteServer>>,
     folder: Option<TempDir>,
+    /// Where the socket is, if the path of the folder is too long for one.
+    beside: Option<TempDir>,
     /// Where the threads of the server sit, and the one that started it.
     _seat: Option<Seat>,
 }
@@ -46,6 +62,7 @@ impl Embedded {
 
     fn start_unguarded(needs: &Needs) -> Result<Self, String> {
         sweep();
+        hide_temporary_files();
         let prefix = format!("{PREFIX}{}-", std::process::id());
         let folder = {
             let mut folders = FOLDERS.lock().map_err(text)?;
@@ -69,22 +86,61 @@ impl Embedded {
             pglite_oxide::install_extension_bytes(&outcome.paths, &archive).map_err(chain)?;
         }
         let seat = Seat::take();
-        let server = PgliteServer::builder()
-            .path(folder.path())
-            // The crate sets `public` alone; this is PostgreSQL's own default.
-            .postgres_config("search_path", "\"$user\", public")
-            // A long history in one transaction locks thousands of objects.
-            .postgres_config("max_locks_per_transaction", "1024")
-            // The crate takes 128 MB, and most of a short replay would be the kernel clearing them.
-            .postgres_config("shared_buffers", "16MB")
-            .relaxed_durability(true)
-            .start()
-            .map_err(chain)?;
-        Ok(Embedded { server: Some(server), folder: Some(folder), _seat: seat })
+        let is_long = folder.path().as_os_str().len() > room::LONGEST_FOLDER;
+        let beside = if is_long { Some(room::private(&prefix, Path::new("/tmp")).map_err(text)?) } else { None };
+        let embedded = Embedded { server: Mutex::new(None), folder: Some(folder), beside, _seat: seat };
+        drop(embedded.running()?);
+        Ok(embedded)
+    }
+
+    fn files(&self) -> Result<&Path, String> {
+        self.folder.as_ref().map(TempDir::path).ok_or_else(|| "it has stopped".to_string())
+    }
+
+    /// The server, started if it rests.
+    fn running(&self) -> Result<MutexGuard<'_, Option<PgliteServer>>, String> {
+        let mut server = self.server.lock().map_err(text)?;
+        if server.is_none() {
+            let builder = PgliteServer::builder().path(self.files()?).postgres_configs(SETTINGS);
+            #[cfg(unix)]
+            let builder = builder.unix(self.socket()?.join(room::SOCKET));
+            *server = Some(builder.relaxed_durability(true).start().map_err(chain)?);
+        }
+        Ok(server)
+    }
+
+    /// The folder of the socket.
+    #[cfg(unix)]
+    fn socket(&self) -> Result<&Path, String> {
+        self.beside.as_ref().map_or_else(|| self.files(), |beside| Ok(beside.path()))
+    }
+
+    #[cfg(unix)]
+    fn dump_unguarded(&self) -> Result<String, String> {
+        let mut server = self.server.lock().map_err(text)?;
+        if let Some(server) = server.take() {
+            shut_down(server).map_err(text)?;
+        }
+        let direct = Pglite::builder().path(self.files()?).postgres_configs(SETTINGS);
+        let mut direct = direct.relaxed_durability(true).open().map_err(chain)?;
+        let dump = direct.dump_sql(PgDumpOptions::new().arg("--schema-only").database(DATABASE));
+        direct.close().map_err(chain)?;
+        dump.map_err(chain)
+    }
+
+    #[cfg(not(unix))]
+    fn dump_unguarded(&self) -> Result<String, String> {
+        let server = self.running()?;
+        let server = server.as_ref().ok_or("it has stopped")?;
+        // The crate's networking takes the runtime that it finds around it.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(text)?;
+        let _inside = runtime.enter();
+        server.dump_sql(PgDumpOptions::new().arg("--schema-only").database(DATABASE)).map_err(chain)
     }
 
     fn close(&mut self) -> Result<()> {
-        let stopped = match self.server.take() {
+        let stopped = match self.server.get_mut().ok().and_then(Option::take) {
             Some(server) => shut_down(server),
             None => Ok(()),
         };
@@ -102,20 +158,21 @@ impl Embedded {
 }
 
 impl Scratch for Embedded {
+    #[cfg(unix)]
     fn url(&self) -> String {
-        self.server.as_ref().map(PgliteServer::database_url).unwrap_or_default()
+        // If it doesn't start again, whoever connects finds out.
+        let _ = guarded("start the embedded PostgreSQL", || self.running().map(drop));
+        self.socket().map(|folder| room::url(folder, SUPERUSERS[0], DATABASE)).unwrap_or_default()
+    }
+
+    #[cfg(not(unix))]
+    fn url(&self) -> String {
+        let server = self.running();
+        server.ok().and_then(|server| server.as_ref().map(PgliteServer::database_url)).unwrap_or_default()
     }
 
     fn dump(&self) -> Result<String> {
-        guarded("dump the embedded PostgreSQL", || {
-            let server = self.server.as_ref().ok_or("it has stopped")?;
-            // The crate's networking takes the runtime that it finds around it.
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-            let runtime = runtime.map_err(text)?;
-            let _inside = runtime.enter();
-            let options = PgDumpOptions::new().arg("--schema-only").database(DATABASE);
-            server.dump_sql(options).map_err(chain)
-        })
+        guarded("dump the embedded PostgreSQL", || self.dump_unguarded())
     }
 
     fn is_whole(&self) -> bool {
@@ -164,9 +221,29 @@ pub fn remove_all() {
     std::mem::forget(folders);
 }
 
+/// Has the temporary files of the crate made in a folder that is open to us alone: its `pg_dump` writes into one, for everybody
+/// to read, and it can't be told where.
+fn hide_temporary_files() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let Ok(mut folders) = FOLDERS.lock() else { return };
+        let Ok(folder) = in_a_place(&format!("{PREFIX}{}-", std::process::id())) else { return };
+        if tempfile::env::override_temp_dir(folder.path()).is_ok() {
+            folders.push(folder.keep());
+        }
+    });
+}
+
+/// Removes what is left of embedded databases, for a program that has done its work.
+pub fn leave() {
+    if let Ok(mut folders) = FOLDERS.lock() {
+        folders.drain(..).for_each(|folder| drop(std::fs::remove_dir_all(folder)));
+    }
+}
+
 /// A folder in the first place that takes one.
 fn in_a_place(prefix: &str) -> std::io::Result<TempDir> {
-    let make = |place: &PathBuf| tempfile::Builder::new().prefix(prefix).tempdir_in(place);
+    let make = |place: &PathBuf| room::private(prefix, place);
     let places = room::places();
     places.iter().find_map(|place| make(place).ok()).map_or_else(|| make(&std::env::temp_dir()), Ok)
 }

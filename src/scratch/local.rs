@@ -1,12 +1,15 @@
 //! Scratch databases from the PostgreSQL programs of this machine: a throw-away cluster per replay, since roles belong to
 //! a cluster, on a socket in a folder of ours.
 //!
+//! Nobody else gets in: the folder and the sockets are open to its owner alone (and to root), each connection is asked who it
+//! comes from (`peer`), and there is no other way than the sockets. Nothing gets out where walls can be built (`walls.rs`).
+//!
 //! Nothing is left behind. Whatever ends this program, even a signal that can't be caught, closes the pipe to a small shell
 //! that then stops the servers and removes the folder. Should that die too, the next run removes the folder.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,11 +18,12 @@ use std::time::{Duration, Instant};
 
 use super::gate::Gate;
 use super::programs::{Programs, User};
-use super::{Barred, Limits, Scratch, room};
+use super::walls::Walls;
+use super::{Barred, Limits, SUPERUSERS, Scratch, child, room};
 use crate::{Error, Result};
 
-/// The path of a socket has at most 103 bytes (macOS; 107 on Linux). This much is left for the folder that ours is made in.
-const LONGEST_BASE: usize = 50;
+/// How long the path of the folder may be that ours is made in, so that a socket has room below it.
+const LONGEST_BASE: usize = room::LONGEST_FOLDER - 39;
 /// Our folders: this, the number of our process, and something random.
 const PREFIX: &str = "consolidate-pg-";
 /// How long a server may take to start.
@@ -30,6 +34,7 @@ const STALE: Duration = Duration::from_secs(3600);
 /// Nothing needs to last, all that a history can ask for is switched on, and nothing reaches out of the machine.
 const SETTINGS: &[&str] = &[
     "listen_addresses=",
+    "unix_socket_permissions=0700",
     "port=5432",
     "fsync=off",
     "synchronous_commit=off",
@@ -70,6 +75,7 @@ pub struct Local {
     folder: PathBuf,
     /// Who runs them, if we are root.
     user: Option<User>,
+    walls: Walls,
     watchman: Mutex<Watchman>,
     gate: Gate,
     /// How many clusters there were.
@@ -90,28 +96,26 @@ impl Local {
         let base = base()?;
         room::ever().iter().chain([&base]).for_each(|place| sweep(place));
         let prefix = format!("{PREFIX}{process}-");
-        let folder =
-            tempfile::Builder::new().prefix(&prefix).tempdir_in(&base).map_err(|e| unable("make a folder", e))?;
+        let folder = room::private(&prefix, &base).map_err(|e| unable("make a folder", e))?;
         let mine = fs::metadata(folder.path()).map_err(|e| unable("look at a folder", e))?.uid();
         let user = if mine == 0 { Some(User::other_than_root()?) } else { None };
         give(folder.path(), user.as_ref())?;
-        let mut command = Command::new("sh");
+        let walls = Walls::build(user.as_ref(), &[&programs.folder, folder.path()]);
+        let mut command = child::command("sh");
         command.args(["-c", WATCHMAN, "sh"]).arg(folder.path()).current_dir("/").process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let watchman = Mutex::new(Watchman(command.spawn().map_err(|e| unable("start sh", e))?));
         // From here on the watchman removes it.
-        let local = Local { programs, folder: folder.keep(), user, watchman, gate: Gate::default(), count: Mutex::new(0) };
+        let local =
+            Local { programs, folder: folder.keep(), user, walls, watchman, gate: Gate::default(), count: Mutex::new(0) };
         local.init()?;
         Ok(Arc::new(local))
     }
 
     /// A program that runs as whom PostgreSQL wants, in our folder: it may not be allowed into the current one.
     fn command(&self, name: &str) -> Command {
-        let mut command = self.programs.command(name);
+        let mut command = self.walls.command(&self.programs.folder.join(name), self.user.as_ref());
         command.current_dir(&self.folder);
-        if let Some(user) = &self.user {
-            command.uid(user.uid).gid(user.gid);
-        }
         command
     }
 
@@ -126,16 +130,28 @@ impl Local {
     fn init(&self) -> Result<()> {
         let run = |locale: &str| {
             let mut command = self.command("initdb");
-            command.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--wal-segsize=4"]);
+            command.args(["-U", SUPERUSERS[0], "-A", "peer", "-E", "UTF8", "--no-sync", "--wal-segsize=4"]);
             let output = command.arg(format!("--locale={locale}")).arg("-D").arg(self.template()).output();
             output.map_err(|e| self.refused("initdb", &e.to_string()))
         };
         let first = run("C.UTF-8")?;
         // Not every machine knows C.UTF-8. initdb takes back what it has begun.
         if first.status.success() || run("C")?.status.success() {
-            return Ok(());
+            return self.let_us_in();
         }
         Err(self.refused("initdb", &String::from_utf8_lossy(&first.stderr)))
+    }
+
+    /// Lets us in, as a superuser by any of its names, and nobody else.
+    fn let_us_in(&self) -> Result<()> {
+        let asked = child::command("id").arg("-un").output().map_err(|e| unable("run id", e))?;
+        let us = String::from_utf8_lossy(&asked.stdout).trim().replace('"', "\"\"");
+        let lines = SUPERUSERS.iter().map(|name| format!("us \"{us}\" {name}\n"));
+        let files = [("pg_ident.conf", lines.collect()), ("pg_hba.conf", "local all all peer map=us\n".to_string())];
+        for (name, text) in files {
+            fs::write(self.template().join(name), text).map_err(|e| unable("write a file", e))?;
+        }
+        Ok(())
     }
 
     fn refused(&self, program: &str, said: &str) -> Error {
@@ -157,10 +173,10 @@ impl Local {
             *count
         };
         let folder = self.folder.join(number.to_string());
-        fs::create_dir(&folder).map_err(|e| unable("make a folder", e))?;
+        DirBuilder::new().mode(0o700).create(&folder).map_err(|e| unable("make a folder", e))?;
         give(&folder, self.user.as_ref())?;
-        let mut copy = Command::new("cp");
-        copy.arg("-Rp").arg(self.template()).arg(folder.join("data")).stdin(Stdio::null());
+        let mut copy = child::command("cp");
+        copy.arg("-Rp").arg(self.template()).arg(folder.join("data"));
         let output = copy.output().map_err(|e| unable("run cp", e))?;
         if output.status.success() {
             return Ok(folder);
@@ -207,7 +223,8 @@ impl Cluster {
     pub fn start(local: &Arc<Local>, limits: Limits) -> Result<Cluster> {
         limits.check()?;
         let folder = local.copy()?;
-        let log = File::create(folder.join("log")).map_err(|e| unable("make a file", e))?;
+        let log = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join("log"));
+        let log = log.map_err(|e| unable("make a file", e))?;
         let also = log.try_clone().map_err(|e| unable("make a file", e))?;
         let mut command = local.command("postgres");
         command.arg("-D").arg(folder.join("data")).arg("-c");
@@ -243,7 +260,8 @@ impl Cluster {
         let Some(mut server) = self.server.take() else { return Ok(()) };
         let process = server.id().to_string();
         // At once: nothing in it is wanted any more.
-        let told = Command::new("sh").args(["-c", "kill -QUIT \"$1\"", "sh", &process]).stderr(Stdio::null()).status();
+        let told =
+            child::command("sh").args(["-c", "kill -QUIT \"$1\"", "sh", &process]).stderr(Stdio::null()).status();
         if !told.is_ok_and(|status| status.success()) {
             let _ = server.kill();
         }
@@ -254,13 +272,12 @@ impl Cluster {
 
 impl Scratch for Cluster {
     fn url(&self) -> String {
-        let folder: String = self.folder.as_os_str().as_encoded_bytes().iter().map(|byte| escaped(*byte)).collect();
-        format!("postgres://postgres@localhost:5432/postgres?host={folder}&sslmode=disable")
+        room::url(&self.folder, SUPERUSERS[0], "postgres")
     }
 
     fn dump(&self) -> Result<String> {
         let mut command = self.local.programs.command("pg_dump");
-        command.args(["--schema-only", "-p", "5432", "-U", "postgres", "-d", "postgres", "-h"]).arg(&self.folder);
+        command.args(["--schema-only", "-p", "5432", "-U", SUPERUSERS[0], "-d", "postgres", "-h"]).arg(&self.folder);
         let output = self.limits.output(&mut command)?;
         if !output.status.success() {
             return Err(self.local.refused("pg_dump", &String::from_utf8_lossy(&output.stderr)));
@@ -285,15 +302,6 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         // A replay that failed has a better error to tell.
         let _ = self.close();
-    }
-}
-
-/// A byte of a path as a URL has it.
-fn escaped(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte) {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02X}")
     }
 }
 
@@ -336,6 +344,6 @@ fn sweep(base: &Path) {
 
 fn lives(process: u32) -> bool {
     let asked =
-        Command::new("sh").args(["-c", "kill -0 \"$1\"", "sh", &process.to_string()]).stderr(Stdio::null()).status();
+        child::command("sh").args(["-c", "kill -0 \"$1\"", "sh", &process.to_string()]).stderr(Stdio::null()).status();
     !asked.is_ok_and(|status| !status.success()) || Path::new(&format!("/proc/{process}")).exists()
 }

@@ -1,6 +1,7 @@
 //! Scratch databases: empty PostgreSQL databases that live as long as one replay, behind one trait.
 
 pub mod calls;
+pub mod child;
 pub mod embedded;
 pub mod extensions;
 pub mod gate;
@@ -17,6 +18,8 @@ pub mod room;
 mod seat;
 pub mod server;
 pub mod stand_ins;
+#[cfg(unix)]
+mod walls;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -50,6 +53,9 @@ impl From<Barred> for Error {
         }
     }
 }
+
+/// What the superuser of a scratch database of ours is called, and what it may be renamed to while a set is replayed.
+pub const SUPERUSERS: [&str; 2] = ["postgres", "somebody"];
 
 /// An empty database that is gone when it is dropped.
 ///

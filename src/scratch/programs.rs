@@ -4,8 +4,9 @@
 
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use super::child;
 use crate::{Error, Result};
 
 /// What a scratch cluster needs.
@@ -99,14 +100,9 @@ impl Programs {
         named(given).is_some()
     }
 
-    /// One of them, ready for arguments. Nothing of the environment tells it where to connect or whose messages to speak.
+    /// One of them, ready for arguments. Nothing of the environment tells it where to connect, or anything else of ours.
     pub fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(self.folder.join(name));
-        for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
-            command.env_remove(variable);
-        }
-        command.stdin(Stdio::null());
-        command
+        child::command(self.folder.join(name))
     }
 }
 
@@ -170,7 +166,7 @@ fn version(folder: &Path) -> Option<String> {
 
 /// The version that a program says it is of.
 fn says(program: &Path) -> Option<String> {
-    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    let output = child::command(program).arg("--version").output().ok()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.split_once(") ")?.1.split_whitespace().next().map(ToString::to_string)
 }

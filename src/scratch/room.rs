@@ -1,7 +1,9 @@
 //! Where scratch databases keep their files: in memory, where the machine has plenty of it, since none of them is to last, and
 //! some file systems take longer to make and remove thousands of small files than PostgreSQL takes to run a history.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
 
 /// What must be free of the file system in memory, in bytes. A replay takes some 60 MB and its rows, a run four of them at once.
 const FREE: u64 = 2 << 30;
@@ -10,6 +12,11 @@ const MEMORY: u64 = 4 << 30;
 
 /// The file system in memory that Linux has for everybody.
 const IN_MEMORY: &str = "/dev/shm";
+
+/// A socket in a folder: PostgreSQL's own name for that of port 5432.
+pub const SOCKET: &str = ".s.PGSQL.5432";
+/// The path of a socket has at most 103 bytes (macOS; 107 on Linux). This much is left for its folder.
+pub const LONGEST_FOLDER: usize = 103 - SOCKET.len() - 1;
 
 /// The folders in which ours may lie, the best first. `TMPDIR` has the last word.
 pub fn places() -> Vec<PathBuf> {
@@ -23,6 +30,33 @@ pub fn places() -> Vec<PathBuf> {
 pub fn ever() -> Vec<PathBuf> {
     let in_memory = cfg!(target_os = "linux").then(|| PathBuf::from(IN_MEMORY));
     in_memory.into_iter().chain([std::env::temp_dir()]).collect()
+}
+
+/// A folder that only we may look into.
+///
+/// # Errors
+/// When it can't be made.
+pub fn private(prefix: &str, place: &Path) -> std::io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir_in(place)
+}
+
+/// The address of a database whose server has its socket, that of port 5432, in a folder.
+pub fn url(folder: &Path, user: &str, database: &str) -> String {
+    let folder: String = folder.as_os_str().as_encoded_bytes().iter().map(|byte| escaped(*byte)).collect();
+    format!("postgres://{user}@localhost:5432/{database}?host={folder}&sslmode=disable")
+}
+
+/// A byte of a path as a URL has it.
+fn escaped(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte) {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
+    }
 }
 
 /// What to do when there isn't enough room.

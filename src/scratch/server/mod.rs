@@ -160,7 +160,8 @@ impl Scratch for Own {
         command.args(["-h", &address.host(), "-p", &address.port().to_string()]);
         // Not as an argument, which everybody on the machine can see.
         command.envs(address.password().map(|password| ("PGPASSWORD", password)));
-        command.envs(std::env::var_os("PGPASSFILE").map(|file| ("PGPASSFILE", file)));
+        // Where a password file is.
+        command.envs(["PGPASSFILE", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         let output = self.limits.output(&mut command)?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_string();
