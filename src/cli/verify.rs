@@ -3,7 +3,7 @@
 use super::progress::Bars;
 use super::project::Project;
 use super::sessions;
-use super::{Common, Comparing, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_json, style};
+use super::{Common, Comparing, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_as_it_is, print_json, style};
 use crate::diff::Side;
 use crate::emit::{inner_folder, replay_files, whole};
 use crate::error::{At, Error};
@@ -82,7 +82,7 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         let of = if side == "old" { Replayed::History(&old) } else { Replayed::Set(&new) };
         vec![could_not_replay(of, error)]
     })?;
-    let found = show(&verdict, &Sides::sets().without(&old.left_out), args.common.format);
+    let found = show(&verdict, &Sides::sets().without(&old.left_out), args.common.format)?;
     match untouched {
         Some(Ok(count)) => super::tell(&format!("{count} files stay as they were, byte for byte")),
         Some(Err(name)) => {
@@ -96,15 +96,15 @@ pub fn run(args: &VerifyArgs) -> Outcome {
 }
 
 /// Prints a verdict, and gives the exit code.
-pub fn show(verdict: &Verdict, sides: &Sides, format: Format) -> u8 {
+pub fn show(verdict: &Verdict, sides: &Sides, format: Format) -> Outcome {
     match format {
-        Format::Text => print(&report::text(verdict, sides, style())),
-        Format::Json => print_json(&report::json(verdict, sides)),
-        Format::Markdown => print(&report::markdown(verdict, sides)),
-        Format::Junit => print(&ci::junit("consolidate", &ci::of_verdict(verdict, sides))),
-        Format::Github => print(&ci::github(&ci::of_verdict(verdict, sides))),
+        Format::Text => print(&report::text(verdict, sides, style()))?,
+        Format::Json => print_json(&report::json(verdict, sides))?,
+        Format::Markdown => print(&report::markdown(verdict, sides))?,
+        Format::Junit => print(&ci::junit("consolidate", &ci::of_verdict(verdict, sides)))?,
+        Format::Github => print_as_it_is(&ci::github(&ci::of_verdict(verdict, sides)))?,
     }
-    if verdict.kind == VerdictKind::Identical { FINE } else { FOUND }
+    Ok(if verdict.kind == VerdictKind::Identical { FINE } else { FOUND })
 }
 
 /// What was replayed.
