@@ -141,6 +141,7 @@ pub fn could_not_replay(of: Replayed, error: ReplayError) -> Error {
             {
                 at.file = folder.join(&at.file).display().to_string();
             }
+            error.hint = error.hint.or_else(|| no_room(&error.message));
             error
         }
         ReplayError::Failed(failure) => {
@@ -155,11 +156,16 @@ pub fn could_not_replay(of: Replayed, error: ReplayError) -> Error {
             }
             let own = tools_own(&failure.message).filter(|_| failure.sqlstate == "42P01");
             let later = of.history().and_then(|history| missing::hint(history, &failure));
-            let hint = own.or(later).or(failure.hint.clone());
+            let hint = no_room(&failure.message).or(own).or(later).or(failure.hint.clone());
             let hint = hint.unwrap_or_else(|| hint_for(&failure.sqlstate, is_set).to_string());
             Error::new(message).at(At::new(file, failure.line)).hint(hint)
         }
     }
+}
+
+/// What helps where the embedded PostgreSQL can't write its files: it calls a full disk so. Others say "Input/output error".
+fn no_room(message: &str) -> Option<String> {
+    message.ends_with(": I/O error").then(crate::scratch::room::hint)
 }
 
 /// What helps where a history speaks of the table in which its migration tool keeps its versions.
