@@ -201,6 +201,8 @@ enum Format {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
+    // Whatever it says comes from texts that others wrote, too.
+    std::panic::set_hook(Box::new(|info| out::talk(&escaped(&format!("{info}\n"), Medium::Lines))));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse_arguments(&error),
