@@ -257,7 +257,8 @@ fn gaps(shim: &Path) -> (usize, usize) {
             let project = ready(Work::Finish);
             assert!(!run(&project, Work::InPlaceInSteps, Some((at, shim)), None), "no call lies between the renames");
             let names = tree(&project).into_keys();
-            if waits.is_none() && names.into_iter().any(|name| name.to_string_lossy().starts_with(".consolidate-set-")) {
+            if waits.is_none() && names.into_iter().any(|name| name.to_string_lossy().starts_with(".consolidate-set-"))
+            {
                 waits = Some(at);
             }
             if let (Some(waits), false) = (waits, project.path("migrations").exists()) {

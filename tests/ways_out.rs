@@ -82,7 +82,10 @@ fn hostile() -> Project {
     let name = format!("2_{}.sql", MARKS.replace('/', ""));
     project.write(&format!("migrations.old/{name}"), rest("old") + &dead);
     project.write("other/1_a.sql", &common);
-    project.write(&format!("other/{name}"), rest("new") + &format!("CREATE TABLE \"x{l}\" ();\nCREATE TABLE \"y{m}\" ();\n"));
+    project.write(
+        &format!("other/{name}"),
+        rest("new") + &format!("CREATE TABLE \"x{l}\" ();\nCREATE TABLE \"y{m}\" ();\n"),
+    );
     project
 }
 
@@ -128,7 +131,8 @@ fn what_is_written_and_said_of_a_hostile_history_is_harmless() {
 
 #[test]
 fn errors_of_a_hostile_history_are_texts() {
-    let raised = format!("DO $$ BEGIN RAISE EXCEPTION '{LINES}{MARKS}' USING HINT = '{LINES}', DETAIL = '{MARKS}'; END $$;\n");
+    let raised =
+        format!("DO $$ BEGIN RAISE EXCEPTION '{LINES}{MARKS}' USING HINT = '{LINES}', DETAIL = '{MARKS}'; END $$;\n");
     let project = Project::history(&[("1_a.sql", &raised)]);
     let ran = checked(&project, "emit --dry-run", "text", 2);
     assert!(ran.err.contains("stop-commands"), "{}", ran.err);
@@ -149,7 +153,8 @@ fn errors_of_a_hostile_history_are_texts() {
     checked(&project, "plan", "text", 2);
     fs::remove_file(project.path("consolidate.toml")).expect("removed");
     project.write("migrations.old/2_b.sql", "");
-    fs::rename(project.path("migrations.old/2_b.sql"), project.path(&format!("migrations.old/2_{LINES}.sql"))).expect("moved");
+    fs::rename(project.path("migrations.old/2_b.sql"), project.path(&format!("migrations.old/2_{LINES}.sql")))
+        .expect("moved");
     let ran = checked(&project, "plan", "text", 2);
     assert!(ran.err.contains("line break"), "{}", ran.err);
 }
@@ -167,9 +172,26 @@ fn a_full_disk_behind_the_output_is_told() {
     let project = Project::small();
     project.write("same/1.sql", "CREATE TABLE a (id int);\n");
     let mut commands: Vec<String> = FORMATS.iter().map(|format| format!("plan --format {format}")).collect();
-    let others = ["plan --explain 1_shops.sql:2", "emit --dry-run", "emit --in-place --old same --new same", "restore --new same"];
+    let others = [
+        "plan --explain 1_shops.sql:2",
+        "emit --dry-run",
+        "emit --in-place --old same --new same",
+        "restore --new same",
+    ];
     commands.extend(others.map(String::from));
-    commands.extend(["init", "emit", "verify --format markdown", "handover", "diff same same", "--help", "--version", "plan --help"].map(String::from));
+    commands.extend(
+        [
+            "init",
+            "emit",
+            "verify --format markdown",
+            "handover",
+            "diff same same",
+            "--help",
+            "--version",
+            "plan --help",
+        ]
+        .map(String::from),
+    );
     for arguments in commands {
         let ran = sh(&project, &format!("exec \"$0\" {arguments} > /dev/full"));
         assert_eq!(ran.code, 2, "{arguments}: {ran:#?}");
@@ -196,7 +218,8 @@ fn a_full_memory_disk_is_told() {
         return;
     }
     let before = project.tree("");
-    let mounted = "exec unshare -rm sh -c 'mount -t tmpfs -o size=3g,nr_inodes=200 tmpfs /dev/shm && exec \"$0\" emit' \"$0\"";
+    let mounted =
+        "exec unshare -rm sh -c 'mount -t tmpfs -o size=3g,nr_inodes=200 tmpfs /dev/shm && exec \"$0\" emit' \"$0\"";
     let ran = sh(&project, mounted);
     // A machine with little memory doesn't use that disk, and has nothing to tell.
     if ran.code != 0 {
@@ -233,7 +256,9 @@ fn each_entry_of_a_folder_is_read_or_refused_by_its_name() {
         for name in ["2_s.sql", "2_S.SQL"] {
             let project = Project::small();
             place(what, &project.path("migrations.old").join(name));
-            for command in ["plan", "emit --dry-run", "verify", "init --old migrations.old", "diff migrations.old migrations.old"] {
+            for command in
+                ["plan", "emit --dry-run", "verify", "init --old migrations.old", "diff migrations.old migrations.old"]
+            {
                 let ran = project.run(command);
                 assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{what}, {command}: {ran:#?}");
                 assert!(ran.err.contains(&format!("migrations.old/{name} is ")), "{what}, {command}: {}", ran.err);

@@ -64,7 +64,8 @@ pub fn run(args: &InitArgs) -> Outcome {
         // A half of it would be worse than none.
         let _ = std::fs::remove_file(target);
         return Err(vec![
-            Error::new(format!("can't write consolidate.toml: {error}")).hint("is there room on the disk? nothing was kept"),
+            Error::new(format!("can't write consolidate.toml: {error}"))
+                .hint("is there room on the disk? nothing was kept"),
         ]);
     }
     let move_aside = format!(
@@ -200,7 +201,8 @@ fn is_supabase(folder: &Path, history: &history::History, schema: &crate::schema
 
 /// The setting `prelude`, with what there is to say about it.
 fn prelude(platform: Option<&preludes::Prelude>, roles: &[String]) -> String {
-    let create: String = roles.iter().map(|r| format!("#   CREATE ROLE {};\n", line(&crate::sql::names::quote(r)))).collect();
+    let create: String =
+        roles.iter().map(|r| format!("#   CREATE ROLE {};\n", line(&crate::sql::names::quote(r)))).collect();
     let missing =
         format!("# This history names roles that it doesn't make; put these lines into prelude.sql:\n{create}");
     match platform {

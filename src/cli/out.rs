@@ -67,7 +67,12 @@ fn say(word: &str, text: &str) {
     let mut text = redacted(text).to_string();
     if text.contains('\n') {
         let stands_in = |line: &str| if line.starts_with("    ") { line.to_string() } else { format!("    {line}") };
-        text = text.lines().enumerate().map(|(i, l)| if i == 0 { l.into() } else { stands_in(l) }).collect::<Vec<_>>().join("\n");
+        text = text
+            .lines()
+            .enumerate()
+            .map(|(i, l)| if i == 0 { l.into() } else { stands_in(l) })
+            .collect::<Vec<_>>()
+            .join("\n");
     }
     talk(&format!("{}\n", lines(&format!("{word} {text}"), style)));
 }

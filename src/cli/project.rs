@@ -234,7 +234,9 @@ fn heal(new: &Path) -> Result<()> {
         Ok(Healed::Nothing) => Ok(()),
         Ok(Healed::Finished) => {
             let set = new.display();
-            tell(&format!("a run was killed while it moved {set} aside; that is finished now: consolidate restore undoes it"));
+            tell(&format!(
+                "a run was killed while it moved {set} aside; that is finished now: consolidate restore undoes it"
+            ));
             Ok(())
         }
         Ok(Healed::Back) => {

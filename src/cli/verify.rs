@@ -3,7 +3,9 @@
 use super::progress::Bars;
 use super::project::Project;
 use super::sessions;
-use super::{Common, Comparing, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_as_it_is, print_json, style};
+use super::{
+    Common, Comparing, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_as_it_is, print_json, style,
+};
 use crate::diff::Side;
 use crate::emit::{inner_folder, replay_files, whole};
 use crate::error::{At, Error};

@@ -2,7 +2,9 @@
 
 use super::lay_out::Laid;
 use super::swap::{self, Fresh, Way};
-use super::write::{Origin, changed_or_strange, copy_others, fail, fill_set, manifest_text, parent_of, refuse_oddities};
+use super::write::{
+    Origin, changed_or_strange, copy_others, fail, fill_set, manifest_text, parent_of, refuse_oddities,
+};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::history::contents::Contents;

@@ -3,8 +3,8 @@
 use super::Choices;
 use super::lower::Lowering;
 use crate::history::History;
-use crate::replay::session::is_limit;
 use crate::proof::{AT_END, Difference, IN_BETWEEN, Left, Snapshot};
+use crate::replay::session::is_limit;
 use crate::sql::names::quote;
 use pg_query::NodeEnum;
 use pg_query::protobuf::VariableSetKind;

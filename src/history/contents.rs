@@ -286,7 +286,8 @@ fn collect(
                 collect(&path, &format!("{prefix}{name}/"), depth + 1, files, skipped)?;
             }
             Some(_) => {
-                let sql = first_sql(&path).map_err(|e| fail(e).hint("allow reading it, or move it out of the folder"))?;
+                let sql =
+                    first_sql(&path).map_err(|e| fail(e).hint("allow reading it, or move it out of the folder"))?;
                 skipped.extend(sql.map(|sql| (format!("{prefix}{name}/{sql}"), Skipped::Elsewhere)));
             }
         }

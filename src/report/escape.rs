@@ -205,14 +205,8 @@ mod tests {
 
     #[test]
     fn nothing_hidden_leaves_and_no_line_is_a_command() {
-        for medium in [
-            Medium::Lines,
-            Medium::Markdown,
-            Medium::Code,
-            Medium::Xml,
-            Medium::Annotation,
-            Medium::Property,
-        ] {
+        for medium in [Medium::Lines, Medium::Markdown, Medium::Code, Medium::Xml, Medium::Annotation, Medium::Property]
+        {
             let text = escaped(HOSTILE, medium);
             assert!(!text.chars().any(|c| is_hidden(c) && c != '\n'), "{medium:?}: {text:?}");
             assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{medium:?}: {text}");
@@ -225,7 +219,10 @@ mod tests {
     #[test]
     fn each_medium_has_its_own_marks() {
         let of = |text: &str, medium| escaped(text, medium);
-        assert_eq!(of("a|b @c #1 www.d https://e", Medium::Markdown), "a\\|b @&#8203;c \\#&#8203;1 www\\.d https\\://e");
+        assert_eq!(
+            of("a|b @c #1 www.d https://e", Medium::Markdown),
+            "a\\|b @&#8203;c \\#&#8203;1 www\\.d https\\://e"
+        );
         assert_eq!(of("a``b", Medium::Code), "```a``b```");
         assert_eq!(of("`", Medium::Code), "`` ` ``");
         assert_eq!(of("<![CDATA[\"]]>&", Medium::Xml), "&lt;![CDATA[&quot;]]&gt;&amp;");

@@ -60,7 +60,9 @@ pub fn markdown(proven: &Proven, names: &[String], history: &History, about: &Ab
     }
     if !about.comments.is_empty() {
         out.push_str(&format!("\n### Comments of what lives that were left out ({})\n\n", about.comments.len()));
-        out.extend(about.comments.iter().map(|line| format!("- {}: {}\n", code(&line.at.to_string()), words(&line.text))));
+        out.extend(
+            about.comments.iter().map(|line| format!("- {}: {}\n", code(&line.at.to_string()), words(&line.text))),
+        );
     }
     section(&mut out, "Dropped: created, then dropped", plan, &[Rule::Dead, Rule::DeadRows]);
     section(&mut out, "Folded into the statement that makes the object", plan, &[Rule::Folded]);
@@ -84,7 +86,8 @@ fn section(out: &mut String, title: &str, plan: &Plan, rules: &[Rule]) {
     out.push_str(&format!("\n<details><summary>{title} ({})</summary>\n\n", found.len()));
     for finding in found {
         let died = finding.died.as_ref().map_or(String::new(), |at| format!(" → {}", code(&at.to_string())));
-        let note = if finding.note.is_empty() { String::new() } else { format!(": {}", words(&one_line(&finding.note))) };
+        let note =
+            if finding.note.is_empty() { String::new() } else { format!(": {}", words(&one_line(&finding.note))) };
         let (object, born) = (code(&finding.object), code(&finding.born.to_string()));
         out.push_str(&format!("- {} {object} {born}{died}{note}\n", finding.kind));
     }

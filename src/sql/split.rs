@@ -224,7 +224,9 @@ mod tests {
         assert_eq!(endless("SELECT 1 /* a /* b */ ; SELECT 2;"), Some("/* a /* b */ ; SELECT 2;"));
         assert_eq!(endless("/*"), Some("/*"));
         assert_eq!(endless("COPY t FROM stdin;\n/*\n\\.\n/*é"), Some("/*é"));
-        for fine in ["", "SELECT '/*';", "/* a */", "-- /*", "SELECT 1; /* /* */ */", "COPY t FROM stdin;\n/*\n\\.\n", "\\x /*"] {
+        for fine in
+            ["", "SELECT '/*';", "/* a */", "-- /*", "SELECT 1; /* /* */ */", "COPY t FROM stdin;\n/*\n\\.\n", "\\x /*"]
+        {
             assert_eq!(endless(fine), None, "{fine}");
         }
     }
