@@ -60,7 +60,7 @@ static int at(int fd, const char *path) { return path[0] == '/' || fd == AT_FDCW
 
 __attribute__((destructor)) static void end(void) {
     const char *file = getenv("KILL_COUNT");
-    if (!file) return;
+    if (!file || !count) return;
     FILE *out = fopen(file, "w");
     if (out) { fprintf(out, "%ld", count); fclose(out); }
 }
