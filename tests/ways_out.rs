@@ -142,7 +142,7 @@ fn errors_of_a_hostile_history_are_texts() {
     let project = Project::history(&[("1_a.sql", &format!("CREATE TABLE \"a{LINES}\" (nott \"b{MARKS}\" nott);\n"))]);
     checked(&project, "plan", "text", 2);
     let wrong = |arguments: &[&str]| {
-        let ran = ran(project.command("plan").args(arguments));
+        let ran = cli_support::ran(project.command("plan").args(arguments));
         assert_eq!(ran.code, 2, "{ran:#?}");
         harmless(&ran.err, "text", &format!("{arguments:?}"));
     };
