@@ -183,7 +183,7 @@ impl Config {
     /// # Errors
     /// When it can't be read or isn't what is expected, with its place.
     pub fn read(path: &Path) -> Result<Config> {
-        let text = std::fs::read_to_string(path).map_err(|e| {
+        let text = crate::files::read_to_string(path).map_err(|e| {
             Error::new(format!("can't read {}: {e}", path.display())).hint("name it with --config FILE")
         })?;
         Config::parse(&text, &path.display().to_string())

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod emit;
 pub mod engine;
 pub mod error;
+mod files;
 pub mod handover;
 pub mod history;
 pub mod ledger;

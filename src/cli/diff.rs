@@ -104,7 +104,7 @@ pub fn compare(project: &Project, sides: &[Side; 2], replaying: &Replaying, form
         of.into_iter().filter_map(|(side, other)| by_the_tool(side, other)).for_each(|note| super::tell(&note));
     }
     let [old, new] = sides;
-    Ok(show(&verdict, &Sides::named(old.name(), new.name()), format))
+    show(&verdict, &Sides::named(old.name(), new.name()), format)
 }
 
 /// What the migration tool's own table says of a database that isn't what a history makes: it may only be behind. A set that was

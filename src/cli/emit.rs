@@ -3,7 +3,7 @@
 use super::progress::Bars;
 use super::project::Project;
 use super::verify::{Replayed, could_not_replay};
-use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, Replaying, print, print_json, style};
+use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, Replaying, after, print, print_json, style};
 use crate::config::Numbers;
 use crate::emit::whole::WholeFile;
 use crate::emit::write::{Changes, Origin};
@@ -88,6 +88,7 @@ fn ready(args: &EmitArgs, project: &Project) -> Result<Option<PathBuf>, Error> {
             let message = "--in-place moves a whole history aside, and a part of this one stays as it is";
             return Err(Error::new(message).hint("name a folder for the whole new set with --new"));
         }
+        project.refuse_to_replace(&project.old)?;
         let aside = aside::aside_of(&project.old);
         aside::check(&project.old, &aside)?;
         return Ok(Some(aside));
@@ -105,6 +106,7 @@ fn ready(args: &EmitArgs, project: &Project) -> Result<Option<PathBuf>, Error> {
         };
         return Err(Error::new(format!("the history is in {old}, where the new set would go")).hint(hint));
     }
+    project.refuse_to_replace(&project.new)?;
     write::check(&project.new, args.force).map(|()| None)
 }
 
@@ -215,7 +217,7 @@ pub fn run(args: &EmitArgs) -> Outcome {
             return Ok(refuse(&format!("the last one tried failed at {error}"), &blocked));
         }
         Err(Unproven::Different(found, blocked)) => {
-            super::verify::show(&found, &Sides::sets().without(&history.left_out), args.common.format);
+            super::verify::show(&found, &Sides::sets().without(&history.left_out), args.common.format)?;
             return Ok(refuse("the best one found differs as shown", &blocked));
         }
     };
@@ -240,18 +242,19 @@ pub fn run(args: &EmitArgs) -> Outcome {
         summarize(path, &project, (&consolidated, &model), cut, (&proven, &names), &about).map_err(|e| vec![e])?;
     }
     let written = write_all(args, &project, &history, aside.as_ref(), &files).map_err(|e| vec![e])?;
-    match args.common.format {
+    let printed = match args.common.format {
         Format::Text => {
             let folder = project.new.display().to_string();
-            print(&text(&proven, &consolidated, &about, &written, &folder, style()));
+            print(&text(&proven, &consolidated, &about, &written, &folder, style()))
         }
         Format::Json => print_json(&json(&proven, &consolidated, &about, &written)),
         format => {
             let sides = Sides::sets().without(&history.left_out);
-            super::verify::show(&proven.verdict, &sides, format);
+            super::verify::show(&proven.verdict, &sides, format).map(drop)
         }
-    }
-    Ok(FINE)
+    };
+    let done = if args.dry_run { "nothing was to be written" } else { "the set is proven, and written all the same" };
+    after(done, printed).map(|()| FINE)
 }
 
 /// Writes what a pull request says.
@@ -268,7 +271,10 @@ fn summarize(
         _ => plan(consolidated, model, &project.config),
     };
     let text = summary::markdown(proven, names, consolidated, about, &plan?);
-    std::fs::write(path, text).map_err(|e| Error::new(format!("can't write {}: {e}", path.display())))
+    write::file(path, text.as_bytes()).map_err(|e| {
+        Error::new(format!("can't write the summary {}: {e}; nothing was written", path.display()))
+            .hint("is there room on the disk, and may this user write there?")
+    })
 }
 
 /// A whole history's set, laid out for its tool.

@@ -3,7 +3,7 @@
 use super::progress::Bars;
 use super::project::Project;
 use super::verify::{Replayed, could_not_replay};
-use super::{Common, FINE, FOUND, Format, Outcome, Replaying, complain, print, print_json, tell};
+use super::{Common, FINE, FOUND, Format, Outcome, Replaying, after, complain, print, print_json, tell};
 use crate::emit::replay_files;
 use crate::error::Error;
 use crate::handover::live::{self, Outcome as Live};
@@ -11,6 +11,7 @@ use crate::handover::{Script, as_written, migrations, script, tool_of};
 use crate::history::{self, History, Reading};
 use crate::proof::{LIVE_NOT_COMPARED, Settings, masked};
 use crate::report::FORMAT;
+use crate::report::escape::line;
 use clap::Args;
 use serde_json::json;
 
@@ -51,7 +52,7 @@ pub fn run(args: &HandoverArgs) -> Outcome {
     let new = history::read_by(&project.new, &Reading { layout, ..project.reading(&preludes) })?;
     let script = make(&project, args, &old, &new).map_err(|e| vec![e])?;
     let Some(url) = &args.url else {
-        return Ok(printed(args, &old, &new, &script));
+        return printed(args, &old, &new, &script);
     };
     if script.sql.is_empty() {
         let message = format!("{} is handed over by its own commands, not by a URL", new.layout);
@@ -65,14 +66,14 @@ pub fn run(args: &HandoverArgs) -> Outcome {
         if !found.is_empty() {
             // One that is behind differs too, and the tool's table says it.
             if let Some(why) = live::refusal(url, &script) {
-                return Ok(report(args, url, Live::Refused(why), &script));
+                return report(args, url, Live::Refused(why), &script);
             }
-            return Ok(drifted(args, url, &found));
+            return drifted(args, url, &found);
         }
         tell(&format!("not compared with the live database: {}", LIVE_NOT_COMPARED.join(", ")));
     }
     let outcome = live::run(url, &script).map_err(|e| vec![e])?;
-    Ok(report(args, url, outcome, &script))
+    report(args, url, outcome, &script)
 }
 
 fn make(project: &Project, args: &HandoverArgs, old: &History, new: &History) -> Result<Script, Error> {
@@ -87,7 +88,7 @@ fn make(project: &Project, args: &HandoverArgs, old: &History, new: &History) ->
     script(tool, args.table.as_deref(), &before, &after, args.allow_drift)
 }
 
-fn printed(args: &HandoverArgs, old: &History, new: &History, script: &Script) -> u8 {
+fn printed(args: &HandoverArgs, old: &History, new: &History, script: &Script) -> Outcome {
     if args.common.format == Format::Json {
         print_json(&json!({
             "format": FORMAT,
@@ -96,28 +97,29 @@ fn printed(args: &HandoverArgs, old: &History, new: &History, script: &Script) -
             "files": { "history": old.files.len(), "set": new.files.len() },
             "sql": script.sql,
             "commands": script.commands,
-        }));
-        return FINE;
+        }))?;
+        return Ok(FINE);
     }
     if script.sql.is_empty() {
-        print(&format!("{}\n", script.commands.join("\n")));
-        return FINE;
+        let lines: String = script.commands.iter().map(|c| format!("{}\n", line(c))).collect();
+        print(&lines)?;
+        return Ok(FINE);
     }
     if !script.commands.is_empty() {
-        let lines: String = script.commands.iter().map(|c| format!("--   {c}\n")).collect();
-        print(&format!("-- The tool's own commands for it, without the checks and without one transaction:\n{lines}"));
+        let lines: String = script.commands.iter().map(|c| format!("--   {}\n", line(c))).collect();
+        print(&format!("-- The tool's own commands for it, without the checks and without one transaction:\n{lines}"))?;
     }
-    print(&script.sql);
-    FINE
+    print(&script.sql)?;
+    Ok(FINE)
 }
 
-fn drifted(args: &HandoverArgs, url: &str, found: &[String]) -> u8 {
+fn drifted(args: &HandoverArgs, url: &str, found: &[String]) -> Outcome {
     let url = masked(url);
     match args.common.format {
         Format::Json => {
-            print_json(&json!({ "format": FORMAT, "url": url, "outcome": "drifted", "differences": found }))
+            print_json(&json!({ "format": FORMAT, "url": url, "outcome": "drifted", "differences": found }))?;
         }
-        _ => print(&format!("{}\n", found.join("\n"))),
+        _ => print(&found.iter().map(|found| format!("{}\n", line(found))).collect::<String>())?,
     }
     let message =
         format!("drifted: {url} isn't what the history makes, in {} places; nothing was changed", found.len());
@@ -125,10 +127,10 @@ fn drifted(args: &HandoverArgs, url: &str, found: &[String]) -> u8 {
         "put it right, add it to the history, or say --allow-drift; another version of PostgreSQL may word things \
                otherwise: --scratch local",
     )]);
-    FOUND
+    Ok(FOUND)
 }
 
-fn report(args: &HandoverArgs, url: &str, outcome: Live, script: &Script) -> u8 {
+fn report(args: &HandoverArgs, url: &str, outcome: Live, script: &Script) -> Outcome {
     let url = masked(url);
     let (word, said) = match &outcome {
         Live::Done => ("done", format!("{url}: handed over; only {} was changed\n", script.table)),
@@ -137,18 +139,19 @@ fn report(args: &HandoverArgs, url: &str, outcome: Live, script: &Script) -> u8 
         }
         Live::Refused(error) => ("refused", error.message.clone()),
     };
-    match args.common.format {
+    let printed = match args.common.format {
         Format::Json => print_json(
             &json!({ "format": FORMAT, "url": url, "outcome": word, "table": script.table, "message": said }),
         ),
         _ if !matches!(outcome, Live::Refused(_)) => print(&said),
-        _ => {}
-    }
-    match outcome {
+        _ => Ok(()),
+    };
+    after(&format!("the hand-over itself ended: {word}"), printed)?;
+    Ok(match outcome {
         Live::Refused(error) => {
             complain(&[Error { message: format!("{url}: {}; nothing was changed", error.message), ..error }]);
             FOUND
         }
         _ => FINE,
-    }
+    })
 }

@@ -1,6 +1,6 @@
 //! `consolidate init`.
 
-use super::{FINE, Outcome, print};
+use super::{FINE, Outcome, after, print};
 use crate::emit::aside::aside_of;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -9,6 +9,7 @@ use crate::history::search::{self, Candidate, Search};
 use crate::history::{self, Code, Reading, layout};
 use crate::plan::undone;
 use crate::replay::replay;
+use crate::report::escape::line;
 use crate::schema::Kind;
 use crate::scratch::preludes;
 use clap::Args;
@@ -60,13 +61,20 @@ pub fn run(args: &InitArgs) -> Outcome {
                 .hint("an existing one is never replaced: move it away first"),
         ]
     })?;
-    file.write_all(text.as_bytes()).map_err(|e| vec![Error::new(format!("can't write consolidate.toml: {e}"))])?;
+    if let Err(error) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {
+        // A half of it would be worse than none.
+        let _ = std::fs::remove_file(target);
+        return Err(vec![
+            Error::new(format!("can't write consolidate.toml: {error}"))
+                .hint("is there room on the disk? nothing was kept"),
+        ]);
+    }
     let move_aside = format!(
         "; then consolidate emit --in-place, which moves {} to {} and writes the set to {0}",
         new.display(),
         aside.display()
     );
-    print(&format!(
+    let said = format!(
         "consolidate.toml written: {} files, {} statements in {} (layout: {}), {} tables at the end\nnext: consolidate plan{}\n",
         history.files.len(),
         history.statements.len(),
@@ -74,7 +82,8 @@ pub fn run(args: &InitArgs) -> Outcome {
         history.layout.name(),
         tables.len(),
         if old == new && aside != new { &move_aside } else { "" }
-    ));
+    );
+    after("consolidate.toml is written all the same", print(&said))?;
     Ok(FINE)
 }
 
@@ -117,12 +126,12 @@ fn listed(message: &str, folders: &[Candidate]) -> String {
     let name = |c: &Candidate| c.folder.display().to_string();
     let shown = &folders[..folders.len().min(SHOWN)];
     let width = shown.iter().map(|c| name(c).chars().count()).max().unwrap_or(0);
-    let line = |c: &Candidate| {
+    let one = |c: &Candidate| {
         let s = if c.files == 1 { "" } else { "s" };
         let layout = c.layout.unwrap_or("which can't be read as they are");
         format!("\n    {:width$}  {} file{s}, {layout}", name(c), c.files)
     };
-    let lines: String = shown.iter().map(line).collect();
+    let lines: String = shown.iter().map(one).collect();
     let more = folders.len() - shown.len();
     let more = if more > 0 { format!("\n    and {more} more") } else { String::new() };
     format!("{message}{lines}{more}")
@@ -193,7 +202,8 @@ fn is_supabase(folder: &Path, history: &history::History, schema: &crate::schema
 
 /// The setting `prelude`, with what there is to say about it.
 fn prelude(platform: Option<&preludes::Prelude>, roles: &[String]) -> String {
-    let create: String = roles.iter().map(|r| format!("#   CREATE ROLE {};\n", crate::sql::names::quote(r))).collect();
+    let create: String =
+        roles.iter().map(|r| format!("#   CREATE ROLE {};\n", line(&crate::sql::names::quote(r)))).collect();
     let missing =
         format!("# This history names roles that it doesn't make; put these lines into prelude.sql:\n{create}");
     match platform {
@@ -212,7 +222,7 @@ fn template(folders: [&Path; 2], layout: &str, first: &str, tables: &[String], p
     // TOML's own quotes: a name may hold quotes or backslashes.
     let [old, new] = folders.map(|folder| toml::Value::from(folder.display().to_string()));
     let first = toml::Value::from(first);
-    let shown: String = tables.iter().take(60).map(|t| format!("#   {t}\n")).collect();
+    let shown: String = tables.iter().take(60).map(|t| format!("#   {}\n", line(t))).collect();
     format!(
         r#"# consolidate: how the history is read and the consolidated set is written.
 

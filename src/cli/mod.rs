@@ -5,6 +5,7 @@ mod emit;
 mod handover;
 mod init;
 pub mod interrupt;
+mod out;
 mod plan;
 mod progress;
 mod project;
@@ -14,19 +15,17 @@ mod verify;
 
 use crate::config::{Config, Files, Numbers};
 use crate::engine::Engine;
-use crate::error::{At, Error};
-use crate::history::History;
+use crate::error::Error;
 use crate::history::cut::Wish;
 use crate::history::layout::ALL;
 use crate::proof::Class;
-use crate::report::style::Style;
+use crate::report::escape::{Medium, escaped};
 use crate::scratch::limits::{Size, Time};
 use crate::scratch::server::redacted;
-use crate::secrets;
 use crate::trust::Trust;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::io::IsTerminal;
+use out::{after, complain, print, print_as_it_is, print_json, style, tell, warn, warn_of};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -217,6 +216,8 @@ enum Format {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
+    // Whatever it says comes from texts that others wrote, too.
+    std::panic::set_hook(Box::new(|info| out::talk(&escaped(&format!("{info}\n"), Medium::Lines))));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse_arguments(&error),
@@ -231,70 +232,19 @@ pub fn run() -> ExitCode {
         Command::Diff(args) => diff::run(&args),
     };
     crate::scratch::embedded::leave();
-    ExitCode::from(result.unwrap_or_else(|errors| {
-        complain(&errors);
-        UNABLE
-    }))
+    ExitCode::from(out::ended(result))
 }
 
 /// Arguments that aren't understood, or a wish for help. What was typed may hold a password.
 fn refuse_arguments(error: &clap::Error) -> ExitCode {
-    let text = error.render().to_string();
-    if redacted(&text) == text {
-        error.exit();
+    let text = error.render();
+    if error.use_stderr() {
+        out::talk(&escaped(&redacted(&text.to_string()), Medium::Lines));
+        return ExitCode::from(UNABLE);
     }
-    eprint!("{}", redacted(&text));
-    ExitCode::from(UNABLE)
+    let text = if style().colour { text.ansi().to_string() } else { text.to_string() };
+    ExitCode::from(out::ended(out::print_as_it_is(&text).map(|()| FINE)))
 }
 
 /// What a command gives: its exit code, or why it couldn't run.
 type Outcome = Result<u8, Vec<Error>>;
-
-/// Colours for standard output.
-fn style() -> Style {
-    Style { colour: std::io::stdout().is_terminal() && !no_colour() }
-}
-
-fn no_colour() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
-}
-
-/// Errors go to standard error, each with its hint. One hint of several in a row is said once, behind them.
-fn complain(errors: &[Error]) {
-    let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
-    for (number, error) in errors.iter().enumerate() {
-        let place = error.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
-        eprintln!("{} {place}{}", style.red("error:"), redacted(&error.message));
-        let next = errors.get(number + 1).and_then(|next| next.hint.as_ref());
-        if let Some(hint) = error.hint.as_ref().filter(|hint| next != Some(hint)) {
-            eprintln!("{} {}", style.yellow("hint:"), redacted(hint));
-        }
-    }
-}
-
-/// What of a history is not in what is proven, on standard error. A plan has it among its warnings.
-fn warn(history: &History) {
-    history.warnings.iter().for_each(|(at, why)| warn_of(at, why));
-}
-
-/// One warning, on standard error.
-fn warn_of(at: &At, why: &str) {
-    let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
-    eprintln!("{} {at}: {why}", style.yellow("warning:"));
-}
-
-/// Something worth knowing goes to standard error.
-fn tell(note: &str) {
-    let style = Style { colour: std::io::stderr().is_terminal() && !no_colour() };
-    eprintln!("{} {}", style.dim("note:"), redacted(note));
-}
-
-/// Standard output is data. A reader that went away (`| head`) is no error.
-fn print(text: &str) {
-    use std::io::Write;
-    let _ = std::io::stdout().write_all(secrets::hidden(text).as_bytes());
-}
-
-fn print_json(value: &serde_json::Value) {
-    print(&format!("{value:#}\n"));
-}

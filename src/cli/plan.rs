@@ -1,7 +1,7 @@
 //! `consolidate plan`.
 
 use super::project::Project;
-use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, print, print_json, style};
+use super::{Common, FINE, FOUND, Filing, Format, Outcome, Part, print, print_as_it_is, print_json, style};
 use crate::emit::write;
 use crate::error::Error;
 use crate::history::cut::Cut;
@@ -50,15 +50,15 @@ pub fn run(args: &PlanArgs) -> Outcome {
     };
     let plan = plan.map_err(|e| vec![e])?;
     if let Some(place) = &args.explain {
-        explain(&history, &plan, first_file, place).map_err(|e| vec![e])?;
+        print(&explain(&history, &plan, first_file, place).map_err(|e| vec![e])?)?;
         return Ok(FINE);
     }
     match args.common.format {
-        Format::Text => print(&report::text(&plan, &history, style())),
-        Format::Json => print_json(&report::json(&plan)),
-        Format::Markdown => print(&report::markdown(&plan)),
-        Format::Junit => print(&ci::junit("consolidate plan", &ci::of_plan(&plan, &history))),
-        Format::Github => print(&ci::github(&ci::of_plan(&plan, &history))),
+        Format::Text => print(&report::text(&plan, &history, style()))?,
+        Format::Json => print_json(&report::json(&plan))?,
+        Format::Markdown => print(&report::markdown(&plan))?,
+        Format::Junit => print(&ci::junit("consolidate plan", &ci::of_plan(&plan, &history)))?,
+        Format::Github => print_as_it_is(&ci::github(&ci::of_plan(&plan, &history)))?,
     }
     if !args.check {
         return Ok(FINE);
@@ -92,7 +92,7 @@ fn reasons(project: &Project, history: &History, sum: &str, plan: &Plan) -> Vec<
 }
 
 /// The statement on a line, or the last one that begins above it.
-fn explain(history: &History, plan: &Plan, first_file: usize, place: &str) -> Result<(), Error> {
+fn explain(history: &History, plan: &Plan, first_file: usize, place: &str) -> Result<String, Error> {
     let (file, line) = place
         .rsplit_once(':')
         .and_then(|(f, l)| l.parse::<usize>().ok().map(|l| (f, l)))
@@ -121,6 +121,5 @@ fn explain(history: &History, plan: &Plan, first_file: usize, place: &str) -> Re
         .checked_sub(first)
         .and_then(|at| plan.fates.get(at))
         .ok_or_else(|| Error::new(format!("{name} stays as it is: it comes before the part that is consolidated")))?;
-    print(&report::explain(history, statement, fate, &plan.findings, style()));
-    Ok(())
+    Ok(report::explain(history, statement, fate, &plan.findings, style()))
 }

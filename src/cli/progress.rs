@@ -1,6 +1,7 @@
 //! Progress on a terminal while sets are replayed; silence elsewhere.
 
 use crate::proof::Progress;
+use crate::report::escape::line;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -29,11 +30,11 @@ impl Progress for Bars {
         let bar = sides.entry(side.to_string()).or_insert_with(|| {
             let style = ProgressStyle::with_template("{prefix:>10} {bar:30} {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
-            self.all.add(ProgressBar::new(0).with_style(style).with_prefix(side.to_string()))
+            self.all.add(ProgressBar::new(0).with_style(style).with_prefix(line(side)))
         });
         bar.set_length(total as u64);
         bar.set_position(done as u64);
-        bar.set_message(what.to_string());
+        bar.set_message(line(what));
     }
 }
 

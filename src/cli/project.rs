@@ -42,6 +42,8 @@ pub struct Project {
     trusted: Trusted,
     /// Whether the history's layout may run code of the project.
     code: Code,
+    /// The configuration file, if there is one.
+    configuration: Option<PathBuf>,
 }
 
 impl Project {
@@ -85,13 +87,29 @@ impl Project {
             (None, Some(_)) => Code::Set(config.at(&["layout"])),
             (None, None) => Code::Unasked,
         };
-        Ok(Project { config, old, layout, engine, without_rollbacks, new, settings, base, trusted, code })
+        Ok(Project { config, old, layout, engine, without_rollbacks, new, settings, base, trusted, code, configuration: path })
     }
 
     /// Whether history and consolidated set are one folder, however it is written (`m`, `./m/`, by a link).
     pub fn is_one_folder(&self) -> bool {
         let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         real(&self.old) == real(&self.new)
+    }
+
+    /// Refuses to replace a folder that holds more than migrations: it is replaced as a whole.
+    pub fn refuse_to_replace(&self, folder: &Path) -> Result<()> {
+        let Ok(real) = std::fs::canonicalize(folder) else { return Ok(()) };
+        let is_in = |path: &Path| std::fs::canonicalize(path).is_ok_and(|path| path.starts_with(&real));
+        let below = |path: &Path| is_in(path) && std::fs::canonicalize(path).is_ok_and(|path| path != real);
+        let what = match &self.configuration {
+            _ if std::fs::symlink_metadata(real.join(".git")).is_ok() => "holds a .git",
+            _ if is_in(Path::new(".")) => "is the folder in which this runs, or holds it",
+            Some(file) if is_in(file) => "holds the configuration",
+            _ if below(&self.old) => "holds the history",
+            _ => return Ok(()),
+        };
+        Err(Error::new(format!("{} {what}, and would be replaced as a whole", folder.display()))
+            .hint("name a folder for the set alone with --new; it is named from the folder above"))
     }
 
     /// Runs `work` with settings that say on which PostgreSQL; `failure` finds out whether the replay itself failed.
@@ -286,6 +304,13 @@ fn not_aside(base: &Path, config: &Config) -> Option<PathBuf> {
 fn heal(new: &Path) -> Result<()> {
     match swap::heal(new) {
         Ok(Healed::Nothing) => Ok(()),
+        Ok(Healed::Finished) => {
+            let set = new.display();
+            tell(&format!(
+                "a run was killed while it moved {set} aside; that is finished now: consolidate restore undoes it"
+            ));
+            Ok(())
+        }
         Ok(Healed::Back) => {
             tell(&format!("a run was killed while it wrote {}; what stood there before is back", new.display()));
             Ok(())
@@ -301,25 +326,30 @@ fn heal(new: &Path) -> Result<()> {
 /// The preludes that settings and arguments name, those that come with the tool apart: a name of theirs is no file.
 fn preludes(set: &[PathBuf], base: &Path, given: &[PathBuf]) -> Result<(Vec<&'static Prelude>, Vec<ReplayFile>)> {
     let (mut platforms, mut files) = (Vec::new(), Vec::new());
-    let all = set.iter().map(|path| (path, base.join(path))).chain(given.iter().map(|path| (path, path.clone())));
-    for (said, path) in all {
+    let set = set.iter().map(|path| (path, base.join(path), false));
+    // A pipe that is named on the command line has a writer.
+    for (said, path, may_be_pipe) in set.chain(given.iter().map(|path| (path, path.clone(), true))) {
         match said.to_str().and_then(preludes::named) {
             Some(platform) if platforms.iter().any(|known: &&Prelude| known.name == platform.name) => {}
             Some(platform) => platforms.push(platform),
-            None => files.push(prelude_file(&path)?),
+            None => files.push(prelude_file(&path, may_be_pipe)?),
         }
     }
     Ok((platforms, files))
 }
 
-fn prelude_file(path: &Path) -> Result<ReplayFile> {
+fn prelude_file(path: &Path, may_be_pipe: bool) -> Result<ReplayFile> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|e| {
+    let read = if may_be_pipe { std::fs::read_to_string(path) } else { crate::files::read_to_string(path) };
+    let text = read.map_err(|e| {
         Error::new(format!("can't read the prelude {name}: {e}")).hint(format!(
             "see [scratch] in consolidate.toml; preludes that need no file: {}",
             preludes::NAMES.join(", ")
         ))
     })?;
+    if let Some(error) = history::refuse_text(&name, &text) {
+        return Err(error);
+    }
     let statements = crate::sql::split::split(&text)
         .into_iter()
         .map(|piece| ReplayStatement {

@@ -3,7 +3,9 @@
 use super::progress::Bars;
 use super::project::Project;
 use super::sessions;
-use super::{Common, Comparing, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_json, style};
+use super::{
+    Common, Comparing, FINE, FOUND, Format, Outcome, Part, Replaying, print, print_as_it_is, print_json, style,
+};
 use crate::diff::Side;
 use crate::emit::{inner_folder, replay_files, whole};
 use crate::error::{At, Error};
@@ -82,7 +84,7 @@ pub fn run(args: &VerifyArgs) -> Outcome {
         let of = if side == "old" { Replayed::History(&old) } else { Replayed::Set(&new) };
         vec![could_not_replay(of, error)]
     })?;
-    let found = show(&verdict, &Sides::sets().without(&old.left_out), args.common.format);
+    let found = show(&verdict, &Sides::sets().without(&old.left_out), args.common.format)?;
     match untouched {
         Some(Ok(count)) => super::tell(&format!("{count} files stay as they were, byte for byte")),
         Some(Err(name)) => {
@@ -96,15 +98,15 @@ pub fn run(args: &VerifyArgs) -> Outcome {
 }
 
 /// Prints a verdict, and gives the exit code.
-pub fn show(verdict: &Verdict, sides: &Sides, format: Format) -> u8 {
+pub fn show(verdict: &Verdict, sides: &Sides, format: Format) -> Outcome {
     match format {
-        Format::Text => print(&report::text(verdict, sides, style())),
-        Format::Json => print_json(&report::json(verdict, sides)),
-        Format::Markdown => print(&report::markdown(verdict, sides)),
-        Format::Junit => print(&ci::junit("consolidate", &ci::of_verdict(verdict, sides))),
-        Format::Github => print(&ci::github(&ci::of_verdict(verdict, sides))),
+        Format::Text => print(&report::text(verdict, sides, style()))?,
+        Format::Json => print_json(&report::json(verdict, sides))?,
+        Format::Markdown => print(&report::markdown(verdict, sides))?,
+        Format::Junit => print(&ci::junit("consolidate", &ci::of_verdict(verdict, sides)))?,
+        Format::Github => print_as_it_is(&ci::github(&ci::of_verdict(verdict, sides)))?,
     }
-    if verdict.kind == VerdictKind::Identical { FINE } else { FOUND }
+    Ok(if verdict.kind == VerdictKind::Identical { FINE } else { FOUND })
 }
 
 /// What was replayed.
@@ -141,6 +143,7 @@ pub fn could_not_replay(of: Replayed, error: ReplayError) -> Error {
             {
                 at.file = folder.join(&at.file).display().to_string();
             }
+            error.hint = error.hint.or_else(|| no_room(&error.message));
             error
         }
         ReplayError::Failed(failure) => {
@@ -155,11 +158,16 @@ pub fn could_not_replay(of: Replayed, error: ReplayError) -> Error {
             }
             let own = tools_own(&failure.message).filter(|_| failure.sqlstate == "42P01");
             let later = of.history().and_then(|history| missing::hint(history, &failure));
-            let hint = own.or(later).or(failure.hint.clone());
+            let hint = no_room(&failure.message).or(own).or(later).or(failure.hint.clone());
             let hint = hint.unwrap_or_else(|| hint_for(&failure.sqlstate, is_set).to_string());
             Error::new(message).at(At::new(file, failure.line)).hint(hint)
         }
     }
+}
+
+/// What helps where the embedded PostgreSQL can't write its files: it calls a full disk so. Others say "Input/output error".
+fn no_room(message: &str) -> Option<String> {
+    message.ends_with(": I/O error").then(crate::scratch::room::hint)
 }
 
 /// What helps where a history speaks of the table in which its migration tool keeps its versions.

@@ -15,13 +15,16 @@ use std::path::Path;
 /// When it can't be read, isn't plain SQL, or isn't a dump of one database.
 pub fn read(path: &Path) -> Result<Source> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|e| Error::new(format!("can't read {name}: {e}")))?;
+    let bytes = crate::files::read(path).map_err(|e| Error::new(format!("can't read {name}: {e}")))?;
     let plain = "pg_dump writes plain SQL by default; pg_restore -f FILE makes it of the other formats";
     if bytes.starts_with(b"PGDMP") || bytes.contains(&0) {
         return Err(Error::new(format!("{name} isn't plain SQL")).hint(plain));
     }
     let text = String::from_utf8(bytes).map_err(|_| Error::new(format!("{name} isn't UTF-8")).hint(plain))?;
     let text = without_psql(&text);
+    if let Some(error) = crate::history::refuse_text(&name, &text) {
+        return Err(error);
+    }
     let mut statements = Vec::new();
     let (mut named, mut made) = (BTreeSet::new(), BTreeSet::new());
     let mut brings_rows = false;

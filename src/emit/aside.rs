@@ -1,13 +1,16 @@
 //! A history moved aside for its own set, and back.
 
 use super::lay_out::Laid;
-use super::swap::{self, Fresh};
-use super::write::{Origin, changed_or_strange, copy_others, fail, fill_set, manifest_text, parent_of};
+use super::swap::{self, Fresh, Way};
+use super::write::{
+    Origin, changed_or_strange, copy_others, fail, fill_set, manifest_text, parent_of, refuse_oddities,
+};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::history::contents::Contents;
 use crate::history::{History, MANIFEST};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// How the manifest's line about the history's new place begins.
 const ASIDE_LINE: &str = "# in place of ";
@@ -23,6 +26,7 @@ pub fn aside_of(folder: &Path) -> PathBuf {
 /// # Errors
 /// When something is there already.
 pub fn check(folder: &Path, aside: &Path) -> Result<()> {
+    refuse_oddities(folder)?;
     if aside.exists() {
         return Err(Error::new(format!(
             "{} is there already, so {} can't be moved there",
@@ -47,6 +51,21 @@ pub fn check(folder: &Path, aside: &Path) -> Result<()> {
 /// # Errors
 /// When something can't be written or moved; all is then as it was.
 pub fn in_place(folder: &Path, aside: &Path, laid: &Laid, history: &History, sum: &str) -> Result<Vec<String>> {
+    in_place_by(folder, aside, laid, history, sum, Way::Best)
+}
+
+/// As [`in_place`], in a chosen way.
+///
+/// # Errors
+/// As [`in_place`].
+pub fn in_place_by(
+    folder: &Path,
+    aside: &Path,
+    laid: &Laid,
+    history: &History,
+    sum: &str,
+    way: Way,
+) -> Result<Vec<String>> {
     check(folder, aside)?;
     let fresh = Fresh::beside(folder).map_err(|e| fail(&format!("write to {}", parent_of(folder).display()), e))?;
     let gone = of_history(folder, history, laid)?;
@@ -58,7 +77,7 @@ pub fn in_place(folder: &Path, aside: &Path, laid: &Laid, history: &History, sum
         fs::set_permissions(fresh.path(), fs::metadata(folder)?.permissions())
     };
     write().map_err(|e| fail("write the new set", e))?;
-    fresh.place_aside(aside).map_err(|e| match folder.exists() {
+    fresh.place_aside(aside, way).map_err(|e| match folder.exists() {
         true => fail("move the history aside and put the new set in its place", e),
         false => Error::new(format!("can't put the new set in place: {e}; the history is now {}", aside.display())),
     })?;
@@ -88,12 +107,10 @@ fn of_history(folder: &Path, history: &History, laid: &Laid) -> Result<Vec<Strin
 /// # Errors
 /// When the folder holds no set that was written in place, or, unless `force` says so, something that would be lost.
 pub fn restore(folder: &Path, force: bool) -> Result<PathBuf> {
-    let manifest = manifest_text(folder);
-    let Some(name) = manifest.lines().find_map(|l| l.strip_prefix(ASIDE_LINE)) else {
+    let Some(aside) = said_in(folder) else {
         return Err(Error::new(format!("{} holds no set that was written in place of its history", folder.display()))
             .hint("restore undoes emit --in-place; name the folder with --new"));
     };
-    let aside = folder.with_file_name(name);
     if !aside.is_dir() {
         return Err(Error::new(format!("the history isn't in {} any more", aside.display()))
             .hint("take it from version control"));
@@ -105,9 +122,17 @@ pub fn restore(folder: &Path, force: bool) -> Result<PathBuf> {
     Ok(aside)
 }
 
+/// Where the history of a set is, as its manifest says: beside it, and nowhere else.
+pub(super) fn said_in(folder: &Path) -> Option<PathBuf> {
+    let manifest = manifest_text(folder);
+    let name = manifest.lines().find_map(|line| line.strip_prefix(ASIDE_LINE))?;
+    let parts: Vec<Component> = Path::new(name).components().collect();
+    matches!(parts[..], [Component::Normal(part)] if part == name).then(|| folder.with_file_name(name))
+}
+
 /// Files of the set that were changed or added since, and others that the history's folder doesn't hold just so.
 fn refuse_losses(folder: &Path, aside: &Path) -> Result<()> {
-    let is_back = |p: &str| fs::read(folder.join(p)).ok() == fs::read(aside.join(p)).ok();
+    let is_back = |p: &str| is_the_same(&folder.join(p), &aside.join(p));
     let mut lost = changed_or_strange(folder)?;
     lost.retain(|p| !is_back(p));
     let known = super::write::manifest(folder);
@@ -123,6 +148,15 @@ fn refuse_losses(folder: &Path, aside: &Path) -> Result<()> {
     let shown = lost.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
     Err(Error::new(format!("{} holds what would be lost: {shown}", folder.display()))
         .hint("migrations that came after the set belong to it, not to the history; keep them, or say --force"))
+}
+
+/// Whether two names stand for the same: files of one text, links to one place.
+fn is_the_same(one: &Path, other: &Path) -> bool {
+    let both = |of: fn(&Path) -> bool| of(one) && of(other);
+    match both(Path::is_symlink) {
+        true => matches!((fs::read_link(one), fs::read_link(other)), (Ok(one), Ok(other)) if one == other),
+        false => matches!((files::read(one), files::read(other)), (Ok(one), Ok(other)) if one == other),
+    }
 }
 
 /// All files of a folder, hidden ones and links to nowhere too, but for our own manifest.

@@ -47,7 +47,7 @@ pub fn lay_out(
     let is_converted = layout != history.layout;
     let mut notes = Vec::new();
     let migrations = outgoing(set, history, layout, keeps_versions, &mut notes);
-    let old = |path: &str| std::fs::read_to_string(history.folder.join(path)).ok();
+    let old = |path: &str| crate::files::read_to_string(&history.folder.join(path)).ok();
     let paths: Vec<&str> = history.files.iter().map(|f| f.name.as_str()).filter(|_| !is_converted).collect();
     let companions = layout.companions(&migrations, &paths, &old)?;
     notes.extend(companions.notes);

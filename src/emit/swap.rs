@@ -4,6 +4,10 @@
 //! Where the system can exchange two folders in one step, there is no moment between. Elsewhere the old folder is moved
 //! aside first, under a name that says whose it is: the next run finds it and moves it back. A run that lives holds a lock on
 //! each folder that it works with, so that nobody takes its folders for leftovers.
+//!
+//! Where the old folder is a history that is kept, two renames are needed in any case: the set gets the history's place, and
+//! the history a place of its own. Before the first one the set bears a name with the number that the file system gave its
+//! folder, which no rename changes. So whatever lies under that name later, it is plain which of the two it is.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,6 +18,8 @@ use std::time::SystemTime;
 const FRESH: &str = ".consolidate-new-";
 /// An old folder on its way out.
 const ASIDE: &str = ".consolidate-old-";
+/// A whole set whose history is to be kept; once they changed places, the history. The number of the set's folder follows.
+const READY: &str = ".consolidate-set-";
 
 /// A moment of a write, for tests that stop it there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +89,7 @@ impl Fresh {
         };
         self.is_placed = true;
         // Without it the old set may stand there after a power failure, whole.
-        let _ = File::open(&parent).and_then(|folder| folder.sync_all());
+        on_disk_too(&parent);
         at(Moment::Placed);
         if let Some(old) = old {
             // The next run removes what can't be removed now.
@@ -92,18 +98,52 @@ impl Fresh {
         Ok(())
     }
 
-    /// Puts it in its place, and what stood there in a place of its own, where it stays: two renames, taken back if the
-    /// second fails. After a kill between them nothing is lost, and nothing stands in the place.
-    pub fn place_aside(mut self, aside: &Path) -> io::Result<()> {
+    /// Puts it in its place, and what stood there in a place of its own, where it stays. What fails is taken back. A kill
+    /// between leaves what [`heal`] takes back or finishes.
+    pub fn place_aside(mut self, aside: &Path, way: Way) -> io::Result<()> {
         on_disk(&self.path)?;
-        fs::rename(&self.target, aside)?;
-        if let Err(error) = fs::rename(&self.path, &self.target) {
-            fs::rename(aside, &self.target)?;
-            return Err(error);
+        let parent = super::write::parent_of(&self.target);
+        let ready = parent.join(format!("{}{}", prefix(READY, &self.target), number(&self.path)?));
+        fs::rename(&self.path, &ready)?;
+        self.path = ready;
+        on_disk_too(&parent);
+        if way == Way::Best && exchanged(&self.path, &self.target)? {
+            // What is dropped from here on is the history.
+            self.is_placed = true;
+            on_disk_too(&parent);
+            if let Err(error) = fs::rename(&self.path, aside) {
+                self.is_placed = !exchanged(&self.path, &self.target)?;
+                return Err(error);
+            }
+        } else {
+            fs::rename(&self.target, aside)?;
+            if let Err(error) = fs::rename(&self.path, &self.target) {
+                fs::rename(aside, &self.target)?;
+                return Err(error);
+            }
+            self.is_placed = true;
         }
-        self.is_placed = true;
+        on_disk_too(&parent);
         Ok(())
     }
+}
+
+/// The number that the file system gave a folder; it keeps it wherever it is moved to.
+#[cfg(unix)]
+fn number(folder: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(fs::symlink_metadata(folder)?.ino())
+}
+
+/// Nothing is exchanged here, so that nothing needs a number.
+#[cfg(not(unix))]
+fn number(_: &Path) -> io::Result<u64> {
+    Ok(0)
+}
+
+/// Asks that what was renamed in a folder is on the disk, as far as the file system knows of that.
+fn on_disk_too(folder: &Path) {
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 /// Moves what stands in a place aside, then a folder there. Gives where the former is now.
@@ -148,6 +188,8 @@ pub enum Healed {
     Nothing,
     /// The folder was gone, and is back as it was.
     Back,
+    /// A set whose history goes aside stands in its place now, and the history in its own.
+    Finished,
 }
 
 /// Heals what a run left beside a folder that was killed while it wrote: moves the folder back if nothing stands in its
@@ -161,7 +203,7 @@ pub fn heal(folder: &Path) -> io::Result<Healed> {
         || fs::read_link(folder).map_or_else(|_| folder.to_path_buf(), |to| super::write::parent_of(folder).join(to));
     let target = fs::canonicalize(folder).unwrap_or_else(|_| linked());
     let parent = super::write::parent_of(&target);
-    let mut healed = Healed::Nothing;
+    let mut healed = finish_aside(&parent, &target)?;
     let mut aside = of(&parent, ASIDE, &target);
     // The newest last.
     aside.sort_by_key(|path| fs::metadata(path).and_then(|meta| meta.modified()).unwrap_or(SystemTime::UNIX_EPOCH));
@@ -180,6 +222,41 @@ pub fn heal(folder: &Path) -> io::Result<Healed> {
     for left in aside.into_iter().chain(of(&parent, FRESH, &target)) {
         if let Ok(Some(_lock)) = locked(&left) {
             let _ = remove(&left, &|_| ());
+        }
+    }
+    Ok(healed)
+}
+
+/// What a run left that was killed while a history went aside: before the exchange, the set goes; after it, the history gets
+/// its place; and where nothing stands in the set's place, since folders couldn't be exchanged, the set gets it.
+fn finish_aside(parent: &Path, target: &Path) -> io::Result<Healed> {
+    let mut healed = Healed::Nothing;
+    for left in of(parent, READY, target) {
+        let Some(_lock) = locked(&left)? else { continue };
+        let name = left.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let of_set = name.rsplit('-').next().and_then(|number| number.parse::<u64>().ok());
+        let is_set = |folder: &Path| number(folder).ok().is_some_and(|number| Some(number) == of_set);
+        let stands = fs::symlink_metadata(target).is_ok();
+        match (is_set(&left), stands) {
+            (true, true) => {
+                // The next run removes what can't be removed now.
+                let _ = remove(&left, &|_| ());
+            }
+            (true, false) => {
+                fs::rename(&left, target)?;
+                healed = Healed::Finished;
+            }
+            (false, _) => {
+                let aside = super::aside::said_in(target).filter(|_| is_set(target));
+                let Some(aside) = aside.filter(|aside| fs::symlink_metadata(aside).is_err()) else {
+                    return Err(io::Error::other(format!(
+                        "the history lies in {}, and its own place isn't known or taken",
+                        left.display()
+                    )));
+                };
+                fs::rename(&left, aside)?;
+                healed = Healed::Finished;
+            }
         }
     }
     Ok(healed)
@@ -255,8 +332,7 @@ fn on_disk(folder: &Path) -> io::Result<()> {
             }
         }
     }
-    // Not every file system knows what it is to sync a folder.
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    on_disk_too(folder);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use super::lay_out::{inner_folder, lay_out_part};
 use super::set::NewFile;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::history::cut::Cut;
 use crate::history::layout::pairs;
 use crate::history::layout::write::Linked;
@@ -44,7 +45,7 @@ pub fn whole(history: &History, cut: Cut, set: &NewSet) -> Result<(Vec<WholeFile
     }
     let mut new: Vec<(String, String)> = set.files.iter().flat_map(|file| lay_out_part(file, history)).collect();
     let names: Vec<&str> = consolidated.iter().map(|file| history.files[*file].name.as_str()).collect();
-    let old = |path: &str| fs::read_to_string(history.folder.join(path)).ok();
+    let old = |path: &str| files::read_to_string(&history.folder.join(path)).ok();
     let last = new.iter().rev().map(|(path, _)| path.as_str()).find(|path| path.ends_with(".sql")).unwrap_or_default();
     let beside = history.layout.beside_part(&names, last, &old);
     new.extend(beside.files);
@@ -125,7 +126,7 @@ fn files_below(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let mut found = Vec::new();
     let mut open = vec![(folder.to_path_buf(), String::new())];
     while let Some((at, prefix)) = open.pop() {
-        let unreadable = |e: std::io::Error| Error::new(format!("can't read {}: {e}", at.display()));
+        let unreadable = |e: std::io::Error| not_readable(&at, e);
         for entry in fs::read_dir(&at).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
@@ -136,12 +137,16 @@ fn files_below(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
             if entry.path().is_dir() {
                 open.push((entry.path(), format!("{name}/")));
             } else {
-                found.push((name, fs::read(entry.path()).map_err(unreadable)?));
+                found.push((name, files::read(&entry.path()).map_err(|e| not_readable(&entry.path(), e))?));
             }
         }
     }
     found.sort();
     Ok(found)
+}
+
+fn not_readable(path: &Path, error: std::io::Error) -> Error {
+    Error::new(format!("can't read {}: {error}", path.display())).hint("allow reading it, or move it out of the folder")
 }
 
 /// Whether the migrations of a folder are those of the history where the cut leaves them, byte for byte; else the name of
@@ -155,7 +160,7 @@ pub fn untouched(history: &History, cut: Cut, folder: &Path) -> Result<std::resu
     for (path, old) in files_below(&history.folder)? {
         let is_list = history.layout.without(&path, "", &[]).is_some();
         let goes = is_list || consolidated.iter().any(|file| belongs(history, *file, &path));
-        if !goes && fs::read(folder.join(&path)).ok().as_ref() != Some(&old) {
+        if !goes && files::read(&folder.join(&path)).ok().as_ref() != Some(&old) {
             return Ok(Err(path));
         }
     }

@@ -9,12 +9,14 @@ use super::swap::{Fresh, Moment, Way};
 use super::whole::WholeFile;
 use super::{Laid, NewSet};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::history::contents::Contents;
 use crate::history::layout::Layout;
 use crate::history::layout::graphile_migrate::{COMMITTED, GraphileMigrate};
 use crate::history::{History, LAYOUT_LINE, MANIFEST};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 /// Files of migrations that lie in folders of their own.
@@ -43,18 +45,30 @@ pub fn check(folder: &Path, force: bool) -> Result<()> {
                 .hint("allow writing to it, or name another with --new"));
         }
     }
+    if folder.is_dir() {
+        refuse_oddities(folder)?;
+    }
     if force || !folder.is_dir() {
         return Ok(());
     }
     refuse_strangers(folder, &changed_or_strange(folder)?)
 }
 
+/// Pipes, sockets and devices in a folder that is to be replaced: they can't be copied to the new one.
+pub(super) fn refuse_oddities(folder: &Path) -> Result<()> {
+    let found = files::odd_below(folder).map_err(|e| fail(&format!("look into {}", folder.display()), e))?;
+    found.map_or(Ok(()), |(path, what)| {
+        Err(Error::new(format!("{} is {what}, which can't be kept when the folder is replaced", path.display()))
+            .hint("remove it, or move it out of the folder"))
+    })
+}
+
 /// The files of a set's kind that weren't written with it, or were changed since.
 pub(super) fn changed_or_strange(folder: &Path) -> Result<Vec<String>> {
     let known = manifest(folder);
     let is_strange = |name: &String| {
-        let text = fs::read(folder.join(name)).unwrap_or_default();
-        known.get(name) != Some(&sum(&text))
+        let text = files::read(&folder.join(name)).ok();
+        text.is_none_or(|text| known.get(name) != Some(&sum(&text)))
     };
     Ok(set_files(folder)?.into_iter().filter(is_strange).collect())
 }
@@ -169,7 +183,7 @@ fn put(
     let present = if folder.is_dir() { set_files(folder)? } else { Vec::new() };
     let written: Vec<String> = files
         .iter()
-        .filter(|f| fs::read(folder.join(&f.path)).ok().as_ref() != Some(&f.bytes))
+        .filter(|f| files::read(&folder.join(&f.path)).ok().as_ref() != Some(&f.bytes))
         .map(|f| f.path.clone())
         .collect();
     let is_strange = |name: &&String| !force && !present.contains(name) && folder.join(name).exists();
@@ -264,11 +278,38 @@ fn allow_reading(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Writes one file, whole or not at all. What is no plain file (`/dev/stdout`, say) is written to as it is.
+///
+/// # Errors
+/// When that can't be done.
+pub fn file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let there = fs::symlink_metadata(path).ok();
+    if there.is_some_and(|meta| !meta.is_file()) {
+        return fs::write(path, bytes);
+    }
+    let mut fresh = tempfile::Builder::new();
+    fresh.prefix(".consolidate-file-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fresh.permissions(fs::Permissions::from_mode(0o666));
+    }
+    // Where nothing may be put beside it, it may be written to all the same.
+    let Ok(mut fresh) = fresh.tempfile_in(parent_of(path)) else { return fs::write(path, bytes) };
+    fresh.write_all(bytes)?;
+    fresh.as_file().sync_all()?;
+    fresh.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
 /// Copies a file or a folder; a link stays a link.
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     if from.is_symlink() {
         return std::os::unix::fs::symlink(fs::read_link(from)?, to);
+    }
+    if let Some(what) = files::oddity(fs::symlink_metadata(from)?.file_type()) {
+        return Err(std::io::Error::other(format!("{} is {what}", from.display())));
     }
     if !from.is_dir() {
         return fs::copy(from, to).map(|_| ());
@@ -316,7 +357,7 @@ fn is_read_anywhere(name: &str) -> bool {
 }
 
 pub(super) fn manifest_text(folder: &Path) -> String {
-    fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default()
+    files::read_to_string(&folder.join(MANIFEST)).unwrap_or_default()
 }
 
 /// The files that a set was written with, and their sums.

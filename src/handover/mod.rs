@@ -44,7 +44,7 @@ pub struct Migration {
 /// # Errors
 /// When a file can't be read any more.
 pub fn migrations(set: &History) -> Result<Vec<Migration>> {
-    let journal: serde_json::Value = std::fs::read_to_string(set.folder.join("meta/_journal.json"))
+    let journal: serde_json::Value = crate::files::read_to_string(&set.folder.join("meta/_journal.json"))
         .ok()
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();
@@ -52,11 +52,11 @@ pub fn migrations(set: &History) -> Result<Vec<Migration>> {
         let entries = journal["entries"].as_array()?;
         entries.iter().find(|e| e["tag"].as_str() == Some(stem)).and_then(|e| e["when"].as_i64())
     };
-    let sums = std::fs::read_to_string(set.folder.join(atlas::SUMS)).unwrap_or_default();
+    let sums = crate::files::read_to_string(&set.folder.join(atlas::SUMS)).unwrap_or_default();
     let mut found = Vec::new();
     for file in &set.files {
         let path = set.folder.join(&file.name);
-        let text = std::fs::read_to_string(&path)
+        let text = crate::files::read_to_string(&path)
             .map_err(|e| Error::new(format!("can't read {}: {e}", path.display())).hint("allow reading it"))?;
         let changesets: Vec<Option<Changeset>> = match set.layout.name() {
             "liquibase" => changesets::of(&file.name, &text)?.into_iter().map(Some).collect(),
@@ -86,7 +86,7 @@ pub fn as_written(folder: &Path, set: &History, mut migrations: Vec<Migration>) 
         return Ok(migrations);
     }
     for (name, sum) in &known {
-        let bytes = std::fs::read(folder.join(name)).unwrap_or_default();
+        let bytes = crate::files::read(&folder.join(name)).unwrap_or_default();
         if write::sum(&bytes) != *sum {
             return Err(Error::new(format!("{} isn't as it was proven", folder.join(name).display()))
                 .hint("let consolidate emit write it anew, or take the file .consolidate away if you verified it"));

@@ -5,7 +5,7 @@ use super::sums;
 use super::tools::Row;
 use crate::error::{Error, Result};
 use crate::history::layout::{atlas, graphile_migrate as hashes};
-use crate::sql::names::literal;
+use crate::report::escape::sql_literal as literal;
 
 /// graphile-migrate: the hash of the file, and that of the one before.
 pub(super) fn graphile_migrate(m: &Migration, _: usize) -> Result<Row> {

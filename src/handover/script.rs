@@ -3,7 +3,7 @@
 use super::Migration;
 use super::tools::{Kind, Row, Tool};
 use crate::error::Result;
-use crate::sql::names::literal;
+use crate::report::escape::sql_literal as literal;
 
 /// A hand-over, ready to run.
 #[derive(Debug, Clone)]
@@ -90,8 +90,8 @@ fn wrap(tool: &Tool, table: &str, body: &str, old: usize, new: usize) -> String 
 
 fn commands(tool: &Tool, old: &[Migration], new: &[Migration]) -> Vec<String> {
     let name = |m: &Migration| match tool.name {
-        "prisma" => m.folder().to_string(),
-        _ => m.version.clone().unwrap_or_else(|| m.path.clone()),
+        "prisma" => word(m.folder()),
+        _ => word(m.version.as_deref().unwrap_or(&m.path)),
     };
     let mut lines = Vec::new();
     for line in tool.commands {
@@ -104,6 +104,15 @@ fn commands(tool: &Tool, old: &[Migration], new: &[Migration]) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A word of a shell's command: in quotes, unless every shell takes it as it is.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/=+@%,:".contains(c);
+    match !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
+        true => text.to_string(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
 }
 
 /// Nothing else may change the table meanwhile.

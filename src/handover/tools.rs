@@ -7,7 +7,7 @@ use super::rows::{changeset, flyway, graphile_migrate, revision};
 use super::sums;
 use crate::error::{Error, Result};
 use crate::history::layout::{play, postgrator};
-use crate::sql::names::literal;
+use crate::report::escape::sql_literal as literal;
 
 /// A tool's table.
 #[derive(Debug, Clone, Copy)]

@@ -3,6 +3,7 @@
 use super::engine::names::{self, Reason};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::files;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -20,12 +21,21 @@ pub const HINT: &str = "name the folder of your migrations with --old, or in con
 pub struct Contents {
     root: PathBuf,
     files: Vec<Found>,
-    /// SQL that isn't looked at: its ending is in capitals, or its folder is another program's or too deep.
-    skipped: Vec<String>,
+    /// What isn't looked at, and why.
+    skipped: Vec<(String, Skipped)>,
     /// Files of the folders above, where this folder itself isn't on the disk.
     above: Option<Vec<(String, String)>>,
     /// SQL of other engines than the one that was asked for, and why.
     of_others: Vec<(String, Reason)>,
+}
+
+/// Why something in a folder isn't looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Skipped {
+    /// It is SQL, but its ending is in capitals, or its folder is another program's or too deep.
+    Elsewhere,
+    /// It is a link that leads nowhere.
+    Nowhere,
 }
 
 /// A file of the folder or of one above it.
@@ -47,7 +57,7 @@ impl Contents {
     /// Looks into a folder.
     ///
     /// # Errors
-    /// When it, or one below it, can't be read, or a name isn't UTF-8.
+    /// When it, or one below it, can't be read, a name isn't UTF-8, or something in it is neither a file nor a folder.
     pub fn read(root: &Path) -> Result<Contents> {
         let mut files = Vec::new();
         let mut skipped = Vec::new();
@@ -58,8 +68,8 @@ impl Contents {
         Ok(Contents { root: root.to_path_buf(), files, skipped, above: None, of_others: Vec::new() })
     }
 
-    /// SQL that isn't looked at, one path for each folder.
-    pub fn skipped(&self) -> &[String] {
+    /// What isn't looked at, and why; of SQL one path for each folder.
+    pub fn skipped(&self) -> &[(String, Skipped)] {
         &self.skipped
     }
 
@@ -108,7 +118,7 @@ impl Contents {
         let root = std::fs::canonicalize(&self.root).unwrap_or_default();
         let mut found = Vec::new();
         for (steps, folder) in root.ancestors().take(ABOVE).enumerate() {
-            if let Ok(text) = std::fs::read_to_string(folder.join(name)) {
+            if let Ok(text) = files::read_to_string(&folder.join(name)) {
                 let below = root.strip_prefix(folder).map(|p| p.display().to_string()).unwrap_or_default();
                 found.push(Near { path: format!("{}{name}", "../".repeat(steps)), text, below });
             }
@@ -216,7 +226,7 @@ impl Contents {
     /// When it can't be read.
     pub fn bytes(&self, path: &str) -> Result<&[u8], String> {
         let found = self.found(path).ok_or("it isn't there")?;
-        let read = found.bytes.get_or_init(|| std::fs::read(self.root.join(path)));
+        let read = found.bytes.get_or_init(|| files::read(&self.root.join(path)));
         read.as_deref().map_err(ToString::to_string)
     }
 
@@ -247,7 +257,7 @@ fn collect(
     prefix: &str,
     depth: usize,
     files: &mut Vec<String>,
-    skipped: &mut Vec<String>,
+    skipped: &mut Vec<(String, Skipped)>,
 ) -> Result<()> {
     let fail = |error: std::io::Error| Error::new(format!("can't read the folder {}: {error}", folder.display()));
     for entry in std::fs::read_dir(folder).map_err(|e| fail(e).hint(HINT))? {
@@ -260,23 +270,54 @@ fn collect(
             continue;
         }
         let path = entry.path();
+        let is_sql = name.to_lowercase().ends_with(".sql");
         let of_others = matches!(name.as_str(), "node_modules" | "target" | "__pycache__");
-        if path.is_file() {
-            if name.to_lowercase().ends_with(".sql") && !name.ends_with(".sql") {
-                skipped.push(format!("{prefix}{name}"));
+        match kind(&path, is_sql)? {
+            // It is gone since.
+            None if !path.is_symlink() => {}
+            None => skipped.push((format!("{prefix}{name}"), Skipped::Nowhere)),
+            Some(kind) if kind.is_file() => {
+                if is_sql && !name.ends_with(".sql") {
+                    skipped.push((format!("{prefix}{name}"), Skipped::Elsewhere));
+                }
+                files.push(format!("{prefix}{name}"));
             }
-            files.push(format!("{prefix}{name}"));
-        } else if path.is_dir() && !of_others && depth < DEPTH {
-            collect(&path, &format!("{prefix}{name}/"), depth + 1, files, skipped)?;
-        } else if let Some(sql) = first_sql(&path) {
-            skipped.push(format!("{prefix}{name}/{sql}"));
+            Some(_) if !of_others && depth < DEPTH => {
+                collect(&path, &format!("{prefix}{name}/"), depth + 1, files, skipped)?;
+            }
+            Some(_) => {
+                let sql =
+                    first_sql(&path).map_err(|e| fail(e).hint("allow reading it, or move it out of the folder"))?;
+                skipped.extend(sql.map(|sql| (format!("{prefix}{name}/{sql}"), Skipped::Elsewhere)));
+            }
         }
     }
     Ok(())
 }
 
+/// Whether something is a file or a folder, or leads to one; none if it leads nowhere. What could be a migration, and is
+/// neither, is refused, and so is what nobody could read.
+fn kind(path: &Path, is_sql: bool) -> Result<Option<std::fs::FileType>> {
+    const HINT: &str = "remove it, or move it out of the folder";
+    let refuse = |what: String| Err(Error::new(format!("{} is {what}", path.display())).hint(HINT));
+    if path.as_os_str().to_string_lossy().contains(['\n', '\r']) {
+        return Err(Error::new(format!("{}: a name with a line break in it", path.display())).hint("rename it"));
+    }
+    match std::fs::metadata(path) {
+        Ok(meta) => match files::oddity(meta.file_type()) {
+            Some(what) => refuse(format!("{what}, not a file")),
+            None if is_sql && meta.is_dir() => refuse("a folder, though it is named as a file of SQL".into()),
+            None => Ok(Some(meta.file_type())),
+        },
+        Err(error) if is_sql && path.is_symlink() => refuse(format!("a link that leads nowhere: {error}")),
+        Err(_) if path.is_symlink() => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => refuse(format!("not readable: {error}")),
+    }
+}
+
 /// The first SQL file of a folder that isn't looked into.
-fn first_sql(folder: &Path) -> Option<String> {
-    let names = std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    names.filter(|name| name.to_lowercase().ends_with(".sql")).min()
+fn first_sql(folder: &Path) -> std::io::Result<Option<String>> {
+    let names = std::fs::read_dir(folder)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    Ok(names.filter(|name| name.to_lowercase().ends_with(".sql")).min())
 }

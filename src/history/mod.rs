@@ -11,7 +11,7 @@ pub mod search;
 use crate::engine::Engine;
 use crate::error::{At, Error};
 use crate::sql::parse::{NodeEnum, parse};
-use crate::sql::split::{Piece, split};
+use crate::sql::split::{Piece, endless_comment, split};
 use contents::Contents;
 use layout::{Between, Entry, Layout, Mask, Wrap};
 use std::ops::Range;
@@ -200,7 +200,7 @@ pub fn read_by(folder: &Path, reading: &Reading) -> Result<History, Vec<Error>> 
 
 /// The layout in which a set was written here, as its manifest says: names alone can't always tell.
 pub fn written_layout(folder: &Path) -> Option<&'static dyn Layout> {
-    let text = std::fs::read_to_string(folder.join(MANIFEST)).ok()?;
+    let text = crate::files::read_to_string(&folder.join(MANIFEST)).ok()?;
     layout::by_name(text.lines().find_map(|l| l.strip_prefix(LAYOUT_LINE))?.trim()).ok()
 }
 
@@ -351,6 +351,22 @@ pub(crate) fn in_folder(folder: &Path, mut error: Error) -> Error {
     error
 }
 
+/// What PostgreSQL's own reader would refuse and no statement shows: a NUL byte, a comment that never ends. `name` is what
+/// the file is called.
+pub(crate) fn refuse_text(name: &str, text: &str) -> Option<Error> {
+    let at = |offset: usize| {
+        let begin = text[..offset].rfind('\n').map_or(0, |end| end + 1);
+        let column = text[begin..offset].chars().count() + 1;
+        At { column: Some(column), ..At::new(name, text[..offset].matches('\n').count() + 1) }
+    };
+    if let Some(offset) = text.find('\0') {
+        let hint = "PostgreSQL takes no such byte: take it out, or save the file as UTF-8";
+        return Some(Error::new("a NUL byte").at(at(offset)).hint(hint));
+    }
+    let hint = "end it with */ (a comment in another needs one of its own): PostgreSQL reads all behind it as comment";
+    endless_comment(text).map(|offset| Error::new("unterminated /* comment").at(at(offset)).hint(hint))
+}
+
 fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Error {
     let valid = error.utf8_error().valid_up_to();
     let line = error.as_bytes()[..valid].iter().filter(|b| **b == b'\n').count() + 1;
@@ -431,6 +447,7 @@ fn parse_file(layout: &dyn Layout, task: &Task, text: String, mut errors: Vec<Er
         statements: 0..0,
         line_starts,
     };
+    errors.extend(refuse_text(&file.name, &file.text));
     let (mut statements, mut foreign) = (Vec::new(), Vec::new());
     for piece in split(&file.text) {
         let line = file.line_of(piece.body.start);

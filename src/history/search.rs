@@ -146,7 +146,10 @@ impl Walk<'_> {
         if self.is_strange(folder) || (!is_named && !has_own) {
             return Seen::Nothing;
         }
-        let Ok(contents) = Contents::read(&root) else { return Seen::Nothing };
+        let contents = match Contents::read(&root) {
+            Ok(contents) => contents,
+            Err(_) => return if is_named && has_own { Seen::Unread(0) } else { Seen::Nothing },
+        };
         let files = contents.sql().count();
         let found = match layout::find(contents, None, self.engine, &Code::Unasked) {
             Ok(found) => found,

@@ -3,6 +3,7 @@
 //! JUnit's form is that of <https://github.com/testmoapp/junitxml>, the annotations are described in
 //! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>.
 
+use super::escape::{Medium, escaped, line};
 use super::plan::{heading, name};
 use super::style::Style;
 use super::verdict::{Sides, became, said, texts};
@@ -99,6 +100,9 @@ pub fn of_plan(plan: &Plan, history: &History) -> Vec<Item> {
 
 /// JUnit's XML: a test case for each thing; errors are failures.
 pub fn junit(suite: &str, items: &[Item]) -> String {
+    let xml = |text: &str| escaped(text, Medium::Xml);
+    // What has a line to itself in what reads it.
+    let name = |text: &str| xml(&line(text));
     let failures = items.iter().filter(|item| item.level == Level::Error).count();
     let counts = format!("tests=\"{}\" failures=\"{failures}\" errors=\"0\"", items.len());
     let mut out = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n");
@@ -107,8 +111,8 @@ pub fn junit(suite: &str, items: &[Item]) -> String {
         let place = item
             .place
             .as_ref()
-            .map_or_else(String::new, |(file, line)| format!(" file=\"{}\" line=\"{line}\"", xml(file)));
-        out.push_str(&format!("    <testcase classname=\"{}\" name=\"{}\"{place}>\n", xml(suite), xml(&item.name)));
+            .map_or_else(String::new, |(file, line)| format!(" file=\"{}\" line=\"{line}\"", name(file)));
+        out.push_str(&format!("    <testcase classname=\"{}\" name=\"{}\"{place}>\n", xml(suite), name(&item.name)));
         let (message, detail) = (xml(&item.message), xml(&item.detail));
         match item.level {
             Level::Error => out.push_str(&format!("      <failure message=\"{message}\">{detail}</failure>\n")),
@@ -121,6 +125,7 @@ pub fn junit(suite: &str, items: &[Item]) -> String {
 
 /// Annotations of GitHub Actions, a line each.
 pub fn github(items: &[Item]) -> String {
+    let property = |text: &str| escaped(text, Medium::Property);
     let mut out = String::new();
     for item in items {
         let level = match item.level {
@@ -133,40 +138,13 @@ pub fn github(items: &[Item]) -> String {
             .as_ref()
             .map_or_else(String::new, |(file, line)| format!("file={},line={line},", property(file)));
         let detail = if item.detail.is_empty() { String::new() } else { format!("\n{}", item.detail) };
-        let message = data(&format!("{}: {}{detail}", item.name, item.message));
+        let message = escaped(&format!("{}: {}{detail}", line(&item.name), item.message), Medium::Annotation);
         out.push_str(&format!(
             "::{level} {place}title={}::{message}\n",
             property(&format!("consolidate: {}", item.name))
         ));
     }
     out
-}
-
-/// A text as XML has it, without the characters that it can't hold.
-fn xml(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() || ['\u{fffe}', '\u{ffff}'].contains(&c) => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// A message of an annotation.
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-/// A property of an annotation.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]
@@ -193,7 +171,7 @@ mod tests {
     #[test]
     fn an_annotation_is_one_line() {
         let line =
-            "::error file=m/1%2C2.sql,line=3,title=consolidate%3A table a<b::table a<b: 100 %25%0A- x%0A+ y\u{1}\n";
+            "::error file=m/1%2C2.sql,line=3,title=consolidate%3A table a<b::table a<b: 100 %25%0A- x%0A+ y\\u{1}\n";
         assert_eq!(github(&[item()]), line);
     }
 }

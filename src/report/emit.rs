@@ -1,5 +1,6 @@
 //! What came of an emit, as text and as JSON.
 
+use super::add;
 use super::style::Style;
 use crate::emit::write::Changes;
 use crate::emit::{CommentLine, Held, How, Lock, Lowered, Owner, Proven, Rungs, Work, comments_left_out, locks};
@@ -79,8 +80,9 @@ impl About {
 fn heading(verdict: &Verdict, left_out: &[String], style: Style) -> String {
     let names = if left_out.is_empty() { String::new() } else { format!(" ({})", left_out.join(", ")) };
     let compared = &verdict.comparison.compared;
-    format!(
-        "{}{names}: {}, {} in {}, {} compared on {} ({:.1} s){}\n",
+    let mut out = String::new();
+    let text = format!(
+        "{}{names}: {}, {} in {}, {} compared on {} ({:.1} s){}",
         style.green(&format!("identical{}", super::verdict::without(left_out))),
         plural(compared.objects, "object"),
         plural(compared.rows, "row"),
@@ -89,7 +91,9 @@ fn heading(verdict: &Verdict, left_out: &[String], style: Style) -> String {
         super::verdict::server(verdict),
         verdict.seconds,
         super::verdict::beside(verdict),
-    )
+    );
+    add(&mut out, &text);
+    out
 }
 
 /// How much shorter it became, and which part.
@@ -104,7 +108,7 @@ fn sizes(about: &About, untouched: bool) -> String {
             true => "best as it is: nothing of it can go",
             false => "consolidated; the rest is untouched",
         };
-        out.push_str(&format!("  part        {part}: {how}\n"));
+        add(&mut out, &format!("  part        {part}: {how}"));
     }
     out
 }
@@ -132,8 +136,9 @@ fn comments(about: &About) -> String {
     if count == 0 {
         return String::new();
     }
-    let lines: String = about.comments.iter().map(|line| format!("    {}: {}\n", line.at, line.text)).collect();
-    format!("  comments    {} of what lives left out:\n{lines}", plural(count, "line"))
+    let mut out = format!("  comments    {} of what lives left out:\n", plural(count, "line"));
+    about.comments.iter().for_each(|line| add(&mut out, &format!("    {}: {}", line.at, line.text)));
+    out
 }
 
 /// An emit for people.
@@ -164,21 +169,18 @@ pub fn text(
             How::LeftOut => "left out:",
             How::Stated | How::Happened => word,
         };
-        out.push_str(&format!("    {} {}: {}\n", style.yellow(how), lowered.object, lowered.why));
+        add(&mut out, &format!("    {} {}: {}", style.yellow(how), lowered.object, lowered.why));
     }
     out.push_str(&locked(&about.locks));
     for statement in &proven.backfills {
-        out.push_str(&format!("    {} {} touched no row\n", style.dim("left out:"), history.at(*statement)));
+        add(&mut out, &format!("    {} {} touched no row", style.dim("left out:"), history.at(*statement)));
     }
     out.push_str(&comments(about));
     for call in &proven.verdict.stand_ins {
-        out.push_str(&format!(
-            "  {} {} of {} computes something else than the original: {}\n",
-            style.yellow("stand-in:"),
-            call.function,
-            call.extension,
-            super::first_places(&call.places)
-        ));
+        let (function, extension, places) = (&call.function, &call.extension, super::first_places(&call.places));
+        let word = style.yellow("stand-in:");
+        let what = format!("  {word} {function} of {extension} computes something else than the original: {places}");
+        add(&mut out, &what);
     }
     if proven.verdict.comparison.volatile_cells > 0 {
         let values = plural(proven.verdict.comparison.volatile_cells, "value");
@@ -189,19 +191,20 @@ pub fn text(
     }
     match written {
         Written::Files(changes) if changes.written.is_empty() && changes.removed.is_empty() => {
-            out.push_str(&match proven.set.files.is_empty() {
-                true => format!("written to {folder}: a set without files\n"),
-                false => format!("{folder} holds these files already: only what is noted of them was written\n"),
-            });
+            let said = match proven.set.files.is_empty() {
+                true => format!("written to {folder}: a set without files"),
+                false => format!("{folder} holds these files already: only what is noted of them was written"),
+            };
+            add(&mut out, &said);
         }
         Written::Files(changes) => {
-            out.push_str(&format!("written to {folder}:\n"));
-            changes.written.iter().for_each(|n| out.push_str(&format!("  {n}\n")));
+            add(&mut out, &format!("written to {folder}:"));
+            changes.written.iter().for_each(|name| add(&mut out, &format!("  {name}")));
             for name in &changes.removed {
-                out.push_str(&format!("  {} {name}: not part of this set\n", style.yellow("removed:")));
+                add(&mut out, &format!("  {} {name}: not part of this set", style.yellow("removed:")));
             }
         }
-        Written::Unchanged => out.push_str(&format!("{folder} holds this set already: nothing changed\n")),
+        Written::Unchanged => add(&mut out, &format!("{folder} holds this set already: nothing changed")),
         Written::Nothing => out.push_str("nothing was written (--dry-run)\n"),
     }
     out
@@ -215,7 +218,7 @@ fn locked(locks: &[Held]) -> String {
     }
     for held in locks {
         let (lock, work) = (lock_words(held.lock), work_words(held.work));
-        out.push_str(&format!("    {}:{} {}: {lock}{work}\n", held.file, held.line, held.table));
+        add(&mut out, &format!("    {}:{} {}: {lock}{work}", held.file, held.line, held.table));
     }
     out
 }

@@ -2,6 +2,7 @@
 
 pub mod ci;
 pub mod emit;
+pub mod escape;
 pub mod plan;
 pub mod style;
 pub mod summary;
@@ -18,4 +19,10 @@ fn first_places(places: &[crate::At]) -> String {
         [only] => only.to_string(),
         [first, rest @ ..] => format!("{first} and {} more", rest.len()),
     }
+}
+
+/// Adds a line to a report. Whatever names it holds, it stays one.
+fn add(out: &mut String, text: &str) {
+    out.push_str(&escape::line(text));
+    out.push('\n');
 }

@@ -1,5 +1,7 @@
 //! The plan as text of at most 100 columns, and as JSON.
 
+use super::add;
+use super::escape::{Medium, escaped, line};
 use super::style::Style;
 use crate::error::At;
 use crate::history::History;
@@ -94,6 +96,7 @@ fn group(findings: &[&Finding], rule: Rule, labels: &Labels) -> String {
 /// A row of a table without lines. A name is never broken: one that is too wide has a line of its own.
 fn row(mut cells: Vec<String>, widths: &[u16]) -> String {
     let mut out = String::new();
+    cells.iter_mut().for_each(|cell| *cell = line(cell));
     if cells[0].chars().count() + 2 > usize::from(widths[0]) {
         out.push_str(&format!(" {}\n", std::mem::take(&mut cells[0])));
     }
@@ -161,13 +164,14 @@ pub fn fate_word(kind: FateKind) -> &'static str {
 /// One statement's fate for people.
 pub fn explain(history: &History, statement: usize, fate: &Fate, findings: &[Finding], style: Style) -> String {
     let at = history.at(statement);
-    let mut out =
-        format!("{}  {}\n", style.bold(&at.to_string()), crate::replay::first_words(history.text(statement), 10));
-    out.push_str(&format!("{}: {}\n", fate_word(fate.kind), fate.why));
+    let mut out = String::new();
+    let words = crate::replay::first_words(history.text(statement), 10);
+    add(&mut out, &format!("{}  {words}", style.bold(&at.to_string())));
+    add(&mut out, &format!("{}: {}", fate_word(fate.kind), fate.why));
     for finding in findings.iter().filter(|f| f.born == at || f.died.as_ref() == Some(&at)) {
         let died = finding.died.as_ref().map_or_else(String::new, |d| format!(" → {d}"));
         let note = if finding.note.is_empty() { String::new() } else { format!("  ({})", finding.note) };
-        out.push_str(&format!("  {} {}  {}{died}{note}\n", finding.kind, finding.object, finding.born));
+        add(&mut out, &format!("  {} {}  {}{died}{note}", finding.kind, finding.object, finding.born));
     }
     out
 }
@@ -198,7 +202,6 @@ pub fn json(plan: &Plan) -> Value {
 
 /// The plan for a comment on a pull request.
 pub fn markdown(plan: &Plan) -> String {
-    use super::verdict::escaped;
     let mut out = String::from("### consolidate plan\n\n| | before | after |\n| --- | --: | --: |\n");
     for (word, before, after) in [
         ("files", plan.before.files, plan.after.files),
@@ -217,15 +220,15 @@ pub fn markdown(plan: &Plan) -> String {
         for finding in findings {
             let died = finding.died.as_ref().map_or_else(String::new, |at| format!(" → {at}"));
             let note = if finding.note.is_empty() { String::new() } else { format!(", {}", finding.note) };
-            let line = format!("{}, {}{died}{note}", name(finding, None), finding.born);
-            out.push_str(&format!("- {}\n", escaped(&line)));
+            let text = format!("{}, {}{died}{note}", name(finding, None), finding.born);
+            out.push_str(&format!("- {}\n", escaped(&text, Medium::Markdown)));
         }
     }
     if !plan.warnings.is_empty() {
         out.push_str("\nWarnings:\n\n");
-        out.extend(
-            plan.warnings.iter().map(|w| format!("- {}: {}\n", escaped(&w.at.to_string()), escaped(&w.message))),
-        );
+        let words = |text: &str| escaped(text, Medium::Markdown);
+        let warnings = plan.warnings.iter();
+        out.extend(warnings.map(|w| format!("- {}: {}\n", words(&w.at.to_string()), words(&w.message))));
     }
     out
 }
@@ -234,7 +237,7 @@ pub fn markdown(plan: &Plan) -> String {
 pub(super) fn wrap(text: &str) -> String {
     let mut out = String::new();
     let mut width = 0;
-    for (i, word) in text.split(' ').enumerate() {
+    for (i, word) in line(text).split(' ').enumerate() {
         let length = word.chars().count();
         if width + length + 1 > COLUMNS as usize && width > 4 {
             out.push_str("\n    ");
@@ -295,7 +298,7 @@ impl Labels {
         }
         let mut out = format!("\n{}\n", style.bold("Files"));
         for (name, label) in &self.short {
-            out.push_str(&format!("  {label}  {}\n", style.dim(name)));
+            add(&mut out, &format!("  {label}  {}", style.dim(name)));
         }
         out
     }

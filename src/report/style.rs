@@ -1,6 +1,6 @@
 //! Colours, on or off. Everything that formats takes a [`Style`], so that piped output carries no escape codes.
 
-use anstyle::{AnsiColor, Effects};
+use super::escape::Look;
 
 /// Whether the text may carry colours.
 #[derive(Debug, Clone, Copy, Default)]
@@ -10,32 +10,32 @@ pub struct Style {
 }
 
 impl Style {
-    fn paint(self, style: anstyle::Style, text: &str) -> String {
-        if self.colour { format!("{style}{text}{style:#}") } else { text.to_string() }
+    fn paint(self, look: Look, text: &str) -> String {
+        if self.colour { look.around(text) } else { text.to_string() }
     }
 
     /// For what is wrong or gone.
     pub fn red(self, text: &str) -> String {
-        self.paint(AnsiColor::Red.on_default(), text)
+        self.paint(Look::Red, text)
     }
 
     /// For what is right or new.
     pub fn green(self, text: &str) -> String {
-        self.paint(AnsiColor::Green.on_default(), text)
+        self.paint(Look::Green, text)
     }
 
     /// For what asks for a look.
     pub fn yellow(self, text: &str) -> String {
-        self.paint(AnsiColor::Yellow.on_default(), text)
+        self.paint(Look::Yellow, text)
     }
 
     /// For headings.
     pub fn bold(self, text: &str) -> String {
-        self.paint(anstyle::Style::new().effects(Effects::BOLD), text)
+        self.paint(Look::Bold, text)
     }
 
     /// For places and other small print.
     pub fn dim(self, text: &str) -> String {
-        self.paint(anstyle::Style::new().effects(Effects::DIMMED), text)
+        self.paint(Look::Dim, text)
     }
 }

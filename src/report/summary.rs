@@ -1,7 +1,7 @@
 //! A summary in Markdown of what was consolidated, for the pull request.
 
 use super::emit::About;
-use super::verdict::escaped;
+use super::escape::{Medium, escaped};
 use crate::emit::Proven;
 use crate::history::History;
 use crate::plan::{Finding, Plan, Rule};
@@ -10,10 +10,10 @@ use crate::plan::{Finding, Plan, Rule};
 pub fn markdown(proven: &Proven, names: &[String], history: &History, about: &About, plan: &Plan) -> String {
     let verdict = &proven.verdict;
     let compared = &verdict.comparison.compared;
-    let part = about.part.as_ref().map_or(String::new(), |part| format!(" ({part})"));
-    let without = match history.left_out.join("`, `") {
+    let part = about.part.as_ref().map_or(String::new(), |part| format!(" ({})", words(part)));
+    let without = match history.left_out.iter().map(|name| code(name)).collect::<Vec<_>>().join(", ") {
         names if names.is_empty() => names,
-        names => format!("{} (`{names}`)", super::verdict::without(&history.left_out)),
+        names => format!("{} ({names})", super::verdict::without(&history.left_out)),
     };
     let mut out = format!("## Consolidated migrations{part}\n\n");
     out.push_str(&format!(
@@ -44,7 +44,7 @@ pub fn markdown(proven: &Proven, names: &[String], history: &History, about: &Ab
     out.push_str("\n### Files\n\n");
     for (file, name) in proven.set.files.iter().zip(names) {
         let count = file.statements.len();
-        out.push_str(&format!("- `{name}`: {count} statements, {} lines\n", file.text.lines().count()));
+        out.push_str(&format!("- {}: {count} statements, {} lines\n", code(name), file.text.lines().count()));
     }
     let r = &proven.rungs;
     out.push_str(&format!(
@@ -53,14 +53,16 @@ pub fn markdown(proven: &Proven, names: &[String], history: &History, about: &Ab
         r.as_written, r.folded, r.as_stated, r.as_happened
     ));
     for lowered in &proven.lowered {
-        out.push_str(&format!("\n- `{}`: {}", lowered.object, one_line(&lowered.why)));
+        out.push_str(&format!("\n- {}: {}", code(&lowered.object), words(&one_line(&lowered.why))));
     }
     if !proven.lowered.is_empty() {
         out.push('\n');
     }
     if !about.comments.is_empty() {
         out.push_str(&format!("\n### Comments of what lives that were left out ({})\n\n", about.comments.len()));
-        out.extend(about.comments.iter().map(|line| format!("- `{}`: {}\n", line.at, escaped(&line.text))));
+        out.extend(
+            about.comments.iter().map(|line| format!("- {}: {}\n", code(&line.at.to_string()), words(&line.text))),
+        );
     }
     section(&mut out, "Dropped: created, then dropped", plan, &[Rule::Dead, Rule::DeadRows]);
     section(&mut out, "Folded into the statement that makes the object", plan, &[Rule::Folded]);
@@ -69,7 +71,7 @@ pub fn markdown(proven: &Proven, names: &[String], history: &History, about: &Ab
     if !proven.backfills.is_empty() {
         out.push_str("\n### Left out, since they touched no row\n\n");
         for statement in &proven.backfills {
-            out.push_str(&format!("- `{}`\n", history.at(*statement)));
+            out.push_str(&format!("- {}\n", code(&history.at(*statement).to_string())));
         }
     }
     out
@@ -83,11 +85,21 @@ fn section(out: &mut String, title: &str, plan: &Plan, rules: &[Rule]) {
     }
     out.push_str(&format!("\n<details><summary>{title} ({})</summary>\n\n", found.len()));
     for finding in found {
-        let died = finding.died.as_ref().map_or(String::new(), |at| format!(" → `{at}`"));
-        let note = if finding.note.is_empty() { String::new() } else { format!(": {}", one_line(&finding.note)) };
-        out.push_str(&format!("- {} `{}` `{}`{died}{note}\n", finding.kind, finding.object, finding.born));
+        let died = finding.died.as_ref().map_or(String::new(), |at| format!(" → {}", code(&at.to_string())));
+        let note =
+            if finding.note.is_empty() { String::new() } else { format!(": {}", words(&one_line(&finding.note))) };
+        let (object, born) = (code(&finding.object), code(&finding.born.to_string()));
+        out.push_str(&format!("- {} {object} {born}{died}{note}\n", finding.kind));
     }
     out.push_str("\n</details>\n");
+}
+
+fn words(text: &str) -> String {
+    escaped(text, Medium::Markdown)
+}
+
+fn code(text: &str) -> String {
+    escaped(text, Medium::Code)
 }
 
 fn one_line(text: &str) -> String {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
+use super::escape::{Medium, escaped, line, longest_ticks};
 use super::style::Style;
 use super::words;
 use crate::proof::{Change, Difference, ReplayError, Verdict, VerdictKind};
@@ -56,7 +57,7 @@ impl Sides {
 pub fn text(verdict: &Verdict, sides: &Sides, style: Style) -> String {
     let mut out = Vec::new();
     out.push(headline(verdict, sides, style));
-    out.extend(summary(verdict, sides).lines().map(|line| style.dim(line)));
+    out.extend(summary(verdict, sides).iter().map(|text| style.dim(&line(text))));
     for difference in &verdict.comparison.differences {
         out.push(String::new());
         out.extend(one_difference(difference, sides, style));
@@ -77,7 +78,7 @@ fn headline(verdict: &Verdict, sides: &Sides, style: Style) -> String {
         VerdictKind::Different => style.red(&word),
         VerdictKind::NotProven => style.yellow(&word),
     };
-    format!("{}: {rest}", style.bold(&word))
+    line(&format!("{}: {rest}", style.bold(&word)))
 }
 
 /// The verdict in a word, and in a few more. Where files were left out, the word says it: it is about the rest.
@@ -111,7 +112,7 @@ fn about_all(verdict: &Verdict, sides: &Sides) -> (&'static str, String) {
 }
 
 /// What was replayed and compared, where, and for how long.
-fn summary(verdict: &Verdict, sides: &Sides) -> String {
+fn summary(verdict: &Verdict, sides: &Sides) -> [String; 4] {
     let set = |name: &str, files, statements| {
         let size = format!("{}, {}", plural(files, "file"), plural(statements, "statement"));
         match (sides.named, files) {
@@ -136,7 +137,6 @@ fn summary(verdict: &Verdict, sides: &Sides) -> String {
         ) + &beside(verdict),
         format!("on:       {}, {:.1} s{memory}", server(verdict), verdict.seconds),
     ]
-    .join("\n")
 }
 
 /// What a prelude gives besides.
@@ -197,7 +197,7 @@ fn one_difference(difference: &Difference, sides: &Sides, style: Style) -> Vec<S
         Change::Changed => style.yellow("~"),
     };
     let word = became(difference.change, sides);
-    let mut lines = wrapped("  ", &format!("{} {word}{property}", difference.object));
+    let mut lines = wrapped("  ", &line(&format!("{} {word}{property}", difference.object)));
     if let Some(first) = lines.first_mut() {
         *first = format!("{sign} {}", style.bold(first.trim_start()));
     }
@@ -220,17 +220,20 @@ pub(super) fn became(change: Change, sides: &Sides) -> String {
 /// The verdict for a comment on a pull request.
 pub fn markdown(verdict: &Verdict, sides: &Sides) -> String {
     let (word, rest) = said(verdict, sides);
-    let mut out = format!("### consolidate: {word}\n\n{}\n\n", escaped(&rest));
-    out.push_str(&summary(verdict, sides).lines().map(|line| format!("- {}\n", escaped(line))).collect::<String>());
+    let words = |text: &str| escaped(text, Medium::Markdown);
+    let mut out = format!("### consolidate: {word}\n\n{}\n\n", words(&rest));
+    out.push_str(&summary(verdict, sides).iter().map(|line| format!("- {}\n", words(line))).collect::<String>());
     for difference in &verdict.comparison.differences {
-        out.push_str(&format!("\n**{}** {}\n\n", escaped(&difference.object), became(difference.change, sides)));
-        out.extend(words::of(difference).iter().map(|word| format!("- {}\n", escaped(word))));
+        let became = words(&became(difference.change, sides));
+        out.push_str(&format!("\n**{}** {became}\n\n", words(&difference.object)));
+        out.extend(words::of(difference).iter().map(|word| format!("- {}\n", words(word))));
         let lines = texts(difference, Style::default());
         if !lines.is_empty() {
             // A fence that no line of it can close.
             let fence = "`".repeat(3.max(1 + lines.iter().map(|line| longest_ticks(line)).max().unwrap_or(0)));
             let lines: Vec<&str> = lines.iter().map(|line| line.get(4..).unwrap_or_default()).collect();
-            out.push_str(&format!("\n{fence}diff\n{}\n{fence}\n", lines.join("\n")));
+            let lines = escaped(&lines.join("\n"), Medium::Lines);
+            out.push_str(&format!("\n{fence}diff\n{lines}\n{fence}\n"));
         }
     }
     let comparison = &verdict.comparison;
@@ -241,24 +244,8 @@ pub fn markdown(verdict: &Verdict, sides: &Sides) -> String {
     ] {
         if !items.is_empty() {
             out.push_str(&format!("\n{title}:\n\n"));
-            out.extend(items.iter().map(|item| format!("- {}\n", escaped(item))));
+            out.extend(items.iter().map(|item| format!("- {}\n", words(item))));
         }
-    }
-    out
-}
-
-fn longest_ticks(line: &str) -> usize {
-    line.split(|c| c != '`').map(str::len).max().unwrap_or(0)
-}
-
-/// A text that Markdown shows as it is.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '&') {
-            out.push('\\');
-        }
-        out.push(if c == '\n' { ' ' } else { c });
     }
     out
 }
@@ -282,22 +269,22 @@ fn diff(old: &str, new: &str, style: Style) -> Vec<String> {
             lines.push(style.dim("      …"));
         }
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let line = change.value().trim_end_matches('\n');
+            let text = change.value().trim_end_matches('\n');
             lines.push(match change.tag() {
-                ChangeTag::Delete => style.red(&format!("    - {line}")),
-                ChangeTag::Insert => style.green(&format!("    + {line}")),
-                ChangeTag::Equal => format!("      {line}").trim_end().to_string(),
+                ChangeTag::Delete => style.red(&format!("    - {text}")),
+                ChangeTag::Insert => style.green(&format!("    + {text}")),
+                ChangeTag::Equal => format!("      {text}").trim_end().to_string(),
             });
         }
     }
     lines
 }
 
-/// Breaks talk, not SQL, into lines that aren't too long.
+/// Breaks talk, not SQL, into lines that aren't too long. What has lines of its own goes on further in.
 fn wrapped(indent: &str, text: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    for paragraph in text.lines() {
-        let mut line = indent.to_string();
+    for (number, paragraph) in text.lines().enumerate() {
+        let mut line = if number == 0 { indent.to_string() } else { format!("{indent}  ") };
         for word in paragraph.split(' ') {
             if line.len() > indent.len() && line.chars().count() + 1 + word.chars().count() > WIDTH {
                 lines.push(std::mem::replace(&mut line, format!("{indent}  ")));

@@ -34,6 +34,48 @@ pub fn split(sql: &str) -> Vec<Piece> {
     pieces
 }
 
+/// Where a block comment begins that never ends: all behind it is part of it, and none of it a statement.
+pub fn endless_comment(sql: &str) -> Option<usize> {
+    let last = split(sql).pop();
+    // It can only stand in the last statement or behind it.
+    let mut at = match last {
+        Some(Piece { copy_data: Some(data), .. }) => copy_end(sql, data.end),
+        Some(piece) if piece.is_meta_command => piece.end,
+        Some(piece) => piece.body.start,
+        None => 0,
+    };
+    let bytes = sql.as_bytes();
+    while at < bytes.len() {
+        if bytes[at].is_ascii_whitespace() {
+            at += 1;
+            continue;
+        }
+        let (kind, end) = token_at(sql, at);
+        if kind == TokenKind::Comment && end == bytes.len() && is_endless(&sql[at..]) {
+            return Some(at);
+        }
+        at = end;
+    }
+    None
+}
+
+/// Whether a comment that runs to the end of the text has no end of its own.
+fn is_endless(comment: &str) -> bool {
+    let (mut depth, mut rest) = (0_usize, comment);
+    if !comment.starts_with("/*") {
+        return false;
+    }
+    while let Some(at) = rest.find(['/', '*']) {
+        rest = &rest[at..];
+        match rest.get(..2) {
+            Some("/*") => (depth, rest) = (depth + 1, &rest[2..]),
+            Some("*/") => (depth, rest) = (depth.saturating_sub(1), &rest[2..]),
+            _ => rest = &rest[1..],
+        }
+    }
+    depth > 0
+}
+
 fn next_piece(sql: &str, from: usize) -> Option<Piece> {
     let bytes = sql.as_bytes();
     let start = first_code(sql, from)?;
@@ -173,6 +215,20 @@ mod tests {
         let pieces = split(sql);
         assert_eq!(pieces.len(), 2);
         assert_eq!(&sql[pieces[0].copy_data.clone().unwrap()], "1\n;\n");
+    }
+
+    #[test]
+    fn a_comment_without_an_end_is_found_wherever_it_begins() {
+        let endless = |sql: &str| endless_comment(sql).map(|at| &sql[at..]);
+        assert_eq!(endless("SELECT 1;\n/* SELECT 2;"), Some("/* SELECT 2;"));
+        assert_eq!(endless("SELECT 1 /* a /* b */ ; SELECT 2;"), Some("/* a /* b */ ; SELECT 2;"));
+        assert_eq!(endless("/*"), Some("/*"));
+        assert_eq!(endless("COPY t FROM stdin;\n/*\n\\.\n/*é"), Some("/*é"));
+        for fine in
+            ["", "SELECT '/*';", "/* a */", "-- /*", "SELECT 1; /* /* */ */", "COPY t FROM stdin;\n/*\n\\.\n", "\\x /*"]
+        {
+            assert_eq!(endless(fine), None, "{fine}");
+        }
     }
 
     #[test]

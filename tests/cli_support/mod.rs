@@ -166,7 +166,9 @@ fn tree(folder: &Path) -> Tree {
                 found.insert(name, None);
                 open.push(path);
             } else {
-                found.insert(name, Some(fs::read(&path).expect("a file")));
+                // What is no file, a pipe, say, has nothing to read.
+                let content = if path.is_file() { fs::read(&path).expect("a file") } else { Vec::new() };
+                found.insert(name, Some(content));
             }
         }
     }

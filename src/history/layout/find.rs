@@ -1,6 +1,6 @@
 //! Which layout a folder is of, and what of it no layout explains.
 
-use super::super::contents::{Contents, HINT};
+use super::super::contents::{Contents, HINT, Skipped};
 use super::super::engine;
 use super::super::{Code, in_folder};
 use super::{ALL, Entry, Layout, Listing, names, pairs};
@@ -229,9 +229,12 @@ fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(A
             || listing.beside.iter().any(|p| p == path)
             || listing.passed_over.iter().any(|(p, _)| p == path)
     };
-    for path in contents.skipped() {
-        let why = "its ending is in capitals, or its folder isn't looked into: not read".to_string();
-        warnings.push((At::new(path, 1), why));
+    for (path, skipped) in contents.skipped() {
+        let why = match skipped {
+            Skipped::Elsewhere => "its ending is in capitals, or its folder isn't looked into: not read",
+            Skipped::Nowhere => "a link that leads nowhere: not read",
+        };
+        warnings.push((At::new(path, 1), why.to_string()));
     }
     let mut told: Vec<engine::names::Reason> = Vec::new();
     for (path, reason) in contents.of_others() {

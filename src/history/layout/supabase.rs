@@ -66,7 +66,7 @@ fn lies_in_project(root: &Path) -> bool {
     let Some(parent) = std::fs::canonicalize(root).ok().and_then(|r| r.parent().map(Path::to_path_buf)) else {
         return false;
     };
-    let config = std::fs::read_to_string(parent.join("config.toml")).unwrap_or_default();
+    let config = crate::files::read_to_string(&parent.join("config.toml")).unwrap_or_default();
     parent.file_name().is_some_and(|n| n == "supabase") || config.lines().any(|l| l.starts_with("project_id"))
 }
 
