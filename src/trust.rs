@@ -22,11 +22,13 @@ pub enum Trust {
     Url,
     /// Files and folders outside of the repository
     Paths,
+    /// What a history reaches for where it is replayed: programs, files, other servers, code that nothing holds back
+    Reach,
 }
 
 impl Trust {
     /// All of them.
-    pub const ALL: [Trust; 4] = [Trust::Programs, Trust::Layout, Trust::Url, Trust::Paths];
+    pub const ALL: [Trust; 5] = [Trust::Programs, Trust::Layout, Trust::Url, Trust::Paths, Trust::Reach];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Trust {
             Trust::Layout => "layout",
             Trust::Url => "url",
             Trust::Paths => "paths",
+            Trust::Reach => "reach",
         }
     }
 
@@ -161,7 +164,7 @@ mod tests {
         let two = read("url, layout,").unwrap();
         assert!(two.has(Trust::Url) && two.has(Trust::Layout) && !two.has(Trust::Programs));
         let error = read("all").unwrap_err();
-        assert!(error.message.contains("\"all\"") && error.hint.unwrap().contains("programs, layout, url, paths"));
+        assert!(error.message.contains("\"all\"") && error.hint.unwrap().contains("programs, layout, url, paths, reach"));
         assert!(!Trusted::read(&[], None).unwrap().has(Trust::Paths));
         assert!(Trusted::read(&[Trust::Paths], None).unwrap().has(Trust::Paths));
     }

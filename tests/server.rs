@@ -548,3 +548,20 @@ fn what_a_history_did_to_all_roles_is_put_back_and_said() {
         assert!(ran.code == 2 && ran.err.contains("isn't its own") && ran.err.contains(says), "{says}: {ran:#?}");
     }
 }
+
+/// `--trusted reach` opens what leaves the server, by name; what others have stays closed.
+#[test]
+fn a_trusted_history_may_reach_out_but_not_for_others() {
+    let Some(server) = Server::start() else { return };
+    let url = server.url("postgres", "", "");
+    let reads = Project::history(&[("1_a.sql", "CREATE TABLE a AS SELECT pg_read_file('PG_VERSION') AS version;\n")]);
+    let untrusted = ran(&mut command(&reads, "emit --dry-run", &url));
+    assert!(untrusted.code == 2 && untrusted.err.contains("migrations.old/1_a.sql:1: pg_read_file()"), "{untrusted:#?}");
+    for scratch in [url.as_str(), "local"] {
+        let trusted = ran(&mut command(&reads, "emit --dry-run --trusted reach", scratch));
+        assert_eq!(trusted.code, 0, "{scratch}: {trusted:#?}");
+    }
+    let others = Project::history(&[("1_a.sql", "SELECT pg_reload_conf();\n")]);
+    let closed = ran(&mut command(&others, "emit --dry-run --trusted reach", &url));
+    assert!(closed.code == 2 && closed.err.contains("pg_reload_conf()"), "{closed:#?}");
+}

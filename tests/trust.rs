@@ -188,7 +188,7 @@ fn a_setting_names_nothing_outside_of_the_repository() {
     assert_eq!(at("old = \"../other\"\n", "plan --old ../other").code, 0);
     assert_eq!(at("old = \"migrations.old\"\nnew = \"db/new\"\n", "plan").code, 0);
     let unknown = at("", "plan --trusted everything");
-    assert!(unknown.code == 2 && unknown.err.contains("programs, layout, url, paths"), "{unknown:#?}");
+    assert!(unknown.code == 2 && unknown.err.contains("programs, layout, url, paths, reach"), "{unknown:#?}");
 }
 
 /// The name of a file, or of a schema, is no path.

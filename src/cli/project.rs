@@ -144,10 +144,11 @@ impl Project {
             None => set.database == Some(Choice::Embedded),
         };
         let programs = if is_embedded { None } else { self.programs()? };
-        let on = |choice: Choice| Ok(Wish { choice, programs: programs.clone(), server: None });
+        let may_reach = self.trusted.has(Trust::Reach);
+        let on = |choice: Choice| Ok(Wish { choice, programs: programs.clone(), server: None, may_reach });
         let at = |url: &str| {
             let server = Some(Address::read(url)?);
-            Ok(Wish { choice: Choice::Server, programs: programs.clone(), server })
+            Ok(Wish { choice: Choice::Server, programs: programs.clone(), server, may_reach })
         };
         match (&args.scratch, &set.url, set.database) {
             (Some(said), ..) => match Choice::from_str(said, false) {

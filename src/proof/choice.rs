@@ -41,6 +41,9 @@ pub struct Wish {
     pub programs: Option<PathBuf>,
     /// Where the server is, for [`Choice::Server`].
     pub server: Option<Address>,
+    /// Whether the history may reach out of its database into the machine or the network, where it is asked for by name that it
+    /// runs there.
+    pub may_reach: bool,
 }
 
 /// What came of it.
@@ -67,10 +70,11 @@ pub fn on_chosen<T, E>(
     failure: impl Fn(&E) -> Option<&ReplayError>,
 ) -> Result<Ran<Result<T, E>>> {
     let on = |database: Database| work(&Settings { database, ..settings.clone() });
-    let local = || Database::local(wish.programs.as_deref());
+    let local = || Database::local(wish.programs.as_deref()).inspect(|database| database.open_gate(wish.may_reach));
     let early = if wish.choice == Choice::Auto { lacking(sets, settings) } else { None };
     if let (Choice::Server, Some(address)) = (wish.choice, &wish.server) {
         let database = Database::server(address.clone(), wish.programs.as_deref(), settings.limits)?;
+        database.open_gate(wish.may_reach);
         return Ok(Ran { outcome: on(database.clone()), notes: database.notes() });
     }
     if wish.choice == Choice::Local {

@@ -7,6 +7,7 @@ use super::words::comment_end;
 use super::{ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings};
 use crate::At;
 use crate::scratch::calls::said;
+use crate::scratch::gate::{self, Reach};
 use crate::scratch::outward::Outside;
 
 /// What the embedded PostgreSQL lacks.
@@ -93,7 +94,19 @@ pub(super) fn outward(sets: &[&[ReplayFile]], settings: &Settings) -> Option<(At
 
 /// What a statement reaches for, and the byte at which that stands.
 pub(super) fn reach(statement: &ReplayStatement) -> Option<(Outside, usize)> {
-    said(&statement.text)?.outside.first().copied()
+    let said = said(&statement.text).and_then(|said| said.outside.first().copied());
+    said.or_else(|| Some((of_reach(gate::read(&statement.text).ok()?.found.iter().find(|reach| reach.is_outside())?), 0)))
+}
+
+/// What the gate found, which may be more than is called by name.
+fn of_reach(reach: &Reach) -> Outside {
+    match reach {
+        Reach::Program(_) => Outside::Program,
+        Reach::File(_) => Outside::File,
+        Reach::Network(_) | Reach::Foreign(_) => Outside::Host,
+        Reach::Setting(_) => Outside::Settings,
+        _ => Outside::Code,
+    }
 }
 
 #[cfg(test)]

@@ -119,6 +119,11 @@ impl Local {
         command
     }
 
+    /// What its statements must pass.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// Whether a statement may run on this machine.
     ///
     /// # Errors

@@ -163,6 +163,15 @@ impl Database {
         }
     }
 
+    /// Lets statements pass that reach out into the machine or the network. What others have on a server stays closed.
+    pub fn open_gate(&self, is_open: bool) {
+        match self {
+            Database::Embedded => {}
+            Database::Local(local) => local.gate().open(is_open),
+            Database::Server(server) => server.gate().open(is_open),
+        }
+    }
+
     /// Its name in settings and reports.
     pub fn name(&self) -> &'static str {
         match self {

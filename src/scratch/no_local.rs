@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::gate::Gate;
 use super::programs::Programs;
 use super::{Barred, Limits, Scratch};
 use crate::{Error, Result};
@@ -12,6 +13,7 @@ use crate::{Error, Result};
 pub struct Local {
     /// The programs.
     pub programs: Programs,
+    gate: Gate,
 }
 
 impl Local {
@@ -22,6 +24,11 @@ impl Local {
     pub fn start(_given: Option<&Path>) -> Result<Arc<Local>> {
         Err(Error::new("PostgreSQL programs can't be used for scratch databases on this system")
             .hint("--scratch embedded"))
+    }
+
+    /// What statements would have to pass.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// There is nothing to run a statement on.

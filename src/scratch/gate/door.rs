@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::facts::is_free_language;
@@ -14,6 +15,8 @@ use crate::scratch::Barred;
 pub struct Gate {
     hasher: RandomState,
     read: Mutex<HashMap<u64, Arc<Reading>>>,
+    /// Whether the history is trusted with the machine and the network.
+    is_open: AtomicBool,
     /// Languages of the history's own that are held back as PL/pgSQL is.
     languages: Mutex<HashSet<String>>,
 }
@@ -26,24 +29,35 @@ impl Gate {
     pub fn read(&self, sql: &str) -> Result<Arc<Reading>, Barred> {
         let key = self.hasher.hash_one(sql);
         if let Some(known) = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(self.without_own_languages(known));
+            return Ok(self.without_what_passes(known));
         }
         let reading = Arc::new(read(sql).map_err(Barred::Unread)?);
         let own = reading.languages.iter().filter(|name| is_free_language(name)).cloned();
         self.languages.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
         self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&reading));
-        Ok(self.without_own_languages(&reading))
+        Ok(self.without_what_passes(&reading))
     }
 
-    /// What is written in a language of the history's own can't be read here, but can't do more than PL/pgSQL either.
-    fn without_own_languages(&self, reading: &Arc<Reading>) -> Arc<Reading> {
+    /// Trusts the history with the machine and the network.
+    pub fn open(&self, is_open: bool) {
+        self.is_open.store(is_open, Ordering::Relaxed);
+    }
+
+    /// Without what may pass: what is written in a language of the history's own can't be read here, but can't do more than
+    /// PL/pgSQL either; and all that leaves the server, where the history is trusted.
+    fn without_what_passes(&self, reading: &Arc<Reading>) -> Arc<Reading> {
         let own = self.languages.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_own = |reach: &Reach| matches!(reach, Reach::Language(name) if own.contains(name));
-        if !reading.found.iter().any(is_own) {
+        let is_open = self.is_open.load(Ordering::Relaxed);
+        let passes = |reach: &Reach| match reach {
+            Reach::Language(name) => is_open || own.contains(name),
+            Reach::Foreign(_) => is_open,
+            _ => is_open && reach.is_outside(),
+        };
+        if !reading.found.iter().any(passes) {
             return Arc::clone(reading);
         }
         let mut reading = Reading::clone(reading);
-        reading.found.retain(|reach| !is_own(reach));
+        reading.found.retain(|reach| !passes(reach));
         reading.is_unseen = true;
         Arc::new(reading)
     }
@@ -57,7 +71,10 @@ impl Gate {
         match reading.found.iter().find(|reach| reach.is_outside()) {
             Some(reach) => Err(Barred::Closed(
                 Error::new(format!("{reach}, and isn't run on this machine"))
-                    .hint("the embedded PostgreSQL has neither programs nor files nor a network: --scratch embedded"),
+                    .hint(
+                        "the embedded PostgreSQL has neither programs nor files nor a network: --scratch embedded; if you trust the \
+                         history with this machine, --trusted reach",
+                    ),
             )),
             None => Ok(reading),
         }

@@ -75,6 +75,11 @@ impl Server {
         self.notes.lock().map(|notes| notes.clone()).unwrap_or_default()
     }
 
+    /// What its statements must pass.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// Whether a statement may run there at all, whoever else has something on the server.
     ///
     /// # Errors

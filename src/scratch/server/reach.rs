@@ -19,11 +19,12 @@ fn of_the_server(reach: &Reach) -> Option<Error> {
     match reach {
         Reach::Server(_) => Some(Error::new(format!("{reach}, and isn't run on one of others")).hint(ELSEWHERE)),
         Reach::Superuser(_) => Some(Error::new(format!("{reach} of a server of others")).hint(ELSEWHERE)),
-        Reach::Others(_) | Reach::Secrets(_) | Reach::Foreign(_) => {
+        Reach::Others(_) | Reach::Secrets(_) => {
             Some(Error::new(format!("{reach}, and isn't run on a server of others")).hint(ELSEWHERE))
         }
+        Reach::Foreign(_) => Some(Error::new(format!("{reach}, and isn't run on a server of others")).hint(INSIDE)),
         _ if reach.is_outside() => {
-            Some(Error::new(format!("{reach}, and isn't run on a server of others")).hint(ELSEWHERE))
+            Some(Error::new(format!("{reach}, and isn't run on a server of others")).hint(INSIDE))
         }
         _ => None,
     }
@@ -61,6 +62,9 @@ fn closed(reach: &Reach, before: &Shared, user: &str, own: &str) -> Option<Error
 fn not_ours(whose: &str) -> Error {
     Error::new(format!("{whose} of the scratch server: isn't ours to change")).hint(ELSEWHERE)
 }
+
+const INSIDE: &str = "the embedded PostgreSQL has neither programs nor files nor a network: --scratch embedded; if you trust the history \
+    with the server's machine, --trusted reach";
 
 const ELSEWHERE: &str = "--scratch local and --scratch embedded run it where nobody else is";
 
