@@ -93,7 +93,8 @@ fn family(process: u32) -> Vec<u32> {
     let mut all = vec![process];
     let mut at = 0;
     while at < all.len() {
-        all.extend(pairs.iter().filter(|(_, parent)| *parent == all[at]).map(|(own, _)| *own));
+        let parent = all[at];
+        all.extend(pairs.iter().filter(|pair| pair.1 == parent).map(|pair| pair.0));
         at += 1;
     }
     all
