@@ -219,7 +219,9 @@ mod tests {
 
     #[test]
     fn a_comment_without_an_end_is_found_wherever_it_begins() {
-        let endless = |sql: &str| endless_comment(sql).map(|at| &sql[at..]);
+        fn endless(sql: &str) -> Option<&str> {
+            endless_comment(sql).map(|at| &sql[at..])
+        }
         assert_eq!(endless("SELECT 1;\n/* SELECT 2;"), Some("/* SELECT 2;"));
         assert_eq!(endless("SELECT 1 /* a /* b */ ; SELECT 2;"), Some("/* a /* b */ ; SELECT 2;"));
         assert_eq!(endless("/*"), Some("/*"));
