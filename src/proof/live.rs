@@ -74,7 +74,8 @@ fn dump(dumper: &Path, url: &str, shared: &str, limits: Limits) -> Result<String
     let output = limits.output(&mut command)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        if said.contains("lock timeout") {
+        // How it says that a lock was not to be had in time.
+        if ["lock timeout", "statement timeout"].iter().any(|words| said.contains(words)) {
             return Err(limits.exceeded("waiting for a lock in it"));
         }
         let old = said.contains("server version mismatch");
