@@ -30,6 +30,11 @@ pub(super) fn lacking(sqlstate: &str, statements: &[ReplayStatement], at: usize)
         .then(|| lacks("lacks some parts of PostgreSQL, and what came after its version"))
 }
 
+/// What helps where a disk is full: PostgreSQL's `disk_full` and `io_error`.
+pub(super) fn full(sqlstate: &str) -> Option<String> {
+    ["53100", "58030"].contains(&sqlstate).then(crate::scratch::room::hint)
+}
+
 /// Why a statement is tried on no other PostgreSQL, if it reaches for the machine.
 pub(super) fn kept_inside(statement: &ReplayStatement) -> Option<String> {
     let (outside, _) = reach(statement)?;

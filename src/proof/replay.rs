@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::leftover::{FileEnd, Left, Watch};
 use super::manner::{Manner, STRICT};
 use super::positions::Positions;
-use super::refused::{kept_inside, lacking, lacks, line_at, line_of, missing_extension};
+use super::refused::{full, kept_inside, lacking, lacks, line_at, line_of, missing_extension};
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
 use super::words::{
@@ -16,7 +16,7 @@ use super::world::{self, Facts, Stay};
 use super::{
     Bare, Prelude, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, substitutes,
 };
-use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions, room};
+use crate::scratch::{Needs, Scratch, embedded::panic_text, extensions};
 use crate::{At, Error};
 
 /// Replays a set on a scratch database of its own and tells everything that came out.
@@ -29,9 +29,6 @@ pub fn replay(
     let needs = needs(&[files], settings);
     isolated(|| replay_for(side, files, settings, &needs, STRICT, progress))
 }
-
-/// PostgreSQL's `disk_full` and `io_error`.
-const FULL: [&str; 2] = ["53100", "58030"];
 
 /// Replays a set as is said.
 pub(super) fn replay_as(
@@ -137,7 +134,9 @@ pub(super) fn replay_for(
     manner.is_wanted()?;
     progress.step(side, "look", files.len(), files.len());
     let Run { mut session, bare, notes, refused, ends, positions, .. } = run;
-    let mut snapshot = snapshot::take(&mut session, &*scratch, &before, manner.want, (clock, facts, &stay))?;
+    let taken = snapshot::take(&mut session, &*scratch, &before, manner.want, (clock, facts, &stay));
+    // All of it ran: if it can't be looked at, that is no refusal.
+    let mut snapshot = taken.map_err(ReplayError::Missing)?;
     drop(session);
     scratch.stop()?;
     snapshot.stand_ins = substitutes::called(files, settings, needs);
@@ -513,8 +512,7 @@ impl<'a> Run<'a> {
             return missing(format!("the scratch database has no extension {extension}"), hint);
         }
         let ours = || (!self.whole).then(|| lacking(&refusal.sqlstate, &file.statements, at)).flatten();
-        let full = || FULL.contains(&refusal.sqlstate.as_str()).then(room::hint);
-        let hint = full().or_else(|| refusal.hint.clone()).or_else(ours);
+        let hint = full(&refusal.sqlstate).or_else(|| refusal.hint.clone()).or_else(ours);
         ReplayError::Failed(Box::new(ReplayFailure {
             file: file.name.clone(),
             line,
