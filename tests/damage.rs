@@ -93,7 +93,7 @@ fn look(what: &str, text: &str, judge: &Judge, set: &[ReplayFile], settings: &Se
     let missed = match proof::replay("new", set, settings, &Silent) {
         Err(ReplayError::Failed(_)) => None,
         // A database that breaks off has seen nothing.
-        Err(error @ ReplayError::Unable(_)) => Some(format!("{what}: {error}")),
+        Err(error @ (ReplayError::Unable(_) | ReplayError::Missing(_))) => Some(format!("{what}: {error}")),
         Ok(snapshot) => {
             let verdict = judge.verdict(set, &snapshot).unwrap_or_else(|e| panic!("{what}: {e}"));
             let named = verdict.comparison.differences.iter().any(|d| speaks_of(text, &d.name));

@@ -77,7 +77,7 @@ fn the_history_creates_an_extension_where_it_wants_and_drops_it() {
 fn an_extension_that_is_not_there_is_named() {
     let error = proof::replay("old", &set(&["SELECT 1;\nCREATE EXTENSION postgis;"]), &Settings::default(), &Silent)
         .expect_err("fails");
-    let ReplayError::Unable(error) = error else { panic!("{error}") };
+    let (ReplayError::Unable(error) | ReplayError::Missing(error)) = error else { panic!("{error}") };
     assert_eq!(error.message, "the scratch database has no extension postgis");
     assert_eq!(error.at.map(|at| at.to_string()).as_deref(), Some("1.sql:2"));
     let own = StandIn {
