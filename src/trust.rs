@@ -164,7 +164,9 @@ mod tests {
         let two = read("url, layout,").unwrap();
         assert!(two.has(Trust::Url) && two.has(Trust::Layout) && !two.has(Trust::Programs));
         let error = read("all").unwrap_err();
-        assert!(error.message.contains("\"all\"") && error.hint.unwrap().contains("programs, layout, url, paths, reach"));
+        assert!(
+            error.message.contains("\"all\"") && error.hint.unwrap().contains("programs, layout, url, paths, reach")
+        );
         assert!(!Trusted::read(&[], None).unwrap().has(Trust::Paths));
         assert!(Trusted::read(&[Trust::Paths], None).unwrap().has(Trust::Paths));
     }

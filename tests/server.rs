@@ -502,7 +502,8 @@ fn no_form_of_the_gates_table_reaches_the_bystanders() {
             let error = proof::replay("old", std::slice::from_ref(&file), &settings(database), &Silent).err()?;
             Some(error.to_string())
         };
-        let is_barred = |said: Option<String>| said.is_some_and(|said| said.contains("1_a.sql:1: ") && !said.contains("SQLSTATE"));
+        let is_barred =
+            |said: Option<String>| said.is_some_and(|said| said.contains("1_a.sql:1: ") && !said.contains("SQLSTATE"));
         // Roles and databases that only a name tells from a history's own are made there first by nobody.
         if !is_barred(refused(&database)) && !sql.contains("new_one") {
             ran.push(format!("on the server: {sql}"));
@@ -535,9 +536,18 @@ fn what_a_history_did_to_all_roles_is_put_back_and_said() {
         AND NOT rolsuper AND rolname NOT LIKE 'consolidate%' LOOP\nEXECUTE format('ALTER ROLE %I NOLOGIN', r.rolname);\nEND LOOP; END $$;\n";
     let texts = [
         (loop_over_roles, "role \"keeper\""),
-        ("DO $$ DECLARE a text := 'CONNECTION LIMIT 0'; BEGIN EXECUTE 'ALTER DATA' || 'BASE ' || quote_ident('sh' || 'op') || ' ' || a; END $$;\n", "database \"shop\""),
-        ("DO $$ DECLARE a text := 'mine'; BEGIN EXECUTE format('COMMENT ON RO' || 'LE %s IS %L', reverse('repeek'), a); END $$;\n", "the comment on role \"keeper\""),
-        ("DO $$ BEGIN EXECUTE format('REVOKE %I FROM %I', reverse('krelc'), reverse('repeek')); END $$;\n", "the membership of"),
+        (
+            "DO $$ DECLARE a text := 'CONNECTION LIMIT 0'; BEGIN EXECUTE 'ALTER DATA' || 'BASE ' || quote_ident('sh' || 'op') || ' ' || a; END $$;\n",
+            "database \"shop\"",
+        ),
+        (
+            "DO $$ DECLARE a text := 'mine'; BEGIN EXECUTE format('COMMENT ON RO' || 'LE %s IS %L', reverse('repeek'), a); END $$;\n",
+            "the comment on role \"keeper\"",
+        ),
+        (
+            "DO $$ BEGIN EXECUTE format('REVOKE %I FROM %I', reverse('krelc'), reverse('repeek')); END $$;\n",
+            "the membership of",
+        ),
     ];
     for (text, says) in texts {
         let project = Project::history(&[("1_a.sql", &format!("CREATE TABLE a (id int);\n{text}"))]);
@@ -556,7 +566,10 @@ fn a_trusted_history_may_reach_out_but_not_for_others() {
     let url = server.url("postgres", "", "");
     let reads = Project::history(&[("1_a.sql", "CREATE TABLE a AS SELECT pg_read_file('PG_VERSION') AS version;\n")]);
     let untrusted = ran(&mut command(&reads, "emit --dry-run", &url));
-    assert!(untrusted.code == 2 && untrusted.err.contains("migrations.old/1_a.sql:1: pg_read_file()"), "{untrusted:#?}");
+    assert!(
+        untrusted.code == 2 && untrusted.err.contains("migrations.old/1_a.sql:1: pg_read_file()"),
+        "{untrusted:#?}"
+    );
     for scratch in [url.as_str(), "local"] {
         let trusted = ran(&mut command(&reads, "emit --dry-run --trusted reach", scratch));
         assert_eq!(trusted.code, 0, "{scratch}: {trusted:#?}");

@@ -87,7 +87,19 @@ impl Project {
             (None, Some(_)) => Code::Set(config.at(&["layout"])),
             (None, None) => Code::Unasked,
         };
-        Ok(Project { config, old, layout, engine, without_rollbacks, new, settings, base, trusted, code, configuration: path })
+        Ok(Project {
+            config,
+            old,
+            layout,
+            engine,
+            without_rollbacks,
+            new,
+            settings,
+            base,
+            trusted,
+            code,
+            configuration: path,
+        })
     }
 
     /// Whether history and consolidated set are one folder, however it is written (`m`, `./m/`, by a link).

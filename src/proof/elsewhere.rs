@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::world::masked;
 use super::compare::{Change, Comparison, Difference, More, entries, identity};
+use super::world::masked;
 use super::{ReplayError, Snapshot};
 
 /// What the old set writes down of its server is right in the new one if both write the same in one world.

@@ -95,7 +95,9 @@ pub(super) fn outward(sets: &[&[ReplayFile]], settings: &Settings) -> Option<(At
 /// What a statement reaches for, and the byte at which that stands.
 pub(super) fn reach(statement: &ReplayStatement) -> Option<(Outside, usize)> {
     let said = said(&statement.text).and_then(|said| said.outside.first().copied());
-    said.or_else(|| Some((of_reach(gate::read(&statement.text).ok()?.found.iter().find(|reach| reach.is_outside())?), 0)))
+    said.or_else(|| {
+        Some((of_reach(gate::read(&statement.text).ok()?.found.iter().find(|reach| reach.is_outside())?), 0))
+    })
 }
 
 /// What the gate found, which may be more than is called by name.

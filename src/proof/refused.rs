@@ -3,7 +3,44 @@
 use super::lack::reach;
 use super::session::Refusal;
 use super::words::comment_end;
-use super::{ReplayFile, ReplayStatement};
+use super::{ReplayError, ReplayFailure, ReplayFile, ReplayStatement};
+use crate::{At, Error};
+
+/// Why a statement of a file stopped its replay; `whole` says whether it is a PostgreSQL as everybody has it.
+pub(super) fn told(refusal: Refusal, file: &ReplayFile, at: usize, whole: bool) -> ReplayError {
+    let line = line_of(file, at, &refusal);
+    let at_line = |error: Error| error.at(At::new(&file.name, line));
+    let missing = |what: String, hint: String| ReplayError::Missing(at_line(Error::new(what)).hint(hint));
+    if refusal.is_ours {
+        return ReplayError::Unable(at_line(refusal.into_error()));
+    }
+    if refusal.sqlstate.is_empty() {
+        let hint = if whole { "the server may have crashed on this statement".into() } else { lacks("can't do this") };
+        return missing(format!("the scratch database broke off: {}", refusal.message), hint);
+    }
+    if let Some(extension) = missing_extension(&refusal) {
+        let kept = || file.statements.get(at).and_then(kept_inside);
+        let hint = || kept().unwrap_or_else(|| lacks(&format!("has no {extension}")));
+        let hint = if whole { format!("install {extension} for it") } else { hint() };
+        let hint = format!(
+            "{hint}; or put what the migrations use of it (types, functions) into a prelude, and take the CREATE EXTENSION out \
+             of a copy of the history"
+        );
+        return missing(format!("the scratch database has no extension {extension}"), hint);
+    }
+    let ours = || (!whole).then(|| lacking(&refusal.sqlstate, &file.statements, at)).flatten();
+    let hint = full(&refusal.sqlstate).or_else(|| refusal.hint.clone()).or_else(ours);
+    ReplayError::Failed(Box::new(ReplayFailure {
+        file: file.name.clone(),
+        line,
+        statement_index: at,
+        message: refusal.message,
+        sqlstate: refusal.sqlstate,
+        detail: refusal.detail,
+        hint,
+        ..ReplayFailure::default()
+    }))
+}
 
 /// What to do about something that the embedded PostgreSQL can't do.
 pub(super) fn lacks(what: &str) -> String {

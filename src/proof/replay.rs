@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::leftover::{FileEnd, Left, Watch};
 use super::manner::{Manner, STRICT};
 use super::positions::Positions;
-use super::refused::{full, kept_inside, lacking, lacks, line_at, line_of, missing_extension};
+use super::refused::{self, line_at, line_of};
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
 use super::words::{
@@ -108,26 +108,7 @@ pub(super) fn replay_for(
         run.watch = Some(Watch::new(files, settings));
         run.look()?;
     }
-    let mut touched = Vec::with_capacity(files.len());
-    for (index, file) in files.iter().enumerate() {
-        manner.is_wanted()?;
-        progress.step(side, "replay", index, files.len());
-        if run.ends.last().is_some_and(|end| end.apart) {
-            run.new_session()?;
-            // What roles and databases keep for new connections is how this one begins.
-            run.watch = run.watch.take().map(Watch::anew);
-            run.look()?;
-        }
-        run.ends.push(FileEnd {
-            file: file.name.clone(),
-            apart: !settings.one_session || files.get(index + 1).unwrap_or(file).new_session,
-            before: file.before.clone(),
-            ..FileEnd::default()
-        });
-        run.say(&file.before)?;
-        touched.push(run.file(index, file)?);
-        run.file_ends(files.get(index + 1).unwrap_or(file))?;
-    }
+    let touched = run.files(side, files, settings, manner, progress)?;
     if let Some(listener) = manner.listener {
         listener(&touched);
     }
@@ -273,6 +254,39 @@ impl<'a> Run<'a> {
             end.after = after;
         }
         Ok(())
+    }
+
+    /// Runs the files of the set one after the other, each in the session that its tool gives it, and says how many rows their
+    /// statements touched.
+    fn files(
+        &mut self,
+        side: &str,
+        files: &[ReplayFile],
+        settings: &Settings,
+        manner: Manner<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Vec<Option<u64>>>, ReplayError> {
+        let mut touched = Vec::with_capacity(files.len());
+        for (index, file) in files.iter().enumerate() {
+            manner.is_wanted()?;
+            progress.step(side, "replay", index, files.len());
+            if self.ends.last().is_some_and(|end| end.apart) {
+                self.new_session()?;
+                // What roles and databases keep for new connections is how this one begins.
+                self.watch = self.watch.take().map(Watch::anew);
+                self.look()?;
+            }
+            self.ends.push(FileEnd {
+                file: file.name.clone(),
+                apart: !settings.one_session || files.get(index + 1).unwrap_or(file).new_session,
+                before: file.before.clone(),
+                ..FileEnd::default()
+            });
+            self.say(&file.before)?;
+            touched.push(self.file(index, file)?);
+            self.file_ends(files.get(index + 1).unwrap_or(file))?;
+        }
+        Ok(touched)
     }
 
     /// Runs a file, part by part if it has some, and says how many rows each of its statements touched.
@@ -459,7 +473,10 @@ impl<'a> Run<'a> {
         if cells.first() == Some(&"on") && cells.get(1).is_some_and(|encoding| encoding.eq_ignore_ascii_case("utf8")) {
             return Ok(());
         }
-        let message = format!("a statement with a backslash, where standard_conforming_strings and client_encoding are {}", cells.join(" and "));
+        let message = format!(
+            "a statement with a backslash, where standard_conforming_strings and client_encoding are {}",
+            cells.join(" and ")
+        );
         let hint = "nobody can say how it would be read; the embedded PostgreSQL can do no harm: --scratch embedded";
         Err(Error::new(message).hint(hint).into())
     }
@@ -487,43 +504,11 @@ impl<'a> Run<'a> {
     }
 
     fn failure(&self, file_index: usize, file: &ReplayFile, at: usize, refusal: Refusal) -> ReplayError {
-        let line = line_of(file, at, &refusal);
-        let at_line = |error: Error| error.at(At::new(&file.name, line));
-        let missing = |what: String, hint: String| ReplayError::Missing(at_line(Error::new(what)).hint(hint));
-        if refusal.is_ours {
-            return ReplayError::Unable(at_line(refusal.into_error()));
+        let mut error = refused::told(refusal, file, at, self.whole);
+        if let ReplayError::Failed(failure) = &mut error {
+            (failure.file_index, failure.in_prelude) = (file_index, self.in_prelude);
+            failure.left = self.ends.iter().rev().nth(1).map(FileEnd::next).unwrap_or_default();
         }
-        if refusal.sqlstate.is_empty() {
-            let hint = if self.whole {
-                "the server may have crashed on this statement".into()
-            } else {
-                lacks("can't do this")
-            };
-            return missing(format!("the scratch database broke off: {}", refusal.message), hint);
-        }
-        if let Some(extension) = missing_extension(&refusal) {
-            let kept = || file.statements.get(at).and_then(kept_inside);
-            let hint = || kept().unwrap_or_else(|| lacks(&format!("has no {extension}")));
-            let hint = if self.whole { format!("install {extension} for it") } else { hint() };
-            let hint = format!(
-                "{hint}; or put what the migrations use of it (types, functions) into a prelude, and take the CREATE \
-                 EXTENSION out of a copy of the history"
-            );
-            return missing(format!("the scratch database has no extension {extension}"), hint);
-        }
-        let ours = || (!self.whole).then(|| lacking(&refusal.sqlstate, &file.statements, at)).flatten();
-        let hint = full(&refusal.sqlstate).or_else(|| refusal.hint.clone()).or_else(ours);
-        ReplayError::Failed(Box::new(ReplayFailure {
-            file: file.name.clone(),
-            line,
-            file_index,
-            statement_index: at,
-            message: refusal.message,
-            sqlstate: refusal.sqlstate,
-            detail: refusal.detail,
-            hint,
-            in_prelude: self.in_prelude,
-            left: self.ends.iter().rev().nth(1).map(FileEnd::next).unwrap_or_default(),
-        }))
+        error
     }
 }

@@ -106,8 +106,15 @@ impl Local {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let watchman = Mutex::new(Watchman(command.spawn().map_err(|e| unable("start sh", e))?));
         // From here on the watchman removes it.
-        let local =
-            Local { programs, folder: folder.keep(), user, walls, watchman, gate: Gate::default(), count: Mutex::new(0) };
+        let local = Local {
+            programs,
+            folder: folder.keep(),
+            user,
+            walls,
+            watchman,
+            gate: Gate::default(),
+            count: Mutex::new(0),
+        };
         local.init()?;
         Ok(Arc::new(local))
     }

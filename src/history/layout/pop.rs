@@ -97,7 +97,17 @@ impl Layout for Pop {
 /// The databases that pop knows, by all of their names. Any other word there is a part of somebody else's names: sqlx' own
 /// `1_a.sql.up.sql`, say.
 const DIALECTS: &[&str] = &[
-    "postgres", "postgresql", "pg", "pgx", "mysql", "mariadb", "sqlite", "sqlite3", "cockroach", "cockroachdb", "crdb",
+    "postgres",
+    "postgresql",
+    "pg",
+    "pgx",
+    "mysql",
+    "mariadb",
+    "sqlite",
+    "sqlite3",
+    "cockroach",
+    "cockroachdb",
+    "crdb",
 ];
 
 fn is_postgres(dialect: &str) -> bool {

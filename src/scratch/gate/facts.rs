@@ -156,7 +156,8 @@ pub(super) fn is_open(setting: &str) -> bool {
         "unix_socket_directories",
     ];
     let setting = setting.to_lowercase();
-    SETTINGS.contains(&setting.as_str()) || ["plperl.on_", "pltcl.start_proc", "plpython"].iter().any(|p| setting.starts_with(p))
+    SETTINGS.contains(&setting.as_str())
+        || ["plperl.on_", "pltcl.start_proc", "plpython"].iter().any(|p| setting.starts_with(p))
 }
 
 /// Whether the server may read a text otherwise than it was read here, with a setting at another value than the usual one.
@@ -265,7 +266,8 @@ const CATALOGS: &[&str] = &[
 
 /// Whether a relation shows what a server keeps secret from most of its roles.
 pub(super) fn is_secret(relation: &str) -> bool {
-    const SECRET: &[&str] = &["pg_authid", "pg_shadow", "pg_file_settings", "pg_hba_file_rules", "pg_ident_file_mappings"];
+    const SECRET: &[&str] =
+        &["pg_authid", "pg_shadow", "pg_file_settings", "pg_hba_file_rules", "pg_ident_file_mappings"];
     SECRET.contains(&relation)
 }
 

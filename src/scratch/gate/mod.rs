@@ -84,7 +84,13 @@ impl Reach {
     pub fn is_outside(&self) -> bool {
         use Reach as R;
         match self {
-            R::Program(_) | R::File(_) | R::Network(_) | R::Code(_) | R::Language(_) | R::Setting(_) | R::Catalog(_) => true,
+            R::Program(_)
+            | R::File(_)
+            | R::Network(_)
+            | R::Code(_)
+            | R::Language(_)
+            | R::Setting(_)
+            | R::Catalog(_) => true,
             R::Foreign(_) | R::Secrets(_) | R::Server(_) | R::Others(_) | R::Superuser(_) => false,
             R::Makes(_) | R::Changes(_) | R::Members(..) | R::Database(_) => false,
         }

@@ -199,7 +199,10 @@ fn wrapped(sql: &str, dice: &mut Dice) -> String {
         1 => format!("DO $q1$ BEGIN EXECUTE {} || {}; END $q1$", literal(&sql[..half]), literal(&sql[half..])),
         2 => format!("DO $q1$ BEGIN EXECUTE concat({}, {}); END $q1$", escaped(&sql[..half]), literal(&sql[half..])),
         3 => format!("DO {}", literal(&format!("BEGIN EXECUTE {}; END", literal(sql)))),
-        4 => format!("CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $q1$ BEGIN EXECUTE {}; END $q1$", escaped(sql)),
+        4 => format!(
+            "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $q1$ BEGIN EXECUTE {}; END $q1$",
+            escaped(sql)
+        ),
         _ => sql.to_string(),
     }
 }

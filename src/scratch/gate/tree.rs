@@ -119,7 +119,8 @@ impl Reader {
             }
             "LockStmt" => {
                 for relation in node.get("relations").and_then(Value::as_array).into_iter().flatten() {
-                    let name = relation.pointer("/node/RangeVar").and_then(catalog).filter(|name| facts::is_shared(name));
+                    let name =
+                        relation.pointer("/node/RangeVar").and_then(catalog).filter(|name| facts::is_shared(name));
                     if let Some(name) = name {
                         self.add(Reach::Catalog(name));
                     }
@@ -257,7 +258,8 @@ impl Reader {
         use pg_query::protobuf::AlterSubscriptionType as T;
         let says_no = |option: &str| {
             let options = node.get("options").and_then(Value::as_array).into_iter().flatten();
-            let mut named = options.filter_map(|o| o.pointer("/node/DefElem")).filter(|o| string(o, "defname") == option);
+            let mut named =
+                options.filter_map(|o| o.pointer("/node/DefElem")).filter(|o| string(o, "defname") == option);
             named.any(|option| {
                 let mut says = Vec::new();
                 strings(option.get("arg"), &mut says);

@@ -67,7 +67,13 @@ impl Server {
             .hint("histories make roles and extensions, and the proof looks at all of them: name a superuser"));
         }
         let programs = Programs::with_dump(programs, version / 10_000)?;
-        Ok(Arc::new(Server { address, programs, swept: AtomicBool::new(false), gate: Gate::default(), notes: Mutex::default() }))
+        Ok(Arc::new(Server {
+            address,
+            programs,
+            swept: AtomicBool::new(false),
+            gate: Gate::default(),
+            notes: Mutex::default(),
+        }))
     }
 
     /// What the user should know: what was found of runs before, and what is left of this one.
@@ -207,7 +213,8 @@ impl Scratch for Own {
 }
 
 /// What a history may be told that reached for others.
-const HARMED: &str = "it does so by statements that are put together at run time; --scratch embedded runs them where nobody else is";
+const HARMED: &str =
+    "it does so by statements that are put together at run time; --scratch embedded runs them where nobody else is";
 
 impl Drop for Own {
     fn drop(&mut self) {

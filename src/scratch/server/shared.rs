@@ -82,7 +82,8 @@ const DATABASES: &str = "SELECT oid, datname, concat_ws(E'\\n', 'OWNER TO ' || q
         'privileges ' || coalesce(datacl::text, 'by default')) FROM pg_database";
 
 /// The same of tablespaces.
-const TABLESPACES: &str = "SELECT oid, spcname, concat_ws(E'\\n', 'OWNER TO ' || quote_ident(pg_get_userbyid(spcowner)),
+const TABLESPACES: &str =
+    "SELECT oid, spcname, concat_ws(E'\\n', 'OWNER TO ' || quote_ident(pg_get_userbyid(spcowner)),
         'options ' || coalesce(spcoptions::text, 'by default'), 'privileges ' || coalesce(spcacl::text, 'by default'))
     FROM pg_tablespace";
 
@@ -153,10 +154,9 @@ impl Shared {
         back.extend(owned_back("TABLESPACE", &before.tablespaces, &self.tablespaces, names));
         back.extend(self.comments_back(before, names));
         let slots = self.slots.difference(&before.slots).filter(|slot| names(slot));
-        back.extend(slots.map(|slot| Back {
-            sql: format!("SELECT pg_drop_replication_slot({})", literal(slot)),
-            theirs: None,
-        }));
+        back.extend(
+            slots.map(|slot| Back { sql: format!("SELECT pg_drop_replication_slot({})", literal(slot)), theirs: None }),
+        );
         back
     }
 
@@ -168,7 +168,10 @@ impl Shared {
                 if names(name) {
                     let attributes = attributes.replace('\n', " ");
                     let sql = format!("CREATE ROLE {} WITH {attributes}", quoted(name));
-                    back.push(Back::of_theirs(format!("{} (dropped; its number and what it owned are lost)", what()), sql));
+                    back.push(Back::of_theirs(
+                        format!("{} (dropped; its number and what it owned are lost)", what()),
+                        sql,
+                    ));
                 }
                 continue;
             };
@@ -327,7 +330,10 @@ fn owned_back(
         for line in was.attributes.lines().filter(|line| !now.contains(line)) {
             let told = line.starts_with("privileges ") || line.starts_with("options ");
             let with = if line.starts_with("OWNER") || told { "" } else { "WITH " };
-            back.push(Back::of_theirs(format!("{what}: {line}"), format!("ALTER {kind} {} {with}{line}", quoted(&was.name))));
+            back.push(Back::of_theirs(
+                format!("{what}: {line}"),
+                format!("ALTER {kind} {} {with}{line}", quoted(&was.name)),
+            ));
         }
     }
     back
