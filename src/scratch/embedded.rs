@@ -22,6 +22,8 @@ const PREFIX: &str = "consolidate-embedded-";
 const STALE: Duration = Duration::from_secs(600);
 /// How long a server may take to stop. One that is stuck in a statement never does; it ends with us.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to stop before a dump, which can't do without: nothing runs in it, and the machine may be busy.
+const LONG_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The folders in use.
 static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -119,7 +121,7 @@ impl Embedded {
     fn dump_unguarded(&self) -> Result<String, String> {
         let mut server = self.server.lock().map_err(text)?;
         if let Some(server) = server.take() {
-            shut_down(server).map_err(text)?;
+            shut_down(server, LONG_PATIENCE).map_err(text)?;
         }
         let direct = Pglite::builder().path(self.files()?).postgres_configs(SETTINGS);
         let mut direct = direct.relaxed_durability(true).open().map_err(chain)?;
@@ -141,7 +143,7 @@ impl Embedded {
 
     fn close(&mut self) -> Result<()> {
         let stopped = match self.server.get_mut().ok().and_then(Option::take) {
-            Some(server) => shut_down(server),
+            Some(server) => shut_down(server, PATIENCE),
             None => Ok(()),
         };
         let removed = match self.folder.take() {
@@ -192,14 +194,14 @@ impl Drop for Embedded {
 }
 
 /// Stops a server, or gives up on one that is stuck.
-fn shut_down(server: PgliteServer) -> Result<()> {
+fn shut_down(server: PgliteServer, patience: Duration) -> Result<()> {
     let (told, heard) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let stopped = guarded("stop the embedded PostgreSQL", || server.shutdown().map_err(chain));
         // Nobody may be waiting any more.
         let _ = told.send(stopped);
     });
-    heard.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(Error::new("the embedded PostgreSQL doesn't stop")))
+    heard.recv_timeout(patience).unwrap_or_else(|_| Err(Error::new("the embedded PostgreSQL doesn't stop")))
 }
 
 /// Removes the folders of all instances, for a program that is about to end. Whoever starts another one waits for ever after.
