@@ -70,8 +70,8 @@ fn refuse(what: &str, blocked: &[String]) -> u8 {
 /// Whether it may be for the PostgreSQL in use that there is no set: the history didn't replay, or the set broke it.
 fn not_replayed(why: &Unproven) -> Option<&ReplayError> {
     match why {
-        Unproven::History(error)
-        | Unproven::Candidate(error @ (ReplayError::Unable(_) | ReplayError::Missing(_)), _) => Some(error),
+        Unproven::History(error) => Some(error),
+        Unproven::Candidate(error, _) => Some(&**error).filter(|error| !matches!(error, ReplayError::Failed(_))),
         _ => None,
     }
 }
@@ -213,7 +213,7 @@ pub fn run(args: &EmitArgs) -> Outcome {
         Err(Unproven::Unwritable(error)) => return Err(vec![error]),
         Err(Unproven::History(error)) => return Err(vec![could_not_replay(Replayed::History(&history), error)]),
         Err(Unproven::Candidate(error, blocked)) => {
-            let error = could_not_replay(Replayed::Other, error);
+            let error = could_not_replay(Replayed::Other, *error);
             return Ok(refuse(&format!("the last one tried failed at {error}"), &blocked));
         }
         Err(Unproven::Different(found, blocked)) => {
@@ -303,7 +303,7 @@ fn judged(verdict: Result<Verdict, (&'static str, ReplayError)>) -> Result<Verdi
     match verdict {
         Ok(verdict) if verdict.kind == VerdictKind::Identical => Ok(verdict),
         Ok(verdict) => Err(Unproven::Different(Box::new(verdict), Vec::new())),
-        Err((_, error)) => Err(Unproven::Candidate(error, Vec::new())),
+        Err((_, error)) => Err(Unproven::Candidate(Box::new(error), Vec::new())),
     }
 }
 

@@ -119,7 +119,9 @@ fn prove_part_on(
         let seen = first.take().unwrap_or_else(|| judge.survey(&files, None));
         let verdict = match &seen {
             Ok(seen) => judge.verdict(&files, seen).map_err(Unproven::History)?,
-            Err(error) if form == Form::Untouched => return Err(Unproven::Candidate(error.clone(), Vec::new())),
+            Err(error) if form == Form::Untouched => {
+                return Err(Unproven::Candidate(Box::new(error.clone()), Vec::new()));
+            }
             Err(_) => continue,
         };
         // The tool would refuse a file that runs only outside of a transaction.

@@ -53,7 +53,7 @@ pub enum Unproven {
     /// The history can't be replayed, or a scratch database can't do its part.
     History(ReplayError),
     /// The candidate can't be, and what stands in the way.
-    Candidate(ReplayError, Vec<String>),
+    Candidate(Box<ReplayError>, Vec<String>),
     /// The sets still differ, and what stands in the way.
     Different(Box<Verdict>, Vec<String>),
     /// It was proven, but the migration tool would run something else from its files.
@@ -67,7 +67,8 @@ impl Unproven {
             Unproven::Candidate(_, blocked) | Unproven::Different(_, blocked) if !blocked.is_empty() => {
                 blocked[0].clone()
             }
-            Unproven::History(error) | Unproven::Candidate(error, _) => error.to_string(),
+            Unproven::History(error) => error.to_string(),
+            Unproven::Candidate(error, _) => error.to_string(),
             Unproven::Unwritable(error) => error.to_string(),
             Unproven::Different(verdict, _) => {
                 let first = verdict.comparison.differences.first();
@@ -151,7 +152,7 @@ pub(super) fn on_platforms(
     let note = format!("the same on {which}");
     let verdict = verify(files, &whole(&proven.set), &before, progress).map_err(|(side, error)| match side {
         "old" => Unproven::History(error),
-        _ => Unproven::Candidate(error, Vec::new()),
+        _ => Unproven::Candidate(Box::new(error), Vec::new()),
     })?;
     if verdict.kind == VerdictKind::Identical {
         proven.verdict.comparison.notes.push(note);
@@ -160,7 +161,7 @@ pub(super) fn on_platforms(
     // What is right there may be right here.
     let mut other = find(&before)?;
     let verdict = verify(files, &whole(&other.set), settings, progress);
-    let verdict = verdict.map_err(|(_, error)| Unproven::Candidate(error, Vec::new()))?;
+    let verdict = verdict.map_err(|(_, error)| Unproven::Candidate(Box::new(error), Vec::new()))?;
     if verdict.kind != VerdictKind::Identical {
         let why = format!("no set is the same both on the platforms of today and on {which}");
         return Err(Unproven::Different(Box::new(verdict), vec![why]));
@@ -243,7 +244,7 @@ impl Work<'_> {
         });
         let mut last_resort = false;
         for round in 1.. {
-            let seen = candidate.map_err(|error| Unproven::Candidate(error, lowering.blocked.clone()))?;
+            let seen = candidate.map_err(|error| Unproven::Candidate(Box::new(error), lowering.blocked.clone()))?;
             let verdict = self.judge.verdict(&set_files(&set), &seen).map_err(Unproven::History)?;
             if verdict.kind == VerdictKind::Identical {
                 let standings = standings(history, model, &choices, &set);
@@ -262,7 +263,7 @@ impl Work<'_> {
                 if last_resort {
                     let blocked = lowering.blocked;
                     return Err(match seen.refused.into_iter().next() {
-                        Some(first) => Unproven::Candidate(ReplayError::Failed(Box::new(first)), blocked),
+                        Some(first) => Unproven::Candidate(Box::new(ReplayError::Failed(Box::new(first))), blocked),
                         None => Unproven::Different(Box::new(verdict), blocked),
                     });
                 }
