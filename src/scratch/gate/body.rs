@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Reach;
 use super::facts::{Language, is_plain};
 use super::tree::{Reader, last, string};
+use crate::stack;
 
 /// What stands in a PL/pgSQL body: statements, expressions, assignments to variables and to fields of them.
 const MODES: [ParserOptions; 5] = [
@@ -79,8 +80,10 @@ fn plpgsql(reader: &mut Reader, node: &Value) {
 /// What EXECUTE runs: the value of an expression.
 fn dynamic(reader: &mut Reader, expression: Option<&Value>) {
     let query = expression.and_then(|e| e.pointer("/PLpgSQL_expr")).map(|e| string(e, "query")).unwrap_or_default();
-    let parsed = pg_query::parse(&query, ParserOptions::PLPGSQL_EXPR);
-    let tree = parsed.ok().and_then(|parsed| serde_json::to_value(&parsed.protobuf.stmts.first()?.stmt).ok());
+    let parsed =
+        stack::stands(&query).then(|| stack::reading(&query, || pg_query::parse(&query, ParserOptions::PLPGSQL_EXPR)));
+    let tree =
+        parsed.and_then(Result::ok).and_then(|parsed| serde_json::to_value(&parsed.protobuf.stmts.first()?.stmt).ok());
     run(reader, tree.as_ref().and_then(|tree| tree.pointer("/node/SelectStmt/target_list/0/node/ResTarget/val")));
 }
 

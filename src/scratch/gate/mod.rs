@@ -16,6 +16,7 @@ mod body;
 mod door;
 mod facts;
 mod tree;
+mod words;
 
 pub use door::Gate;
 use pg_query::ParserOptions;
@@ -125,11 +126,14 @@ impl std::fmt::Display for Reach {
 /// Reads a text of statements.
 ///
 /// # Errors
-/// When PostgreSQL's grammar doesn't know it, with what its parser says.
+/// When PostgreSQL's grammar doesn't know it, and not all of its words are harmless, with what its parser says.
 pub fn read(sql: &str) -> Result<Reading, String> {
     let mut reader = tree::Reader::default();
-    reader.statements(sql, ParserOptions::DEFAULT)?;
-    Ok(reader.reading)
+    match reader.statements(sql, ParserOptions::DEFAULT) {
+        Ok(()) => Ok(reader.reading),
+        Err(_) if words::are_harmless(sql) => Ok(Reading { is_unseen: true, ..Reading::default() }),
+        Err(why) => Err(why),
+    }
 }
 
 #[cfg(test)]

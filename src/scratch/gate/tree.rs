@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::facts::{self, Door};
 use super::{Reach, Reading, Whose};
+use crate::stack;
 
 /// How deep strings of SQL may stand in strings of SQL.
 const DEEPEST: usize = 8;
@@ -29,7 +30,10 @@ impl Reader {
             self.reading.is_unseen = true;
             return Ok(());
         }
-        let parsed = pg_query::parse(sql, mode).map_err(|error| error.to_string())?;
+        if !stack::stands(sql) {
+            return Err("it is too deep for the stack".into());
+        }
+        let parsed = stack::reading(sql, || pg_query::parse(sql, mode)).map_err(|error| error.to_string())?;
         self.depth += 1;
         for raw in &parsed.protobuf.stmts {
             let start = usize::try_from(raw.stmt_location).unwrap_or(0);
