@@ -11,11 +11,12 @@
 //! A set that the embedded PostgreSQL proved must be identical on the oldest one of this machine, too, if that replays its
 //! history: a set says nothing that only a newer version knows.
 //! A folder with `prelude.txt` replays on the prelude of that name.
+//! What undoes the set, all of it backwards, must leave a database as empty as before; or `fixtures/no_way_back.txt` says why not.
 
 mod trap_support;
 
 use consolidate::config::Config;
-use consolidate::emit::{NewSet, Unproven, prove, replay_files, set_files};
+use consolidate::emit::{NewSet, Proven, Unproven, add_downs, prove, replay_files, set_files};
 use consolidate::history::{self, History};
 use consolidate::plan::{Finding, Plan, Rule, Warning, plan};
 use consolidate::proof::{Database, Settings, Silent, VerdictKind, verify};
@@ -70,7 +71,7 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
             .then(|| words.to_string()),
         _ => Some(words),
     });
-    let set = match (proven, refused) {
+    let mut proven = match (proven, refused) {
         (Err(why), Some(words)) => {
             let said = describe(&why);
             if !said.contains(words.trim()) {
@@ -87,9 +88,10 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
                     wrong.push("emitting twice gave two sets".into());
                 }
             }
-            proven.set
+            proven
         }
     };
+    let set = proven.set.clone();
     if set.statements() >= history.statements.len() {
         wrong.push(format!("{} statements became {}", history.statements.len(), set.statements()));
     }
@@ -102,12 +104,33 @@ fn check(trap: &Path, settings: &Settings) -> Result<(), String> {
     if settings.database.name() == "embedded" {
         judge(&history, &set, settings).unwrap_or_else(|why| wrong.push(why));
         again(&set, settings).unwrap_or_else(|why| wrong.push(why));
+        if settings.platforms.is_empty() {
+            way_back(trap, &mut proven, &history, settings).unwrap_or_else(|why| wrong.push(why));
+        }
         if let Some(database) = oldest() {
             let settings = Settings { database: database.clone(), ..settings.clone() };
             on_the_oldest(&history, &set, &settings).unwrap_or_else(|why| wrong.push(why));
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n    ")) }
+}
+
+/// What undoes the set, or the reason that is known why nothing does.
+fn way_back(trap: &Path, proven: &mut Proven, history: &History, settings: &Settings) -> Result<(), String> {
+    let texts: Vec<String> = proven.set.files.iter().map(|f| f.text.clone()).collect();
+    let why = add_downs(&mut proven.set, history, settings, &Silent).err();
+    let has = proven.set.files.iter().filter(|f| f.down.is_some()).count();
+    if has != if why.is_some() { 0 } else { texts.len() } {
+        return Err(format!("{has} of {} files have a way back: all have one, or none", texts.len()));
+    }
+    if !proven.set.files.iter().map(|f| &f.text).eq(&texts) {
+        return Err("its way back changed the set".into());
+    }
+    let name = trap.file_name().unwrap().to_string_lossy();
+    let first = why.as_ref().and_then(|why| why.lines().next());
+    let known = include_str!("../fixtures/no_way_back.txt").lines();
+    let known = known.filter_map(|line| line.split_once(": ")).find(|(of, _)| *of == name).map(|(_, why)| why);
+    if first == known { Ok(()) } else { Err(format!("no way back for {first:?}, known is {known:?}")) }
 }
 
 /// The version of a PostgreSQL.
