@@ -113,10 +113,11 @@ fn wait<T>(what: impl Fn() -> Option<T>) -> T {
     }
 }
 
-/// The program where it may use what is on this machine, on a scratch database of this address.
+/// The program where it may use what is on this machine, on a scratch database of this address; the history is trusted, since what
+/// it may do then is what these tests are about.
 fn command(project: &Project, arguments: &str, url: &str) -> Command {
     let mut command = project.command(arguments);
-    command.env_remove("CONSOLIDATE_PG_BIN").args(["--scratch", url]);
+    command.env_remove("CONSOLIDATE_PG_BIN").env("CONSOLIDATE_TRUSTED", "reach").args(["--scratch", url]);
     command
 }
 
@@ -173,7 +174,7 @@ fn a_server_is_left_as_it_was() {
     // The setting stands for the flag, if it is trusted; a variable for the address.
     project.write("consolidate.toml", "[scratch]\nurl = \"env:SCRATCH_SERVER\"\n");
     let verify = |project: &Project| {
-        let mut command = project.command("verify --trusted url");
+        let mut command = project.command("verify --trusted url,reach");
         ran(command.env_remove("CONSOLIDATE_PG_BIN").env("SCRATCH_SERVER", &url))
     };
     let same = verify(&project);
@@ -551,12 +552,47 @@ fn what_a_history_did_to_all_roles_is_put_back_and_said() {
     ];
     for (text, says) in texts {
         let project = Project::history(&[("1_a.sql", &format!("CREATE TABLE a (id int);\n{text}"))]);
-        let ran = ran(&mut command(&project, "emit --dry-run", &server.url("postgres", "", "")));
+        let url = server.url("postgres", "", "");
+        // Nobody has read what it runs, so it has no powers.
+        let untrusted = ran(command(&project, "emit --dry-run", &url).env_remove("CONSOLIDATE_TRUSTED"));
+        let says_why = untrusted.err.contains("1_a.sql:2: ") && untrusted.err.contains("can't be read before");
+        assert!(untrusted.code == 2 && says_why && server.all() == before, "{untrusted:#?}");
+        let ran = ran(&mut command(&project, "emit --dry-run", &url));
         let all = server.all();
         let differ: Vec<_> = before.lines().filter(|line| !all.contains(line)).collect();
         assert_eq!(all, before, "{text}: {differ:?}");
         assert!(ran.code == 2 && ran.err.contains("isn't its own") && ran.err.contains(says), "{says}: {ran:#?}");
     }
+}
+
+/// A history that puts statements together at run time, and needs no powers for them, is proven as a role that has none; nothing of
+/// that role is in its set, or is left.
+#[test]
+fn what_nobody_can_read_runs_without_powers() {
+    let Some(server) = Server::start() else { return };
+    let before = server.all();
+    let url = server.url("postgres", "", "");
+    let text = "CREATE TABLE a (id int, who text);\nDO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['b', 'c'] LOOP\n\
+        EXECUTE format('CREATE TABLE %I (id int)', t); END LOOP; END $$;\nCREATE TABLE gone (id int);\n";
+    let later = "DROP TABLE gone;\nINSERT INTO a VALUES (1, current_user);\n";
+    let project = Project::history(&[("1_a.sql", text), ("2_b.sql", later)]);
+    let fine = ran(command(&project, "emit", &url).env_remove("CONSOLIDATE_TRUSTED"));
+    assert_eq!(fine.code, 0, "{fine:#?}");
+    let set = project.read("migrations/1_a.sql");
+    assert!(!set.contains("consolidate_scratch") && set.contains("%I") && !set.contains("gone"), "{set}");
+    assert_eq!(server.all(), before);
+    for hostile in [
+        "EXECUTE 'COPY a TO PRO' || reverse('MARG') || ' ''id''';",
+        "EXECUTE 'SELECT pg_ls_' || reverse('rid') || '(''.'')';",
+        "EXECUTE 'SELECT pg_reload_' || reverse('fnoc') || '()';",
+    ] {
+        let text = format!("CREATE TABLE a (id int);\nDO $$ BEGIN {hostile} END $$;\n");
+        let project = Project::history(&[("1_a.sql", &text)]);
+        let refused = ran(command(&project, "emit --dry-run", &url).env_remove("CONSOLIDATE_TRUSTED"));
+        let says_why = refused.err.contains("1_a.sql:2: ") && refused.err.contains("can't be read before");
+        assert!(refused.code == 2 && says_why, "{hostile}: {refused:#?}");
+    }
+    assert_eq!(server.all(), before);
 }
 
 /// `--trusted reach` opens what leaves the server, by name; what others have stays closed.
@@ -565,7 +601,7 @@ fn a_trusted_history_may_reach_out_but_not_for_others() {
     let Some(server) = Server::start() else { return };
     let url = server.url("postgres", "", "");
     let reads = Project::history(&[("1_a.sql", "CREATE TABLE a AS SELECT pg_read_file('PG_VERSION') AS version;\n")]);
-    let untrusted = ran(&mut command(&reads, "emit --dry-run", &url));
+    let untrusted = ran(command(&reads, "emit --dry-run", &url).env_remove("CONSOLIDATE_TRUSTED"));
     assert!(
         untrusted.code == 2 && untrusted.err.contains("migrations.old/1_a.sql:1: pg_read_file()"),
         "{untrusted:#?}"

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::lack;
 use super::words::leading_extension;
 use super::{Database, ReplayError, ReplayFile, Settings};
+use super::{lack, powers};
 use crate::scratch::extensions;
 use crate::scratch::outward::Outside;
 use crate::scratch::programs::Programs;
@@ -75,6 +75,7 @@ pub fn on_chosen<T, E>(
     if let (Choice::Server, Some(address)) = (wish.choice, &wish.server) {
         let database = Database::server(address.clone(), wish.programs.as_deref(), settings.limits)?;
         database.open_gate(wish.may_reach);
+        powers::suffice(sets, settings, &database, wish.may_reach)?;
         return Ok(Ran { outcome: on(database.clone()), notes: database.notes() });
     }
     if wish.choice == Choice::Local {

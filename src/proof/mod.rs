@@ -21,6 +21,7 @@ mod live;
 mod manner;
 mod naming;
 mod positions;
+mod powers;
 mod refused;
 mod replay;
 mod rows;

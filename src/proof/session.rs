@@ -37,6 +37,8 @@ pub(super) struct Session {
     exists: bool,
     /// As whom it connects, and to which database, where that isn't what the URL says.
     login: (Option<String>, Option<String>),
+    /// The password with which it connects, where that isn't the one of the URL.
+    password: Option<String>,
     connection: Option<PgConnection>,
 }
 
@@ -70,7 +72,8 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|e| Error::new(format!("can't start a runtime for the scratch database: {e}")))?;
-        let mut session = Session { runtime, url, whole, limits, exists, login: (None, None), connection: None };
+        let mut session =
+            Session { runtime, url, whole, limits, exists, login: (None, None), password: None, connection: None };
         session.connect()?;
         Ok(session)
     }
@@ -81,6 +84,9 @@ impl Session {
         let mut options = options.disable_statement_logging().statement_cache_capacity(0);
         if let Some(user) = &self.login.0 {
             options = options.username(user);
+        }
+        if let Some(password) = &self.password {
+            options = options.password(password);
         }
         if let Some(database) = &self.login.1 {
             options = options.database(database);
@@ -113,6 +119,13 @@ impl Session {
     /// Says as whom to connect from now on, and to which database; as the URL has it where nothing is said.
     pub fn log_in(&mut self, user: Option<String>, database: Option<String>) {
         self.login = (user, database);
+    }
+
+    /// Connects anew as somebody else; as the URL has it where nobody is named.
+    pub fn become_user(&mut self, login: Option<(String, String)>) -> Result<()> {
+        let (user, password) = login.unzip();
+        (self.login, self.password) = ((user, None), password);
+        self.reopen()
     }
 
     /// Whether it is a PostgreSQL that knows who logged in.

@@ -71,6 +71,10 @@ pub trait Scratch: Send {
     fn is_shared(&self) -> bool {
         false
     }
+    /// As whom a set is to be replayed, and the password, if not as who looks at what came of it.
+    fn plain(&self) -> Option<(String, String)> {
+        None
+    }
     /// Is told each statement before it runs, and refuses one that would change what isn't the database's own.
     ///
     /// # Errors
@@ -169,6 +173,21 @@ impl Database {
             Database::Embedded => {}
             Database::Local(local) => local.gate().open(is_open),
             Database::Server(server) => server.gate().open(is_open),
+        }
+    }
+
+    /// Whether anything is run by these statements that can't be read before, on a server of others.
+    pub fn is_unseen(&self, sql: &str) -> bool {
+        match self {
+            Database::Server(server) => server.gate().read(sql).is_ok_and(|reading| reading.is_unseen),
+            Database::Embedded | Database::Local(_) => false,
+        }
+    }
+
+    /// On a server of others: whether histories replay as a role without powers.
+    pub fn lower(&self, is_plain: bool) {
+        if let Database::Server(server) = self {
+            server.lower(is_plain);
         }
     }
 

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use super::address::Address;
-use super::left::{Made, PREFIX, clear, drop_database};
+use super::left::{Made, PLAIN, PREFIX, clear, drop_database};
 use super::link::{Link, literal, quoted};
 use super::shared::{Back, Shared};
 use super::{TURN, reach};
@@ -63,12 +63,20 @@ impl Live {
         })
     }
 
-    /// Makes the database, from the template that nobody has changed.
-    pub fn make(&mut self) -> Result<()> {
+    /// Makes the database, from the template that nobody has changed; of a role that may do nothing but that, where it gets a
+    /// password.
+    pub fn make(&mut self, password: Option<&str>) -> Result<()> {
         let name = quoted(&self.name);
         let link = self.link()?;
         link.run(&format!("CREATE ROLE {name} NOLOGIN"))?;
-        let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
+        let mut owner = String::new();
+        if let Some(password) = password {
+            // It is our turn, so nobody else's replay has it; a killed one may have left it.
+            link.run(&format!("DROP ROLE IF EXISTS {}", quoted(PLAIN)))?;
+            link.run(&format!("CREATE ROLE {} LOGIN PASSWORD {}", quoted(PLAIN), literal(password)))?;
+            owner = format!(" OWNER {}", quoted(PLAIN));
+        }
+        let create = format!("CREATE DATABASE {name}{owner} TEMPLATE template0 ENCODING 'UTF8'");
         // Not every locale of a server goes with UTF8.
         let made = link.run(&create).or_else(|_| link.run(&format!("{create} LC_COLLATE 'C' LC_CTYPE 'C'")));
         made.map_err(|e| Error::new(format!("can't make a database on the scratch server: {}", e.message)))
@@ -197,6 +205,9 @@ impl Live {
             }
         }
         left.extend(clear(link, ours, &self.name));
+        if let Err(error) = link.run(&format!("DROP ROLE IF EXISTS {}", quoted(PLAIN))) {
+            left.push(format!("the role {PLAIN} is left on the scratch server: {}", error.message));
+        }
         left
     }
 

@@ -14,9 +14,11 @@ mod live;
 mod reach;
 mod shared;
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 pub use address::{Address, redacted};
 pub use left::{PREFIX, take_back_all};
@@ -41,6 +43,8 @@ pub struct Server {
     /// Whether what killed runs left was looked for.
     swept: AtomicBool,
     gate: Gate,
+    /// Whether replays are to run without the powers of a superuser.
+    is_plain: AtomicBool,
     notes: Mutex<Vec<String>>,
 }
 
@@ -72,6 +76,7 @@ impl Server {
             programs,
             swept: AtomicBool::new(false),
             gate: Gate::default(),
+            is_plain: AtomicBool::new(false),
             notes: Mutex::default(),
         }))
     }
@@ -79,6 +84,11 @@ impl Server {
     /// What the user should know: what was found of runs before, and what is left of this one.
     pub fn notes(&self) -> Vec<String> {
         self.notes.lock().map(|notes| notes.clone()).unwrap_or_default()
+    }
+
+    /// Lets replays run as a role without powers from now on, or as who the address names.
+    pub fn lower(&self, is_plain: bool) {
+        self.is_plain.store(is_plain, Ordering::Relaxed);
     }
 
     /// What its statements must pass.
@@ -113,6 +123,8 @@ pub struct Own {
     server: Arc<Server>,
     live: Arc<Mutex<Live>>,
     name: String,
+    /// The password of the role without powers, if the replay runs as that.
+    password: Option<String>,
     limits: Limits,
 }
 
@@ -134,8 +146,11 @@ impl Own {
         let live = Live::begin(&server.address, link)?;
         let name = live.name.clone();
         let live = left::known(live);
-        let own = Own { server: Arc::clone(server), live, name, limits };
-        own.lock()?.make()?;
+        // Nobody but us learns it, and it goes with its role.
+        let word = || RandomState::new().hash_one(Instant::now());
+        let password = server.is_plain.load(Ordering::Relaxed).then(|| format!("{:016x}{:016x}", word(), word()));
+        let own = Own { server: Arc::clone(server), live, name, password, limits };
+        own.lock()?.make(own.password.as_deref())?;
         Ok(own)
     }
 
@@ -196,6 +211,10 @@ impl Scratch for Own {
 
     fn sees(&self, roles: &[(u32, String)], inside: bool) -> Result<()> {
         self.lock()?.sees(roles, inside)
+    }
+
+    fn plain(&self) -> Option<(String, String)> {
+        self.password.clone().map(|password| (left::PLAIN.to_string(), password))
     }
 
     fn made(&self, role: &str) -> bool {
