@@ -6,6 +6,7 @@ pub mod engine;
 pub mod git;
 pub mod layout;
 pub mod marks;
+mod reading;
 pub mod search;
 
 use crate::engine::Engine;
@@ -14,6 +15,7 @@ use crate::sql::parse::{NodeEnum, parse};
 use crate::sql::split::{Piece, endless_comment, split};
 use contents::Contents;
 use layout::{Between, Entry, Layout, Mask, Wrap};
+pub use reading::{Code, Reading};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -139,38 +141,6 @@ impl History {
     /// The number of lines of all files.
     pub fn lines(&self) -> usize {
         self.files.iter().map(File::lines).sum()
-    }
-}
-
-/// Whether reading a folder may run code of the project, where a layout's migrations are code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Code {
-    /// Nobody asked for it: what lies in a folder never does.
-    Unasked,
-    /// A setting of a file of the repository asks for it, which isn't enough.
-    Set(Option<At>),
-    /// The user asks for it, or trusts the repository to.
-    Runs,
-}
-
-/// How a folder is read.
-#[derive(Debug, Clone, Copy)]
-pub struct Reading<'a> {
-    /// Its layout; found, if it isn't said.
-    pub layout: Option<&'static dyn Layout>,
-    /// Whether code of the project may run.
-    pub code: &'a Code,
-    /// Whose SQL it is; found, if it isn't said.
-    pub engine: Option<Engine>,
-    /// Files that are left out.
-    pub without: &'a [String],
-    /// What runs before it, as SQL.
-    pub prelude: &'a [String],
-}
-
-impl Default for Reading<'_> {
-    fn default() -> Self {
-        Reading { layout: None, code: &Code::Unasked, engine: None, without: &[], prelude: &[] }
     }
 }
 

@@ -6,6 +6,7 @@ use super::clock::Clock;
 use super::leftover::{FileEnd, Left, Watch};
 use super::manner::{Manner, STRICT};
 use super::positions::Positions;
+use super::powers;
 use super::refused::{self, line_at, line_of};
 use super::session::{OWN_AUTHORIZATION, Refusal, Session};
 use super::snapshot::{self, Want};
@@ -63,17 +64,6 @@ pub(super) fn needs(sets: &[&[ReplayFile]], settings: &Settings) -> Needs {
     Needs { extensions: extensions::named(texts), stand_ins, limits: settings.limits }
 }
 
-/// Nothing runs if one statement must not.
-fn may_run(files: &[ReplayFile], settings: &Settings) -> Result<(), Error> {
-    for file in settings.prelude.iter().chain(files) {
-        for statement in &file.statements {
-            let at = || At::new(&file.name, statement.line);
-            settings.database.admits(&statement.text).map_err(|error| error.at(at()))?;
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn replay_for(
     side: &str,
     files: &[ReplayFile],
@@ -84,7 +74,7 @@ pub(super) fn replay_for(
 ) -> Result<Snapshot, ReplayError> {
     let begun = Instant::now();
     progress.step(side, "start", 0, files.len());
-    may_run(files, settings)?;
+    powers::may_run(files, settings)?;
     let scratch = settings.database.open(needs).map_err(ReplayError::Missing)?;
     let mut session = Session::open(&*scratch, settings.limits)?;
     let own = settings.prelude.iter().chain(files).flat_map(|file| &file.statements).map(|s| s.text.as_str());
@@ -453,7 +443,7 @@ impl<'a> Run<'a> {
     fn statement(&mut self, statement: &ReplayStatement) -> Result<Option<u64>, Refusal> {
         self.scratch.before(&statement.text).map_err(Refusal::from)?;
         if self.whole && statement.text.contains('\\') {
-            self.is_read_as_here()?;
+            powers::is_read_as_here(&mut self.session)?;
         }
         match &statement.copy_data {
             Some(data) => self.session.copy_in(&statement.text, data).map(Some),
@@ -471,24 +461,6 @@ impl<'a> Run<'a> {
                 Ok(counts_rows(&statement.text).then_some(rows))
             }
         }
-    }
-
-    /// Whether the session reads strings as the gate does: with another setting, or in another encoding, a quote may end
-    /// somewhere else.
-    fn is_read_as_here(&mut self) -> Result<(), Refusal> {
-        let asked = "SELECT pg_catalog.current_setting('standard_conforming_strings'), pg_catalog.current_setting('client_encoding')";
-        // In a transaction that failed nothing runs any more.
-        let Ok(rows) = self.session.rows(asked) else { return Ok(()) };
-        let cells: Vec<&str> = rows.iter().flatten().flatten().map(String::as_str).collect();
-        if cells.first() == Some(&"on") && cells.get(1).is_some_and(|encoding| encoding.eq_ignore_ascii_case("utf8")) {
-            return Ok(());
-        }
-        let message = format!(
-            "a statement with a backslash, where standard_conforming_strings and client_encoding are {}",
-            cells.join(" and ")
-        );
-        let hint = "nobody can say how it would be read; the embedded PostgreSQL can do no harm: --scratch embedded";
-        Err(Error::new(message).hint(hint).into())
     }
 
     /// Runs a statement; an error that one of its own idle handlers would catch takes back the statement and no more.
