@@ -347,3 +347,17 @@ fn a_folder_of_more_than_migrations_is_never_replaced() {
     project.write("sets/migrations/.consolidate", "# in place of ../elsewhere\n");
     project.refused("restore --new sets/migrations", &["holds no set that was written in place"]);
 }
+
+/// Where each migration has a folder, people name some of them as files; elsewhere such a folder is named as not read.
+#[test]
+fn a_folder_of_a_migration_may_be_named_as_a_file() {
+    let project = Project::empty();
+    project.write("migrations.old/migration_lock.toml", "provider = \"postgresql\"\n");
+    project.write("migrations.old/20230101000000_a.sql/migration.sql", "CREATE TABLE a (id int);\n");
+    project.write("migrations.old/20230102000000_b/migration.sql", "ALTER TABLE a ADD b int;\n");
+    let plan = project.json("plan", 0);
+    assert_eq!((&plan["layout"], &plan["totals"]["files"]["before"]), (&"prisma".into(), &2.into()), "{plan:#}");
+    let project = Project::small();
+    project.write("migrations.old/2_s.sql/x.sql", "CREATE TABLE hidden (id int);\n");
+    assert!(project.run("plan").out.contains("2_s.sql/x.sql") || project.run("plan").code == 2);
+}

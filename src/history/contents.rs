@@ -306,7 +306,10 @@ fn kind(path: &Path, is_sql: bool) -> Result<Option<std::fs::FileType>> {
     match std::fs::metadata(path) {
         Ok(meta) => match files::oddity(meta.file_type()) {
             Some(what) => refuse(format!("{what}, not a file")),
-            None if is_sql && meta.is_dir() => refuse("a folder, though it is named as a file of SQL".into()),
+            // Where each migration has a folder, people name some of them so.
+            None if is_sql && meta.is_dir() && first_sql(path).is_ok_and(|sql| sql.is_none()) => {
+                refuse("a folder without any SQL, though it is named as a file of SQL".into())
+            }
             None => Ok(Some(meta.file_type())),
         },
         Err(error) if is_sql && path.is_symlink() => refuse(format!("a link that leads nowhere: {error}")),
