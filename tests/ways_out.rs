@@ -335,7 +335,7 @@ fn a_folder_of_more_than_migrations_is_never_replaced() {
     project.refused("emit --new . --force", &["is the folder in which this runs"]);
     project.refused("emit --new ../ --force", &["is the folder in which this runs, or holds it"]);
     project.write("sub/consolidate.toml", "old = \"../migrations.old\"\n");
-    project.refused("emit --config sub/consolidate.toml --new sub", &["sub holds the configuration"]);
+    project.refused("emit --trusted paths --config sub/consolidate.toml --new sub", &["sub holds the configuration"]);
     project.write("repository/.git/HEAD", "ref: refs/heads/main\n");
     project.refused("emit --new repository", &["repository holds a .git"]);
     project.write("db/history/1_a.sql", "CREATE TABLE a (id int);\n");
