@@ -34,7 +34,7 @@ pub struct Said {
 const DEEPEST: usize = 4;
 
 /// What stands in a PL/pgSQL body: statements, expressions, assignments to variables and to fields of them.
-const MODES: [ParserOptions; 5] = [
+pub(super) const MODES: [ParserOptions; 5] = [
     ParserOptions::DEFAULT,
     ParserOptions::PLPGSQL_EXPR,
     ParserOptions::PLPGSQL_ASSIGN1,

@@ -6,16 +6,8 @@ use serde_json::Value;
 use super::Reach;
 use super::facts::{Language, is_plain};
 use super::tree::{Reader, last, string};
+use crate::scratch::calls::MODES;
 use crate::stack;
-
-/// What stands in a PL/pgSQL body: statements, expressions, assignments to variables and to fields of them.
-const MODES: [ParserOptions; 5] = [
-    ParserOptions::DEFAULT,
-    ParserOptions::PLPGSQL_EXPR,
-    ParserOptions::PLPGSQL_ASSIGN1,
-    ParserOptions::PLPGSQL_ASSIGN2,
-    ParserOptions::PLPGSQL_ASSIGN3,
-];
 
 /// What stands for a piece of a statement that isn't known before it runs.
 const UNKNOWN: &str = " consolidate_unknown ";
