@@ -261,3 +261,57 @@ fn nothing_is_left_behind_by_a_run_that_ends() {
     };
     assert!(room::ever().iter().all(|place| !left(place)) && !left(Path::new("/tmp")) && !left(Path::new("/var/tmp")));
 }
+
+/// What nobody could read beforehand runs on this machine without the powers that lead out of the cluster.
+#[test]
+fn what_cannot_be_read_runs_without_powers() {
+    let Some(_) = programs() else { return };
+    let table = "CREATE TABLE a (id int, who text);\nCREATE TABLE gone (id int);\n";
+    let quiet = "DO $$ DECLARE t text; BEGIN\nIF current_setting('is_superuser') = 'on' THEN RAISE 'a superuser'; END IF;\n\
+        FOREACH t IN ARRAY ARRAY['b', 'c'] LOOP EXECUTE format('CREATE TABLE %I (id int)', t); END LOOP; END $$;\n";
+    let later =
+        "DROP TABLE gone;\nINSERT INTO a VALUES (1, current_user), (2, session_user);\nGRANT SELECT ON a TO PUBLIC;\n";
+    let project = Project::history(&[("1_a.sql", &format!("{table}{quiet}")), ("2_b.sql", later)]);
+    let fine = run(&project, "emit --scratch local");
+    assert!(fine.code == 0 && !fine.err.contains("superuser"), "{fine:#?}");
+    let set = project.read("migrations/2_b.sql");
+    assert!(!set.contains("consolidate_scratch") && !set.contains("gone") && set.contains("current_user"), "{set}");
+    assert_eq!(run(&project, "verify --scratch local").code, 0);
+    // A set that wrote down who ran it is damaged, whoever ran it.
+    project.write("migrations/2_b.sql", set.replace("current_user", "'consolidate_scratch_plain'"));
+    assert_eq!(run(&project, "verify --scratch local").code, 1);
+}
+
+/// Where such a history needs more, that is refused, or said where the user named this machine; and what leads out of it stays shut
+/// for whoever didn't.
+#[test]
+fn what_cannot_be_read_gets_powers_only_by_name() {
+    let Some(_) = programs() else { return };
+    let unseen = "DO $$ DECLARE t text := 'b'; BEGIN EXECUTE format('CREATE TABLE %I (id int)', t); END $$;\n";
+    let project = Project::history(&[
+        ("1_a.sql", unseen),
+        ("2_b.sql", "CREATE EXTENSION postgres_fdw;\nCREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw;\n"),
+    ]);
+    let named = run(&project, "emit --dry-run --scratch local");
+    assert_eq!(named.code, 0, "{named:#?}");
+    for says in ["1_a.sql:1 runs what can't be read", "2_b.sql:1 needs them (permission denied"] {
+        assert!(named.err.contains(says), "{}", named.err);
+    }
+    let auto = run(&project, "emit --dry-run");
+    assert_eq!(auto.code, 2, "{auto:#?}");
+    let says = "no other PostgreSQL was tried: 2_b.sql:1: permission denied";
+    assert!(auto.err.contains(says) && auto.err.contains("1_a.sql:1 runs what can't be read before"), "{}", auto.err);
+    assert_eq!(run(&project, "emit --dry-run --trusted reach").code, 0);
+    // What leads out of the cluster is denied to it. The embedded one has no ICU.
+    let marker = project.path("marker");
+    let program = format!("EXECUTE 'COPY a TO PRO' || reverse('MARG') || ' ''touch {}'''", marker.display());
+    for hostile in [program.as_str(), "EXECUTE 'SELECT pg_read_' || reverse('elif') || '(''PG_VERSION'')'"] {
+        let text = format!(
+            "CREATE COLLATION c (provider = icu, locale = 'de');\nCREATE TABLE a (id int);\nDO $$ BEGIN {hostile}; END $$;\n"
+        );
+        let project = Project::history(&[("1_a.sql", &text)]);
+        let auto = run(&project, "emit --dry-run");
+        assert_eq!(auto.code, 2, "{auto:#?}");
+        assert!(auto.err.contains("1_a.sql:3 runs what can't be read") && !marker.exists(), "{auto:#?}");
+    }
+}

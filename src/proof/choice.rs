@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::lack;
+use super::powers::{self, Needy};
 use super::words::leading_extension;
 use super::{Database, ReplayError, ReplayFile, Settings};
-use super::{lack, powers};
 use crate::scratch::extensions;
-use crate::scratch::outward::Outside;
+use crate::scratch::gate::Reach;
 use crate::scratch::programs::Programs;
 use crate::scratch::server::Address;
 use crate::{At, Error, Result};
@@ -70,20 +71,26 @@ pub fn on_chosen<T, E>(
     failure: impl Fn(&E) -> Option<&ReplayError>,
 ) -> Result<Ran<Result<T, E>>> {
     let on = |database: Database| work(&Settings { database, ..settings.clone() });
-    let local = || Database::local(wish.programs.as_deref()).inspect(|database| database.open_gate(wish.may_reach));
+    let local = |needy: Needy| {
+        let database = Database::local(wish.programs.as_deref())?;
+        database.open_gate(wish.may_reach);
+        let told = powers::suffice(sets, settings, &database, wish.may_reach, needy)?;
+        Ok::<_, Error>((database, told))
+    };
     let early = if wish.choice == Choice::Auto { lacking(sets, settings) } else { None };
     if let (Choice::Server, Some(address)) = (wish.choice, &wish.server) {
         let database = Database::server(address.clone(), wish.programs.as_deref(), settings.limits)?;
         database.open_gate(wish.may_reach);
-        powers::suffice(sets, settings, &database, wish.may_reach)?;
+        powers::suffice(sets, settings, &database, wish.may_reach, Needy::Refused)?;
         return Ok(Ran { outcome: on(database.clone()), notes: database.notes() });
     }
     if wish.choice == Choice::Local {
-        return Ok(Ran { outcome: on(local()?), notes: Vec::new() });
+        let (database, told) = local(Needy::Told)?;
+        return Ok(Ran { outcome: on(database), notes: told.into_iter().collect() });
     }
     let stays = if wish.choice == Choice::Auto { lack::outward(sets, settings) } else { None };
     if let Some(why) = early.filter(|_| stays.is_none())
-        && let Ok(database) = local()
+        && let Ok((database, _)) = local(Needy::Refused)
     {
         let (notes, outcome) = (vec![instead(&why, &database)], on(database.clone()));
         let failed = outcome.as_ref().err().and_then(&failure);
@@ -107,16 +114,16 @@ pub fn on_chosen<T, E>(
     if lack::of(failed, sets, settings).is_none() {
         return Ok(Ran { outcome, notes: Vec::new() });
     }
-    if let Some((at, outside)) = stays {
-        return Ok(Ran { outcome, notes: vec![kept_inside(&at, outside)] });
+    if let Some((at, reach)) = stays {
+        return Ok(Ran { outcome, notes: vec![kept_inside(&at, &reach)] });
     }
-    let database = match local() {
-        Ok(database) => database,
+    let database = match local(Needy::Refused) {
+        Ok((database, _)) => database,
         // Programs that are there, or that the user names, should have been tried; others needn't be spoken of.
         Err(error) => {
             let programs = wish.programs.as_deref();
             let expected = Programs::are_named(programs) || Programs::find(programs).is_ok();
-            let note = expected.then(|| format!("no other PostgreSQL was tried: {}", error.message));
+            let note = expected.then(|| format!("no other PostgreSQL was tried: {}", without_hint(&error)));
             return Ok(Ran { outcome, notes: note.into_iter().collect() });
         }
     };
@@ -133,8 +140,8 @@ pub fn on_chosen<T, E>(
 }
 
 /// Why no other PostgreSQL was tried.
-fn kept_inside(at: &At, outside: Outside) -> String {
-    format!("no other PostgreSQL was tried, since {at} {}: auto keeps that inside the embedded one", outside.words())
+fn kept_inside(at: &At, reach: &Reach) -> String {
+    format!("no other PostgreSQL was tried: {at}: {reach}, and auto keeps that inside the embedded one")
 }
 
 /// Why a local PostgreSQL took the place of the embedded one.
@@ -153,10 +160,12 @@ fn whose(database: &Database) -> String {
 fn in_one_line(error: &ReplayError) -> String {
     match error {
         ReplayError::Failed(failure) => format!("{}:{}: {}", failure.file, failure.line, failure.message),
-        ReplayError::Unable(error) | ReplayError::Missing(error) => {
-            Error { hint: None, ..error.clone() }.to_string().replace('\n', " ")
-        }
+        ReplayError::Unable(error) | ReplayError::Missing(error) => without_hint(error),
     }
+}
+
+fn without_hint(error: &Error) -> String {
+    Error { hint: None, ..error.clone() }.to_string().replace('\n', " ")
 }
 
 /// Whether one replay failed at a later place than another.

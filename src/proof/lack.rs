@@ -6,9 +6,7 @@
 use super::words::comment_end;
 use super::{ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings};
 use crate::At;
-use crate::scratch::calls::said;
-use crate::scratch::gate::{self, Reach};
-use crate::scratch::outward::Outside;
+use crate::scratch::gate::{self, Found, Reach};
 
 /// What the embedded PostgreSQL lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +38,7 @@ pub(super) fn of(error: &ReplayError, sets: &[&[ReplayFile]], settings: &Setting
     let state = failure.sqlstate.as_str();
     // What a sandbox says of files, programs and connections, which a block may have put together.
     let is_refusal = REFUSED.iter().any(|refused| state.starts_with(refused));
-    if is_refusal || (INTERNAL.contains(&state) && is_dynamic(sets, settings)) {
+    if is_refusal || (INTERNAL.contains(&state) && runs_unseen(sets, settings)) {
         return None;
     }
     let by_state = match state {
@@ -59,10 +57,14 @@ const REFUSED: &[&str] = &["58", "42501", "08", "57"];
 /// Errors inside PostgreSQL: so it calls a program that can't be started, too.
 const INTERNAL: &[&str] = &["XX000", "XX001", "XX002"];
 
-/// Whether anything in the history runs what it puts together.
-fn is_dynamic(sets: &[&[ReplayFile]], settings: &Settings) -> bool {
+/// Whether anything in the history runs what can't be read before, or may itself be what was stopped.
+fn runs_unseen(sets: &[&[ReplayFile]], settings: &Settings) -> bool {
     let files = settings.prelude.iter().chain(sets.iter().flat_map(|set| set.iter()));
-    files.flat_map(|file| &file.statements).any(|statement| said(&statement.text).is_none_or(|said| said.is_dynamic))
+    files.flat_map(|file| &file.statements).any(|statement| {
+        let reading = gate::read(&statement.text);
+        !reading
+            .is_ok_and(|reading| !reading.is_unseen && reading.found.iter().all(|found| !found.reach.stays_inside()))
+    })
 }
 
 /// Whether a statement that failed may have failed inside a block with handlers: its own, or that of a function before it.
@@ -82,33 +84,20 @@ fn has_handlers(text: &str) -> bool {
     text.contains("exception") && text.contains("when")
 }
 
+/// What a statement reaches for that is kept in the sandbox, and where.
+pub(super) fn reach(statement: &ReplayStatement) -> Option<Found> {
+    let found = gate::read(&statement.text).ok()?.found;
+    found.into_iter().find(|found| found.reach.stays_inside())
+}
+
 /// The first statement that would reach for the machine, and what for.
-pub(super) fn outward(sets: &[&[ReplayFile]], settings: &Settings) -> Option<(At, Outside)> {
+pub(super) fn outward(sets: &[&[ReplayFile]], settings: &Settings) -> Option<(At, Reach)> {
     let files = settings.prelude.iter().chain(sets.iter().flat_map(|set| set.iter()));
     files.flat_map(|file| file.statements.iter().map(move |s| (file, s))).find_map(|(file, statement)| {
-        let (outside, at) = reach(statement)?;
-        let line = statement.line + statement.text.get(..at).map_or(0, |text| text.matches('\n').count());
-        Some((At::new(&file.name, line), outside))
+        let found = reach(statement)?;
+        let line = statement.line + statement.text.get(..found.at).map_or(0, |text| text.matches('\n').count());
+        Some((At::new(&file.name, line), found.reach))
     })
-}
-
-/// What a statement reaches for, and the byte at which that stands.
-pub(super) fn reach(statement: &ReplayStatement) -> Option<(Outside, usize)> {
-    let said = said(&statement.text).and_then(|said| said.outside.first().copied());
-    said.or_else(|| {
-        Some((of_reach(gate::read(&statement.text).ok()?.found.iter().find(|reach| reach.is_outside())?), 0))
-    })
-}
-
-/// What the gate found, which may be more than is called by name.
-fn of_reach(reach: &Reach) -> Outside {
-    match reach {
-        Reach::Program(_) => Outside::Program,
-        Reach::File(_) => Outside::File,
-        Reach::Network(_) | Reach::Foreign(_) => Outside::Host,
-        Reach::Setting(_) => Outside::Settings,
-        _ => Outside::Code,
-    }
 }
 
 #[cfg(test)]
@@ -151,7 +140,7 @@ mod tests {
     fn what_reaches_out_has_its_line() {
         let set = file(&["SELECT 1", "-- now\nSELECT 1,\n  pg_read_file('/etc/passwd')"]);
         let (at, outside) = outward(&[&set], &Settings::default()).unwrap();
-        assert_eq!((at, outside), (At::new("1.sql", 3), Outside::File));
+        assert_eq!((at, outside), (At::new("1.sql", 3), Reach::File("pg_read_file()".into())));
         assert_eq!(outward(&[&file(&["CREATE TABLE t (a int)"])], &Settings::default()), None);
     }
 }

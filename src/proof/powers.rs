@@ -1,8 +1,9 @@
 //! What a history may do where it is replayed. All of it passes the gate before the first statement runs.
 //!
-//! On a server of others: a statement that is put together at run time may be anything, and who replays as a superuser may do anything: end the sessions
-//! of others, start programs. So a history with such a statement replays as a role that owns its scratch database and has no
-//! power beyond. Whether that suffices is tried once. If not, only somebody who trusts the history can let it run.
+//! A statement that is put together at run time may be anything, and who replays as a superuser may do anything: start programs, and
+//! on a server of others end their sessions. So a history with such a statement replays as a role that owns its scratch database and
+//! can't leave it. Whether that suffices is tried once. If not, somebody must ask for it: on a server by trusting the history, on this
+//! machine by naming it as the place.
 
 use super::manner::ROWS;
 use super::replay::replay_as;
@@ -48,32 +49,53 @@ pub(super) fn is_read_as_here(session: &mut Session) -> Result<(), Refusal> {
 /// PostgreSQL's `insufficient_privilege`.
 const FORBIDDEN: &str = "42501";
 
-/// Lowers the powers of replays where a set runs what can't be read, unless the history is trusted.
+/// What becomes of a history that runs what can't be read before, and needs the powers of a superuser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needy {
+    /// It is refused.
+    Refused,
+    /// It has them, and that is said: the user named the place.
+    Told,
+}
+
+/// Lowers the powers of replays where a set runs what can't be read before, unless the history is trusted. Gives what the user should
+/// know of it.
 ///
 /// # Errors
-/// When a set needs more, with the place of the statement that does, and of the one that can't be read.
+/// When a set needs more than it may have, with the place of the statement that does, and of the one that can't be read.
 pub(super) fn suffice(
     sets: &[&[ReplayFile]],
     settings: &Settings,
     database: &Database,
     is_trusted: bool,
-) -> Result<()> {
-    let Some(unseen) = first_unseen(sets, settings, database).filter(|_| !is_trusted) else { return Ok(()) };
+    needy: Needy,
+) -> Result<Option<String>> {
+    let Some(unseen) = first_unseen(sets, settings, database).filter(|_| !is_trusted) else { return Ok(None) };
     database.lower(true);
     let settings = Settings { database: database.clone(), ..settings.clone() };
     for set in sets {
         let Err(ReplayError::Failed(failure)) = replay_as(ROWS, "probe", set, &settings, &Silent) else { continue };
-        if failure.sqlstate == FORBIDDEN {
-            let message = format!("{}, and {unseen} runs what can't be read before", failure.message);
-            return Err(Error::new(message).at(At::new(&failure.file, failure.line)).hint(HINT));
+        if failure.sqlstate != FORBIDDEN {
+            continue;
         }
+        let at = At::new(&failure.file, failure.line);
+        if needy == Needy::Refused {
+            let message = format!("{}, and {unseen} runs what can't be read before", failure.message);
+            return Err(Error::new(message).at(at).hint(HINT));
+        }
+        database.lower(false);
+        return Ok(Some(format!(
+            "{unseen} runs what can't be read before, and the history ran with the powers of a superuser in a cluster of its own, since \
+             {at} needs them ({})",
+            failure.message
+        )));
     }
-    Ok(())
+    Ok(None)
 }
 
-const HINT: &str = "a history of which nobody knows what it will run replays as a role without powers on a server of others, and this \
-    one needs more: --scratch embedded or local run it where nobody else is; or, if you trust it with all that the server has, \
-    --trusted reach";
+const HINT: &str = "a history of which nobody knows what it will run has no powers on a server of others, nor on this machine unless \
+    that is asked for, and this one needs some: --scratch embedded runs it where there is nothing to reach, --scratch local with a \
+    superuser's powers on this machine; or, if you trust it with all that the server has, --trusted reach";
 
 /// The place of the first statement that runs what is put together only then.
 fn first_unseen(sets: &[&[ReplayFile]], settings: &Settings, database: &Database) -> Option<At> {

@@ -4,6 +4,7 @@ use super::lack::reach;
 use super::session::Refusal;
 use super::words::comment_end;
 use super::{ReplayError, ReplayFailure, ReplayFile, ReplayStatement};
+use crate::scratch::gate::Found;
 use crate::{At, Error};
 
 /// Why a statement of a file stopped its replay; `whole` says whether it is a PostgreSQL as everybody has it.
@@ -74,8 +75,8 @@ pub(super) fn full(sqlstate: &str) -> Option<String> {
 
 /// Why a statement is tried on no other PostgreSQL, if it reaches for the machine.
 pub(super) fn kept_inside(statement: &ReplayStatement) -> Option<String> {
-    let (outside, _) = reach(statement)?;
-    Some(format!("it {}, so --scratch auto doesn't leave the embedded PostgreSQL for it", outside.words()))
+    let Found { reach, .. } = reach(statement)?;
+    Some(format!("{reach}, so --scratch auto doesn't leave the embedded PostgreSQL for it"))
 }
 
 /// The line that a refusal is about.

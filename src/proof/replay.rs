@@ -82,10 +82,7 @@ pub(super) fn replay_for(
     let stay = Stay::begin(manner.world, &mut session, &*scratch, own.chain(given))?;
     let clock = Clock::begin(&mut session)?;
     let before = snapshot::before(&mut session, &*scratch)?;
-    let plain = scratch.plain();
-    if plain.is_some() {
-        session.become_user(plain.clone())?;
-    }
+    stay.lower(&mut session)?;
     let mut run = Run::new(session, &*scratch, &stay);
     run.positions = (manner.want == Want::Everything).then(Positions::default);
     for platform in &settings.platforms {
@@ -109,14 +106,12 @@ pub(super) fn replay_for(
     manner.is_wanted()?;
     progress.step(side, "look", files.len(), files.len());
     let Run { mut session, bare, notes, refused, ends, positions, .. } = run;
-    if plain.is_some() {
-        session.become_user(None)?;
-    }
+    stay.raise(&mut session)?;
     let taken = snapshot::take(&mut session, &*scratch, &before, manner.want, (clock, facts, &stay));
     // All of it ran: if it can't be looked at, that is no refusal.
     let mut snapshot = taken.map_err(ReplayError::Missing)?;
-    if let Some((user, _)) = plain {
-        snapshot.superuser = user;
+    if let Some(user) = stay.whose() {
+        snapshot.superuser = user.to_string();
     }
     drop(session);
     scratch.stop()?;

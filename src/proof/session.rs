@@ -121,10 +121,9 @@ impl Session {
         self.login = (user, database);
     }
 
-    /// Connects anew as somebody else; as the URL has it where nobody is named.
-    pub fn become_user(&mut self, login: Option<(String, String)>) -> Result<()> {
-        let (user, password) = login.unzip();
-        (self.login, self.password) = ((user, None), password);
+    /// Connects anew as somebody else, to the same database; as the URL has it where nobody is named.
+    pub fn become_user(&mut self, user: Option<String>, password: Option<String>) -> Result<()> {
+        (self.login.0, self.password) = (user, password);
         self.reopen()
     }
 

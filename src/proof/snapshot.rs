@@ -27,9 +27,10 @@ pub(super) const PLAIN: &str =
 /// How many tables or sequences one query asks about.
 pub(super) const BATCH: usize = 200;
 
-/// What a server that is there for others has of roles and settings before the replay; nothing on one of our own.
+/// What a server that is there for others has of roles and settings before the replay; nothing on one of our own, but for a role that
+/// the replay runs as.
 pub(super) fn before(session: &mut Session, scratch: &dyn Scratch) -> Result<Vec<Entry>> {
-    if !scratch.is_shared() {
+    if !scratch.is_shared() && scratch.plain().is_none() {
         return Ok(Vec::new());
     }
     let version = version(session)?;
@@ -66,7 +67,7 @@ pub(super) fn take(
     snapshot.sequences = sequences(session)?;
     snapshot.globals = globals::read(session, version)?;
     stay.without_traces(&mut snapshot.globals);
-    if scratch.is_shared() {
+    if scratch.is_shared() || scratch.plain().is_some() {
         snapshot.globals = globals::without(before, snapshot.globals, |role| scratch.made(role));
     }
     snapshot.not_compared = not_compared(session)?;

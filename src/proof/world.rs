@@ -9,7 +9,7 @@ use super::clock::seconds;
 use super::session::Session;
 use super::{Entry, ReplayFile};
 use crate::Result;
-use crate::scratch::{SUPERUSERS, Scratch};
+use crate::scratch::{PLAIN, Plain, SUPERUSERS, Scratch};
 
 /// Where a replay runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub(super) struct Stay {
     zone: bool,
     /// What the catalogue says of the functions that are replaced.
     functions: Vec<String>,
+    /// The role without powers as which the set is replayed, if it is, and its password.
+    plain: Option<(&'static str, Option<String>)>,
 }
 
 /// What something is called in each world.
@@ -99,9 +101,27 @@ impl Stay {
         scratch: &dyn Scratch,
         texts: impl Iterator<Item = &'a str> + Clone,
     ) -> Result<Stay> {
-        if world == World::Home {
-            return Ok(Stay::default());
-        }
+        let stay = match world {
+            World::Home => Stay::default(),
+            World::Away => Stay::away(session, scratch, texts)?,
+        };
+        let plain = match scratch.plain() {
+            None => None,
+            Some(Plain::There(password)) => Some((PLAIN[0], Some(password))),
+            Some(Plain::ToMake) => {
+                let name = if world == World::Home { PLAIN[0] } else { PLAIN[1] };
+                make(session, name)?;
+                Some((name, None))
+            }
+        };
+        Ok(Stay { plain, ..stay })
+    }
+
+    fn away<'a>(
+        session: &mut Session,
+        scratch: &dyn Scratch,
+        texts: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Stay> {
         let named = |name: &str| texts.clone().any(|text| says(text, name));
         let mut stay = Stay {
             zone: named("'timezone'") || named("show timezone") || named("timezone from current"),
@@ -125,6 +145,27 @@ impl Stay {
         Ok(stay)
     }
 
+    /// Connects anew as the role without powers, where there is one.
+    pub fn lower(&self, session: &mut Session) -> Result<()> {
+        match &self.plain {
+            Some((name, password)) => session.become_user(Some((*name).to_string()), password.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Connects anew as who looks at what came of it.
+    pub fn raise(&self, session: &mut Session) -> Result<()> {
+        match self.plain {
+            Some(_) => session.become_user(self.user.as_ref().map(|names| names.away.clone()), None),
+            None => Ok(()),
+        }
+    }
+
+    /// The name of that role once all names are given back.
+    pub fn whose(&self) -> Option<&'static str> {
+        self.plain.as_ref().map(|_| PLAIN[0])
+    }
+
     /// What every session of the set begins with.
     pub fn settle(&self, session: &mut Session) -> Result<()> {
         if self.zone { session.must_run(&format!("SET TimeZone = '{ZONE}'")) } else { Ok(()) }
@@ -145,6 +186,9 @@ impl Stay {
     pub fn end(&self, session: &mut Session) -> Result<()> {
         if !self.functions.is_empty() {
             session.must_run(BUILT_IN_BACK)?;
+        }
+        if self.plain.as_ref().is_some_and(|(name, _)| *name == PLAIN[1]) {
+            session.must_run(&format!("ALTER ROLE {} RENAME TO {}", PLAIN[1], PLAIN[0]))?;
         }
         self.give_back(session)?;
         if session.is_whole() && (self.user.is_some() || self.database.is_some()) {
@@ -192,6 +236,16 @@ impl Stay {
         }
         Ok(())
     }
+}
+
+/// Makes a role that owns the database, and may do there what a superuser may, but for all that leads out of the cluster.
+fn make(session: &mut Session, name: &str) -> Result<()> {
+    let database =
+        session.rows("SELECT current_database()")?.into_iter().flatten().flatten().next().unwrap_or_default();
+    session.must_run(&format!(
+        "CREATE ROLE {name} LOGIN CREATEDB BYPASSRLS REPLICATION; ALTER DATABASE {} OWNER TO {name}",
+        quoted(&database)
+    ))
 }
 
 /// Gives the superuser another name, which no session of its own may do.

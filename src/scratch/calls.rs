@@ -1,7 +1,6 @@
 //! Which functions a statement calls, by its tree: also in bodies of functions and DO blocks, and in strings that hold SQL, since
 //! they may be run. Prose that happens to hold a function's name calls nothing.
 
-use super::outward::{self, Outside};
 use crate::stack;
 use pg_query::ParserOptions;
 use serde_json::Value;
@@ -24,10 +23,6 @@ pub struct Said {
     pub calls: Vec<Call>,
     /// Those that it makes.
     pub made: Vec<Call>,
-    /// What it reaches for outside of its database, and the byte at which that stands.
-    pub outside: Vec<(Outside, usize)>,
-    /// Whether a body runs what it puts together.
-    pub is_dynamic: bool,
 }
 
 /// How deep strings of SQL may stand in strings of SQL.
@@ -78,8 +73,6 @@ impl Reader {
             Value::Array(items) => items.iter().for_each(|item| self.node(item, of)),
             Value::Object(fields) => {
                 for (kind, value) in fields {
-                    let found = outward::of_node(kind, value);
-                    self.said.outside.extend(found.map(|outside| (outside, of.place(value.get("location")))));
                     match kind.as_str() {
                         "CreateFunctionStmt" => self.function(value, of),
                         "DoStmt" => self.body(value.get("args"), of),
@@ -101,10 +94,7 @@ impl Reader {
 
     fn call(&mut self, names: Option<&Value>, node: &Value, of: Text) {
         let at = of.place(node.get("location"));
-        let call = named(names, at);
-        let outside = call.as_ref().and_then(|call| outward::of_call(&call.name));
-        self.said.outside.extend(outside.map(|outside| (outside, at)));
-        self.said.calls.extend(call);
+        self.said.calls.extend(named(names, at));
     }
 
     /// CREATE AGGREGATE and the like: the functions that it is made of stand where other definitions have types.
@@ -139,8 +129,6 @@ impl Reader {
         let Some(body) = body else { return };
         // A body that was written with doubled quotes stands nowhere as it is; then the statement is the place.
         let begin = of.text.find(body).map_or(of.place(None), |at| of.begin + of.start + at);
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        self.said.is_dynamic |= body.split(|c| !is_word(c)).any(|word| word.eq_ignore_ascii_case("execute"));
         let outside = std::mem::replace(&mut self.in_body, true);
         let is_read = match language.to_lowercase().as_str() {
             "sql" => self.nested(body, begin, ParserOptions::DEFAULT),
@@ -184,9 +172,7 @@ impl Reader {
     fn string(&mut self, constant: &Value, of: Text) {
         let Some(text) = constant.pointer("/val/Sval/sval").and_then(Value::as_str) else { return };
         let begin = of.place(constant.get("location")) + 1;
-        let verb = text.trim_start().get(..4).unwrap_or_default().to_ascii_lowercase();
-        let reaches = ["copy", "load", "alte", "crea", "impo"].contains(&verb.as_str());
-        if !(text.contains('(') || reaches) || self.nested(text, begin, ParserOptions::DEFAULT) {
+        if !text.contains('(') || self.nested(text, begin, ParserOptions::DEFAULT) {
             return;
         }
         let verbs =
@@ -199,7 +185,6 @@ impl Reader {
 
     /// The names that stand right before a parenthesis, in a text that has no tree.
     fn words(&mut self, text: &str, begin: usize) {
-        self.said.outside.extend(outward::of_words(text).map(|outside| (outside, begin)));
         let of_name = |c: char| c.is_alphanumeric() || c == '_' || c == '$' || c == '.' || c == '"';
         for (at, _) in text.match_indices('(') {
             let start =

@@ -13,13 +13,14 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::gate::Gate;
 use super::programs::{Programs, User};
 use super::walls::Walls;
-use super::{Barred, Limits, SUPERUSERS, Scratch, child, room};
+use super::{Barred, Limits, PLAIN, Plain, SUPERUSERS, Scratch, child, room};
 use crate::{Error, Result};
 
 /// How long the path of the folder may be that ours is made in, so that a socket has room below it.
@@ -78,6 +79,8 @@ pub struct Local {
     walls: Walls,
     watchman: Mutex<Watchman>,
     gate: Gate,
+    /// Whether replays are to run without the powers of a superuser.
+    is_plain: AtomicBool,
     /// How many clusters there were.
     count: Mutex<usize>,
 }
@@ -113,6 +116,7 @@ impl Local {
             walls,
             watchman,
             gate: Gate::default(),
+            is_plain: AtomicBool::new(false),
             count: Mutex::new(0),
         };
         local.init()?;
@@ -129,6 +133,11 @@ impl Local {
     /// What its statements must pass.
     pub fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// Lets replays run as a role without powers from now on, or as a superuser.
+    pub fn lower(&self, is_plain: bool) {
+        self.is_plain.store(is_plain, Ordering::Relaxed);
     }
 
     /// Whether a statement may run on this machine.
@@ -154,11 +163,11 @@ impl Local {
         Err(self.refused("initdb", &String::from_utf8_lossy(&first.stderr)))
     }
 
-    /// Lets us in, as a superuser by any of its names, and nobody else.
+    /// Lets us in, as a superuser or as the role without powers, by any of their names, and nobody else.
     fn let_us_in(&self) -> Result<()> {
         let asked = child::command("id").arg("-un").output().map_err(|e| unable("run id", e))?;
         let us = String::from_utf8_lossy(&asked.stdout).trim().replace('"', "\"\"");
-        let lines = SUPERUSERS.iter().map(|name| format!("us \"{us}\" {name}\n"));
+        let lines = SUPERUSERS.iter().chain(&PLAIN).map(|name| format!("us \"{us}\" {name}\n"));
         let files = [("pg_ident.conf", lines.collect()), ("pg_hba.conf", "local all all peer map=us\n".to_string())];
         for (name, text) in files {
             fs::write(self.template().join(name), text).map_err(|e| unable("write a file", e))?;
@@ -225,6 +234,7 @@ pub struct Cluster {
     server: Option<Child>,
     folder: PathBuf,
     limits: Limits,
+    is_plain: bool,
 }
 
 impl Cluster {
@@ -246,7 +256,8 @@ impl Cluster {
         let server = command.stdout(log).stderr(also).process_group(0).spawn();
         let server = server.map_err(|e| local.refused("postgres", &e.to_string()))?;
         local.watch(server.id(), &folder);
-        let mut cluster = Cluster { local: Arc::clone(local), server: Some(server), folder, limits };
+        let is_plain = local.is_plain.load(Ordering::Relaxed);
+        let mut cluster = Cluster { local: Arc::clone(local), server: Some(server), folder, limits, is_plain };
         cluster.wait()?;
         Ok(cluster)
     }
@@ -299,6 +310,10 @@ impl Scratch for Cluster {
 
     fn is_whole(&self) -> bool {
         true
+    }
+
+    fn plain(&self) -> Option<Plain> {
+        self.is_plain.then_some(Plain::ToMake)
     }
 
     fn before(&self, sql: &str) -> Result<(), Barred> {

@@ -11,7 +11,6 @@ pub mod local;
 #[cfg(not(unix))]
 #[path = "no_local.rs"]
 pub mod local;
-pub mod outward;
 pub mod preludes;
 pub mod programs;
 pub mod room;
@@ -57,6 +56,19 @@ impl From<Barred> for Error {
 /// What the superuser of a scratch database of ours is called, and what it may be renamed to while a set is replayed.
 pub const SUPERUSERS: [&str; 2] = ["postgres", "somebody"];
 
+/// The role as which a history replays that nobody could read beforehand, and what it is called while other names are otherwise, too.
+/// It owns its database. Replays on a server take turns, so all of them have the same there.
+pub const PLAIN: [&str; 2] = ["consolidate_scratch_plain", "consolidate_scratch_other"];
+
+/// As whom a set is replayed that must have no powers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plain {
+    /// A role that is there, with its password.
+    There(String),
+    /// One that the replay makes: the whole cluster is its own.
+    ToMake,
+}
+
 /// An empty database that is gone when it is dropped.
 ///
 /// It takes one connection at a time: close yours before asking for a dump.
@@ -71,8 +83,8 @@ pub trait Scratch: Send {
     fn is_shared(&self) -> bool {
         false
     }
-    /// As whom a set is to be replayed, and the password, if not as who looks at what came of it.
-    fn plain(&self) -> Option<(String, String)> {
+    /// As whom a set is to be replayed, if not as who looks at what came of it.
+    fn plain(&self) -> Option<Plain> {
         None
     }
     /// Is told each statement before it runs, and refuses one that would change what isn't the database's own.
@@ -176,18 +188,22 @@ impl Database {
         }
     }
 
-    /// Whether anything is run by these statements that can't be read before, on a server of others.
+    /// Whether these statements may run what can't be read before, where that could do harm.
     pub fn is_unseen(&self, sql: &str) -> bool {
-        match self {
-            Database::Server(server) => server.gate().read(sql).is_ok_and(|reading| reading.is_unseen),
-            Database::Embedded | Database::Local(_) => false,
-        }
+        let gate = match self {
+            Database::Embedded => return false,
+            Database::Local(local) => local.gate(),
+            Database::Server(server) => server.gate(),
+        };
+        gate.read(sql).is_ok_and(|reading| reading.is_unseen)
     }
 
-    /// On a server of others: whether histories replay as a role without powers.
+    /// Whether histories replay as a role without powers from now on. The embedded one has none to give.
     pub fn lower(&self, is_plain: bool) {
-        if let Database::Server(server) = self {
-            server.lower(is_plain);
+        match self {
+            Database::Embedded => {}
+            Database::Local(local) => local.lower(is_plain),
+            Database::Server(server) => server.lower(is_plain),
         }
     }
 

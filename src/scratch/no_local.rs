@@ -31,6 +31,9 @@ impl Local {
         &self.gate
     }
 
+    /// There is nothing that has powers.
+    pub fn lower(&self, _is_plain: bool) {}
+
     /// There is nothing to run a statement on.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ pub(super) fn routine(reader: &mut Reader, options: Option<&Value>, statement: &
         }
     }
     let Some(body) = body else { return };
+    // A body that was written with doubled quotes stands nowhere as it is: then the statement is the place.
+    let outer = reader.at;
+    reader.at = statement.find(&body).map_or(outer, |at| reader.start + at);
     let language = language.unwrap_or_else(|| "plpgsql".into());
     let before = std::mem::replace(&mut reader.runs_strings, true);
     match Language::named(&language) {
@@ -34,7 +37,7 @@ pub(super) fn routine(reader: &mut Reader, options: Option<&Value>, statement: &
             }
         }
         Language::Plpgsql => match pg_query::parse_plpgsql(statement) {
-            Ok(tree) => plpgsql(reader, &tree),
+            Ok(tree) => plpgsql(reader, &tree, &mut Cursor { body: &body, begin: reader.at, passed: 0 }),
             Err(_) => reader.reading.is_unseen = true,
         },
         Language::Trusted => reader.reading.is_unseen = true,
@@ -42,27 +45,48 @@ pub(super) fn routine(reader: &mut Reader, options: Option<&Value>, statement: &
         // Nothing of it can be read here.
         Language::Untrusted => reader.add(Reach::Language(language.to_lowercase())),
     }
-    reader.runs_strings = before;
+    (reader.runs_strings, reader.at) = (before, outer);
+}
+
+/// How far a body was looked through for what its tree holds: that comes in the order of the text, but for what is declared.
+struct Cursor<'a> {
+    body: &'a str,
+    /// Where the body begins in the whole text.
+    begin: usize,
+    passed: usize,
+}
+
+impl Cursor<'_> {
+    /// Where a query stands in the whole text.
+    fn place(&mut self, query: &str) -> usize {
+        let find = |query: &str, from: usize| self.body[from..].find(query).map(|at| from + at);
+        // PERFORM is read as SELECT.
+        let performed = query.strip_prefix("SELECT ").unwrap_or(query);
+        let at = find(query, self.passed).or_else(|| find(performed, self.passed));
+        self.passed = at.unwrap_or(self.passed);
+        self.begin + at.or_else(|| find(query, 0)).unwrap_or(self.passed)
+    }
 }
 
 /// All that a PL/pgSQL body runs and evaluates.
-fn plpgsql(reader: &mut Reader, node: &Value) {
+fn plpgsql(reader: &mut Reader, node: &Value, cursor: &mut Cursor) {
     match node {
-        Value::Array(items) => items.iter().for_each(|item| plpgsql(reader, item)),
+        Value::Array(items) => items.iter().for_each(|item| plpgsql(reader, item, cursor)),
         Value::Object(fields) => {
             for (kind, value) in fields {
                 match kind.as_str() {
-                    "PLpgSQL_stmt_dynexecute" | "PLpgSQL_stmt_dynfors" => dynamic(reader, value.get("query")),
-                    "dynquery" => dynamic(reader, Some(value)),
+                    "PLpgSQL_stmt_dynexecute" | "PLpgSQL_stmt_dynfors" => dynamic(reader, value.get("query"), cursor),
+                    "dynquery" => dynamic(reader, Some(value), cursor),
                     "PLpgSQL_expr" => {
                         let query = string(value, "query");
-                        if !MODES.iter().any(|mode| reader.statements(&query, *mode).is_ok()) {
+                        let at = cursor.place(&query);
+                        if !MODES.iter().any(|mode| reader.statements(&query, at, *mode).is_ok()) {
                             reader.reading.is_unseen = true;
                         }
                     }
                     _ => {}
                 }
-                plpgsql(reader, value);
+                plpgsql(reader, value, cursor);
             }
         }
         _ => {}
@@ -70,13 +94,15 @@ fn plpgsql(reader: &mut Reader, node: &Value) {
 }
 
 /// What EXECUTE runs: the value of an expression.
-fn dynamic(reader: &mut Reader, expression: Option<&Value>) {
+fn dynamic(reader: &mut Reader, expression: Option<&Value>, cursor: &mut Cursor) {
     let query = expression.and_then(|e| e.pointer("/PLpgSQL_expr")).map(|e| string(e, "query")).unwrap_or_default();
     let parsed =
         stack::stands(&query).then(|| stack::reading(&query, || pg_query::parse(&query, ParserOptions::PLPGSQL_EXPR)));
     let tree =
         parsed.and_then(Result::ok).and_then(|parsed| serde_json::to_value(&parsed.protobuf.stmts.first()?.stmt).ok());
+    let outer = std::mem::replace(&mut reader.at, cursor.place(&query));
     run(reader, tree.as_ref().and_then(|tree| tree.pointer("/node/SelectStmt/target_list/0/node/ResTarget/val")));
+    reader.at = outer;
 }
 
 /// The value of an expression is run as SQL.

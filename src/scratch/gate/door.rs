@@ -50,14 +50,14 @@ impl Gate {
         let is_open = self.is_open.load(Ordering::Relaxed);
         let passes = |reach: &Reach| match reach {
             Reach::Language(name) => is_open || own.contains(name),
-            Reach::Foreign(_) => is_open,
+            Reach::Foreign(_) | Reach::Place(_) | Reach::Brings(_) => is_open,
             _ => is_open && reach.is_outside(),
         };
-        if !reading.found.iter().any(passes) {
+        if !reading.found.iter().any(|found| passes(&found.reach)) {
             return Arc::clone(reading);
         }
         let mut reading = Reading::clone(reading);
-        reading.found.retain(|reach| !passes(reach));
+        reading.found.retain(|found| !passes(&found.reach));
         reading.is_unseen = true;
         Arc::new(reading)
     }
@@ -68,7 +68,7 @@ impl Gate {
     /// When it does, or can't be read.
     pub fn inside(&self, sql: &str) -> Result<Arc<Reading>, Barred> {
         let reading = self.read(sql)?;
-        match reading.found.iter().find(|reach| reach.is_outside()) {
+        match reading.found.iter().map(|found| &found.reach).find(|reach| reach.is_outside()) {
             Some(reach) => Err(Barred::Closed(
                 Error::new(format!("{reach}, and isn't run on this machine"))
                     .hint(

@@ -3,6 +3,7 @@
 /// How a function reaches out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Door {
+    Program,
     File,
     Network,
     Code,
@@ -326,6 +327,21 @@ pub(super) fn is_free_language(name: &str) -> bool {
 pub(super) fn is_plain(internal: &str) -> bool {
     let ends = ["in", "out", "recv", "send", "_support"].iter().any(|end| internal.ends_with(end));
     ends && !internal.starts_with("pg_") && !internal.starts_with("be_") && door(internal).is_none()
+}
+
+/// Whether an extension brings a language that may do anything: by PostgreSQL's custom, their names end with a u.
+pub(super) fn brings_untrusted(extension: &str) -> bool {
+    extension == "plsh" || (extension.starts_with("pl") && extension.ends_with('u'))
+}
+
+/// The door that an option of a foreign server or table opens.
+pub(super) fn place(option: &str) -> Option<Door> {
+    match option {
+        "program" => Some(Door::Program),
+        "filename" => Some(Door::File),
+        "host" | "hostaddr" | "service" | "servicefile" | "passfile" | "sslkey" | "sslcert" => Some(Door::Network),
+        _ => None,
+    }
 }
 
 /// The door that a foreign data wrapper is, by its name.

@@ -4,7 +4,7 @@
 //! ```
 //! use consolidate::scratch::gate::{Reach, read};
 //! let reading = read("DROP /* /* */ */ DATABASE shop").unwrap();
-//! assert_eq!(reading.found, [Reach::Server("DROP DATABASE")]);
+//! assert_eq!(reading.found[0].reach, Reach::Server("DROP DATABASE"));
 //! assert!(read("DROP TABLE shop").unwrap().found.is_empty());
 //! ```
 //!
@@ -32,10 +32,14 @@ pub enum Reach {
     Network(String),
     /// Another server, named as a place where tables may be: nothing goes there before one of them is read.
     Foreign(String),
+    /// An option that says where another server is.
+    Place(String),
     /// Code that PostgreSQL can't hold back: a language that isn't trusted, a library.
     Code(String),
     /// A function in a language that may do anything.
     Language(String),
+    /// An extension that brings such a language: what is written in it comes later.
+    Brings(String),
     /// A setting that makes the server run programs, load libraries, or read SQL otherwise than it was read here.
     Setting(String),
     /// A catalogue, written directly.
@@ -69,11 +73,20 @@ pub enum Whose {
     All,
 }
 
+/// What was found, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What.
+    pub reach: Reach,
+    /// The byte of the text at which it stands; in a string that is written with escapes, about that.
+    pub at: usize,
+}
+
 /// What a text of statements reaches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
     /// All that isn't its database's own, in the order in which it was found.
-    pub found: Vec<Reach>,
+    pub found: Vec<Found>,
     /// Languages that are made and held back as PL/pgSQL is.
     pub languages: Vec<String>,
     /// Whether something is run that is put together only then.
@@ -92,9 +105,21 @@ impl Reach {
             | R::Language(_)
             | R::Setting(_)
             | R::Catalog(_) => true,
-            R::Foreign(_) | R::Secrets(_) | R::Server(_) | R::Others(_) | R::Superuser(_) => false,
+            R::Brings(_)
+            | R::Foreign(_)
+            | R::Place(_)
+            | R::Secrets(_)
+            | R::Server(_)
+            | R::Others(_)
+            | R::Superuser(_) => false,
             R::Makes(_) | R::Changes(_) | R::Members(..) | R::Database(_) => false,
         }
+    }
+
+    /// Whether a history that does it stays in the sandbox where nobody asks for another place by name: because it leaves the
+    /// server, or names what may be used for that later.
+    pub fn stays_inside(&self) -> bool {
+        self.is_outside() || matches!(self, Reach::Place(_) | Reach::Brings(_) | Reach::Server("ALTER SYSTEM"))
     }
 }
 
@@ -106,8 +131,12 @@ impl std::fmt::Display for Reach {
             Reach::File(what) => write!(f, "{what} reaches files of the machine"),
             Reach::Network(what) => write!(f, "{what} reaches other servers"),
             Reach::Foreign(what) => write!(f, "{what} may reach other servers"),
+            Reach::Place(option) => write!(f, "the option {option} says where another server is"),
             Reach::Code(what) => write!(f, "{what} runs code that PostgreSQL can't hold back"),
             Reach::Language(name) => write!(f, "language {name} is one that PostgreSQL can't hold back"),
+            Reach::Brings(name) => {
+                write!(f, "the extension {name} brings a language that PostgreSQL can't hold back")
+            }
             Reach::Setting(name) => write!(f, "the setting {name} reaches out of the database"),
             Reach::Catalog(name) => write!(f, "the catalogue {name} is written directly"),
             Reach::Secrets(name) => write!(f, "{name} keeps secrets of the server"),
@@ -129,7 +158,7 @@ impl std::fmt::Display for Reach {
 /// When PostgreSQL's grammar doesn't know it, and not all of its words are harmless, with what its parser says.
 pub fn read(sql: &str) -> Result<Reading, String> {
     let mut reader = tree::Reader::default();
-    match reader.statements(sql, ParserOptions::DEFAULT) {
+    match reader.statements(sql, 0, ParserOptions::DEFAULT) {
         Ok(()) => Ok(reader.reading),
         Err(_) if words::are_harmless(sql) => Ok(Reading { is_unseen: true, ..Reading::default() }),
         Err(why) => Err(why),

@@ -1,7 +1,7 @@
 //! The gate's table (`fixtures/gate/forms.txt`): forms in every spelling, each with what it must be seen as; and a fuzzer that
 //! spells them anew.
 
-use super::{Reach, Whose, read};
+use super::{Found, Reach, Whose, read};
 
 /// A form and what it reaches, by its word in the table.
 struct Form {
@@ -26,7 +26,9 @@ fn word(reach: &Reach) -> &'static str {
         Reach::File(_) => "file",
         Reach::Network(_) => "network",
         Reach::Foreign(_) => "foreign",
+        Reach::Place(_) => "place",
         Reach::Code(_) | Reach::Language(_) => "code",
+        Reach::Brings(_) => "brings",
         Reach::Setting(_) => "setting",
         Reach::Catalog(_) => "catalog",
         Reach::Secrets(_) => "secrets",
@@ -43,7 +45,7 @@ fn word(reach: &Reach) -> &'static str {
 /// Why a form gets through; nothing if it doesn't.
 fn gets_through(sql: &str, reaches: &str) -> Option<String> {
     match read(sql) {
-        Ok(reading) if reading.found.iter().any(|reach| word(reach) == reaches) => None,
+        Ok(reading) if reading.found.iter().any(|found| word(&found.reach) == reaches) => None,
         Ok(reading) => Some(format!("{reaches}: {sql}: {reading:?}")),
         Err(why) => Some(format!("{reaches}: {sql}: {why}")),
     }
@@ -96,8 +98,80 @@ fn what_is_the_databases_own_reaches_nothing() {
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET a.b = 1', current_database()); END $$",
     ] {
         let found = read(sql).unwrap_or_else(|why| panic!("{sql}: {why}")).found;
-        let own = |reach: &Reach| matches!(reach, Reach::Database(name) if name.trim() == "consolidate_unknown");
+        // Options of a wrapper without a handler lead nowhere.
+        let own = |found: &Found| match &found.reach {
+            Reach::Database(name) => name.trim() == "consolidate_unknown",
+            reach => matches!(reach, Reach::Place(_)),
+        };
         assert!(found.iter().all(own), "{sql}: {found:?}");
+    }
+}
+
+/// What a history must not do outside of the sandbox unasked, and the byte at which it stands.
+fn stays_inside(sql: &str) -> Option<(Reach, usize)> {
+    let found = read(sql).unwrap_or_else(|why| panic!("{sql}: {why}")).found;
+    found.into_iter().find(|found| found.reach.stays_inside()).map(|found| (found.reach, found.at))
+}
+
+#[test]
+fn what_is_for_the_sandbox_stays_there() {
+    for sql in [
+        "COPY t TO PROGRAM 'curl x'",
+        "copy/* */t from/**/program 'x'",
+        "COPY (SELECT 1) TO '/tmp/x'",
+        "SELECT pg_catalog.\"pg_read_file\"('/etc/passwd')",
+        "SELECT pg_read_binary_file('x'), pg_ls_dir('.')",
+        "LOAD 'auto_explain'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'lib', 'f'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpython3u AS 'return 1'",
+        "DO LANGUAGE plperlu 'x'",
+        "CREATE EXTENSION plpython3u",
+        "CREATE EXTENSION plsh",
+        "SELECT dblink_connect('host=x')",
+        "CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'db.example')",
+        "ALTER SERVER s OPTIONS (ADD hostaddr '10.0.0.1')",
+        "CREATE FOREIGN TABLE t (a text) SERVER f OPTIONS (program 'id')",
+        "CREATE FOREIGN TABLE t (a text) SERVER f OPTIONS (filename '/etc/passwd')",
+        "IMPORT FOREIGN SCHEMA a FROM SERVER s INTO b",
+        "CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION p",
+        "ALTER SYSTEM SET work_mem = '1GB'",
+        "DO $$ BEGIN COPY t TO PROGRAM 'x'; EXCEPTION WHEN others THEN NULL; END $$",
+        "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'COPY t TO PROGRAM ''x'''",
+        "CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN pg_read_file('x'); END $$",
+    ] {
+        assert!(stays_inside(sql).is_some(), "{sql}");
+    }
+    for sql in [
+        "COPY t FROM stdin",
+        "INSERT INTO t VALUES ('COPY of the program')",
+        "COMMENT ON TABLE t IS 'see pg_read_file'",
+        "CREATE EXTENSION postgis",
+        "CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw",
+        "CREATE EXTENSION plv8",
+        "CREATE EXTENSION IF NOT EXISTS dblink",
+        "CREATE DATABASE other",
+        "CREATE ROLE a",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$",
+        "DO $$ BEGIN CREATE TABLE program (host text); END $$",
+    ] {
+        assert_eq!(stays_inside(sql), None, "{sql}");
+    }
+}
+
+#[test]
+fn what_is_found_has_its_place() {
+    for sql in [
+        "CREATE TABLE t (a int); SELECT @pg_read_file('x')",
+        "SELECT 1,\n  coalesce(@pg_read_file('x'), 'y')",
+        "DO $$ BEGIN\n  PERFORM 1;\n  PERFORM @pg_read_file('x');\nEND $$",
+        "DO $$ BEGIN\n  EXECUTE @'SELECT pg_read_file(''x'')';\nEND $$",
+        "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$\n  SELECT @pg_read_file('x') $$",
+        "SELECT 1;\n@COPY t TO PROGRAM 'id'",
+    ] {
+        let (at, sql) = (sql.find('@').unwrap(), sql.replace('@', ""));
+        let line = |at: usize| sql[..at].matches('\n').count() + 1;
+        let found = stays_inside(&sql).unwrap_or_else(|| panic!("{sql}")).1;
+        assert_eq!(line(found), line(at), "{sql}");
     }
 }
 
@@ -127,7 +201,7 @@ fn what_is_put_together_later_is_unseen() {
 
 #[test]
 fn respelled_names_are_read() {
-    let found = |sql: &str| read(sql).unwrap().found;
+    let found = |sql: &str| read(sql).unwrap().found.into_iter().map(|found| found.reach).collect::<Vec<_>>();
     assert_eq!(found("ALTER ROLE U&\"vict\\0069m\" NOLOGIN"), [Reach::Changes(Whose::Named("victim".into()))]);
     assert_eq!(found("GRANT a TO b, \"C\""), [Reach::Members(vec!["a".into()], vec!["b".into(), "C".into()])]);
 }

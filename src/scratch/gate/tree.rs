@@ -6,7 +6,7 @@ use pg_query::protobuf::ObjectType;
 use serde_json::Value;
 
 use super::facts::{self, Door};
-use super::{Reach, Reading, Whose};
+use super::{Found, Reach, Reading, Whose};
 use crate::stack;
 
 /// How deep strings of SQL may stand in strings of SQL.
@@ -17,6 +17,12 @@ const DEEPEST: usize = 8;
 pub(super) struct Reader {
     pub reading: Reading,
     depth: usize,
+    /// Where what is being parsed begins, in the whole text.
+    begin: usize,
+    /// Where the statement begins, in the whole text.
+    pub start: usize,
+    /// Where what is being looked at stands, in the whole text.
+    pub at: usize,
     /// Whether functions are only spoken of here: by comments and grants.
     is_about: bool,
     /// Whether strings that stand here may be run as SQL: in bodies, and where they are handed to functions.
@@ -24,8 +30,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Reads statements, or what else a mode of the parser reads.
-    pub fn statements(&mut self, sql: &str, mode: ParserOptions) -> Result<(), String> {
+    /// Reads statements, or what else a mode of the parser reads, that begin at a byte of the whole text.
+    pub fn statements(&mut self, sql: &str, begin: usize, mode: ParserOptions) -> Result<(), String> {
         if self.depth > DEEPEST {
             self.reading.is_unseen = true;
             return Ok(());
@@ -35,27 +41,32 @@ impl Reader {
         }
         let parsed = stack::reading(sql, || pg_query::parse(sql, mode)).map_err(|error| error.to_string())?;
         self.depth += 1;
+        let before = (self.begin, self.start, self.at);
         for raw in &parsed.protobuf.stmts {
             let start = usize::try_from(raw.stmt_location).unwrap_or(0);
             let end = usize::try_from(raw.stmt_len).ok().filter(|len| *len > 0).map_or(sql.len(), |len| start + len);
             let text = sql.get(start..end).unwrap_or(sql);
+            // Places in a tree count from the begin of all that was parsed with it.
+            (self.begin, self.start) = (begin, begin + start);
+            self.at = begin + start + text.len() - text.trim_start().len();
             match serde_json::to_value(&raw.stmt) {
                 Ok(tree) => self.node(&tree, text),
                 Err(_) => self.reading.is_unseen = true,
             }
         }
+        (self.begin, self.start, self.at) = before;
         self.depth -= 1;
         Ok(())
     }
 
-    /// Reads a text as statements if it is that, and as nothing if not.
+    /// Reads a text as statements if it is that, and as nothing if not. It stands where the reader is.
     pub fn maybe(&mut self, sql: &str) -> bool {
-        self.statements(sql, ParserOptions::DEFAULT).is_ok()
+        self.statements(sql, self.at, ParserOptions::DEFAULT).is_ok()
     }
 
     pub fn add(&mut self, reach: Reach) {
-        if !self.reading.found.contains(&reach) {
-            self.reading.found.push(reach);
+        if !self.reading.found.iter().any(|found| found.reach == reach) {
+            self.reading.found.push(Found { reach, at: self.at });
         }
     }
 
@@ -63,6 +74,9 @@ impl Reader {
         match node {
             Value::Array(items) => items.iter().for_each(|item| self.node(item, text)),
             Value::Object(fields) => {
+                let outer = self.at;
+                let location = fields.get("location").and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
+                self.at = location.filter(|at| *at > 0).map_or(outer, |at| self.begin + at);
                 // Some fields hold such a node without its kind.
                 if !self.is_about {
                     self.function(fields.get("objname"));
@@ -78,6 +92,7 @@ impl Reader {
                     self.node(value, text);
                     (self.runs_strings, self.is_about) = before;
                 }
+                self.at = outer;
             }
             _ => {}
         }
@@ -109,7 +124,17 @@ impl Reader {
             },
             "LoadStmt" => self.add(Reach::Code("LOAD".into())),
             "CopyStmt" => self.copy(node),
-            "CreateForeignServerStmt" => self.server(&string(node, "fdwname")),
+            "CreateForeignServerStmt" => {
+                self.server(&string(node, "fdwname"));
+                self.place(node);
+            }
+            "CreateExtensionStmt" => {
+                let name = string(node, "extname");
+                if facts::brings_untrusted(&name) {
+                    self.add(Reach::Brings(name));
+                }
+            }
+            "AlterForeignServerStmt" | "CreateForeignTableStmt" => self.place(node),
             "ImportForeignSchemaStmt" => self.add(Reach::Network("IMPORT FOREIGN SCHEMA".into())),
             "CreateSubscriptionStmt" | "AlterSubscriptionStmt" => self.subscription(kind, node),
             "VariableSetStmt" | "setstmt" => {
@@ -257,6 +282,20 @@ impl Reader {
         }
     }
 
+    /// Options of a foreign server or table that say where it is.
+    fn place(&mut self, node: &Value) {
+        let options = node.get("options").and_then(Value::as_array).into_iter().flatten();
+        for option in options.filter_map(|o| o.pointer("/node/DefElem")) {
+            let name = string(option, "defname");
+            match facts::place(&name) {
+                Some(Door::Program) => self.add(Reach::Program(format!("the option {name}"))),
+                Some(Door::File) => self.add(Reach::File(format!("the option {name}"))),
+                Some(_) => self.add(Reach::Place(name)),
+                None => {}
+            }
+        }
+    }
+
     /// A subscription connects when it is made and when it is refreshed, if it isn't told not to; and once it is enabled.
     fn subscription(&mut self, kind: &str, node: &Value) {
         use pg_query::protobuf::AlterSubscriptionType as T;
@@ -309,6 +348,7 @@ impl Reader {
             Some(Door::File) => self.add(Reach::File(what)),
             Some(Door::Network) => self.add(Reach::Network(what)),
             Some(Door::Code) => self.add(Reach::Code(what)),
+            Some(Door::Program) => self.add(Reach::Program(what)),
             Some(Door::Others) => self.add(Reach::Others(name)),
             None => {}
         }

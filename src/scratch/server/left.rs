@@ -12,10 +12,6 @@ use crate::Result;
 /// All that is ours on a server is named so, and 16 hexadecimal digits: the number of its lock.
 pub const PREFIX: &str = "consolidate_scratch_";
 
-/// The role as which a history replays that nobody could read beforehand. It owns its database and has no power beyond. Replays
-/// take turns, so all of them have the same, and its name makes no difference between them.
-pub(super) const PLAIN: &str = "consolidate_scratch_plain";
-
 /// Names of roles, and their numbers; 0 as long as a number isn't known.
 pub(super) type Made = BTreeMap<String, u32>;
 

@@ -6,10 +6,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use super::address::Address;
-use super::left::{Made, PLAIN, PREFIX, clear, drop_database};
+use super::left::{Made, PREFIX, clear, drop_database};
 use super::link::{Link, literal, quoted};
 use super::shared::{Back, Shared};
 use super::{TURN, reach};
+use crate::scratch::PLAIN;
 use crate::scratch::gate::{Reach, Reading};
 use crate::{Error, Result};
 
@@ -72,9 +73,9 @@ impl Live {
         let mut owner = String::new();
         if let Some(password) = password {
             // It is our turn, so nobody else's replay has it; a killed one may have left it.
-            link.run(&format!("DROP ROLE IF EXISTS {}", quoted(PLAIN)))?;
-            link.run(&format!("CREATE ROLE {} LOGIN PASSWORD {}", quoted(PLAIN), literal(password)))?;
-            owner = format!(" OWNER {}", quoted(PLAIN));
+            link.run(&format!("DROP ROLE IF EXISTS {}", quoted(PLAIN[0])))?;
+            link.run(&format!("CREATE ROLE {} LOGIN PASSWORD {}", quoted(PLAIN[0]), literal(password)))?;
+            owner = format!(" OWNER {}", quoted(PLAIN[0]));
         }
         let create = format!("CREATE DATABASE {name}{owner} TEMPLATE template0 ENCODING 'UTF8'");
         // Not every locale of a server goes with UTF8.
@@ -95,8 +96,8 @@ impl Live {
         self.texts.push('\n');
         self.dynamic |= reading.is_unseen;
         let count = self.made.len();
-        for reach in &reading.found {
-            if let Reach::Makes(name) = reach {
+        for found in &reading.found {
+            if let Reach::Makes(name) = &found.reach {
                 self.made.entry(name.clone()).or_insert(0);
             }
         }
@@ -205,8 +206,8 @@ impl Live {
             }
         }
         left.extend(clear(link, ours, &self.name));
-        if let Err(error) = link.run(&format!("DROP ROLE IF EXISTS {}", quoted(PLAIN))) {
-            left.push(format!("the role {PLAIN} is left on the scratch server: {}", error.message));
+        if let Err(error) = link.run(&format!("DROP ROLE IF EXISTS {}", quoted(PLAIN[0]))) {
+            left.push(format!("the role {} is left on the scratch server: {}", PLAIN[0], error.message));
         }
         left
     }

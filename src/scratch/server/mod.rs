@@ -27,7 +27,7 @@ use live::Live;
 
 use super::gate::Gate;
 use super::programs::Programs;
-use super::{Barred, Limits, Scratch};
+use super::{Barred, Limits, Plain, Scratch};
 use crate::{Error, Result};
 
 /// The oldest version whose catalogues the judge knows.
@@ -213,8 +213,8 @@ impl Scratch for Own {
         self.lock()?.sees(roles, inside)
     }
 
-    fn plain(&self) -> Option<(String, String)> {
-        self.password.clone().map(|password| (left::PLAIN.to_string(), password))
+    fn plain(&self) -> Option<Plain> {
+        self.password.clone().map(Plain::There)
     }
 
     fn made(&self, role: &str) -> bool {

@@ -7,12 +7,12 @@ use crate::scratch::gate::{Reach, Reading, Whose};
 
 /// Why a statement must not run, if it must not; `user` is who runs it, `own` the scratch database.
 pub(super) fn out(reading: &Reading, before: &Shared, user: &str, own: &str) -> Option<Error> {
-    reading.found.iter().find_map(|reach| closed(reach, before, user, own))
+    reading.found.iter().find_map(|found| closed(&found.reach, before, user, own))
 }
 
 /// Why it must not, whoever else has something on the server.
 pub(super) fn out_of_any(reading: &Reading) -> Option<Error> {
-    reading.found.iter().find_map(of_the_server)
+    reading.found.iter().find_map(|found| of_the_server(&found.reach))
 }
 
 fn of_the_server(reach: &Reach) -> Option<Error> {
