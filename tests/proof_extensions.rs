@@ -2,7 +2,7 @@
 
 mod proof_support;
 
-use consolidate::proof::{self, ReplayError, Settings, Silent, Snapshot, StandIn, VerdictKind};
+use consolidate::proof::{self, EntryKind, ReplayError, Settings, Silent, Snapshot, StandIn, VerdictKind};
 use proof_support::{judge, set};
 
 fn replay(texts: &[&str]) -> Snapshot {
@@ -90,7 +90,7 @@ fn an_extension_that_is_not_there_is_named() {
     let snapshot =
         proof::replay("old", &set(&["CREATE EXTENSION postgis; CREATE TABLE t (g geometry)"]), &settings, &Silent);
     let snapshot = snapshot.unwrap_or_else(|e| panic!("{e}"));
-    let table = snapshot.entries.iter().find(|e| e.kind == "TABLE").expect("the table");
+    let table = snapshot.entries.iter().find(|e| e.kind == EntryKind::Table).expect("the table");
     assert!(table.text.contains("g public.geometry"), "{}", table.text);
 }
 

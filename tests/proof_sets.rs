@@ -2,7 +2,7 @@
 
 mod proof_support;
 
-use consolidate::proof::{self, Change, ReplayError, Settings, Silent, VerdictKind, verify};
+use consolidate::proof::{self, Change, EntryKind, ReplayError, Settings, Silent, VerdictKind, verify};
 use proof_support::{base, file, judge, judge_with, set};
 
 /// Both sides share a base; the new side has one more thing, which must be the one difference.
@@ -253,7 +253,11 @@ fn types_of_its_own_and_odd_names_come_through() {
     let table = snapshot.rows.iter().find(|t| t.table.starts_with("T.x")).expect("the table is there");
     assert_eq!(table.rows, [[Some("(1,\"x y\")".into()), Some("{1,2}".into()), Some("1".to_string())]]);
     assert_eq!(snapshot.rows.iter().map(|t| t.rows.len()).sum::<usize>(), 3);
-    let odd = snapshot.entries.iter().find(|e| e.kind == "TABLE" && e.schema == "Odd one").expect("its entry is there");
+    let odd = snapshot
+        .entries
+        .iter()
+        .find(|e| e.kind == EntryKind::Table && e.schema == "Odd one")
+        .expect("its entry is there");
     assert_eq!(odd.name, "T.x; Type: TABLE");
 }
 

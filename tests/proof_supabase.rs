@@ -69,7 +69,7 @@ fn every_stand_in_can_be_created_and_reloaded() {
         })
         .collect();
     let snapshot = replay(&set(&[&create]));
-    assert_eq!(snapshot.entries.iter().filter(|e| e.kind == "EXTENSION").count(), stand_ins::shipped().len());
+    assert_eq!(snapshot.entries.iter().filter(|e| e.kind.as_str() == "EXTENSION").count(), stand_ins::shipped().len());
     // A difference makes the judge reload both dumps.
     let verdict = judge(&create, &format!("{create} CREATE TABLE t (a int CHECK (a IN (1, 2)))"));
     assert_eq!(verdict.kind, VerdictKind::Different);

@@ -4,7 +4,7 @@
 use super::{NewSet, replay_files, set_files};
 use crate::history::{self, History, StatementId};
 use crate::objects::Property;
-use crate::objects::kind::Namespace;
+use crate::objects::kind::Drop;
 use crate::proof::{Class, Progress, ReplayFile, Settings, VerdictKind, verify};
 use crate::replay::{Model, replay};
 use crate::schema::{Body, Kind, ObjectId};
@@ -129,17 +129,9 @@ impl Undo<'_> {
             {
                 Way::Goes
             }
-            Kind::Policy | Kind::Rule | Kind::Trigger => {
-                Way::Says(format!("DROP {} {} ON {}", object.kind.toc(), quote(&object.name), on?))
-            }
             // It goes with the column that owns it.
             Kind::Sequence if schema.setting(id, &Property::OwnedBy).is_some() => Way::Goes,
-            Kind::Column => Way::Says(format!("ALTER TABLE {} DROP COLUMN {}", on?, quote(&object.name))),
-            Kind::Constraint => Way::Says(format!("ALTER TABLE {} DROP CONSTRAINT {}", on?, quote(&object.name))),
             Kind::Comment | Kind::Grant | Kind::DefaultPrivileges if self.is_of_one_file(id) => Way::Goes,
-            Kind::Comment | Kind::Grant | Kind::DefaultPrivileges | Kind::UserMapping => {
-                Way::Says(turned_round(self.node(object.source))?)
-            }
             Kind::Setting => match (turned_round(self.node(object.source)), object.parent) {
                 (Some(text), _) => Way::Says(text),
                 (None, Some(parent)) if !schema.is_given(schema.root(parent)) => {
@@ -157,12 +149,12 @@ impl Undo<'_> {
                     None => Way::Goes,
                 }
             }
-            // Their names say more than a DROP takes.
-            Kind::Operator | Kind::OperatorClass | Kind::OperatorFamily => return None,
-            Kind::Cast | Kind::Transform | Kind::Subscription => return None,
-            kind => match kind.namespace() {
-                Namespace::Parent | Namespace::None => return None,
-                _ => Way::Says(format!("DROP {} {name}", kind.toc())),
+            kind => match kind.drop() {
+                Drop::Named => Way::Says(format!("DROP {} {name}", kind.toc())),
+                Drop::OnParent => Way::Says(format!("DROP {} {} ON {}", kind.toc(), quote(&object.name), on?)),
+                Drop::Alter => Way::Says(format!("ALTER TABLE {} DROP {} {}", on?, kind.toc(), quote(&object.name))),
+                Drop::TurnedRound => Way::Says(turned_round(self.node(object.source))?),
+                Drop::Never => return None,
             },
         };
         Some(way)

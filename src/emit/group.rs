@@ -205,7 +205,7 @@ impl Grouping {
                 Owner::Object(id) | Owner::Step(id, _) => by_rule(rules, model, id).unwrap_or(last),
                 Owner::Extra(n) => {
                     let extra = &choices.extras[n];
-                    let kind = Kind::ALL.iter().copied().find(|k| k.toc() == extra.kind);
+                    let kind = Kind::ALL.iter().copied().find(|k| k.toc() == extra.kind.as_str());
                     rules.iter().position(|r| r.fits(kind, true, &extra.schema, &extra.name)).unwrap_or(last)
                 }
             })

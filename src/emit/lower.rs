@@ -6,7 +6,7 @@ use super::portable::Portable;
 use super::stated::{Key, key_of, keys, owners};
 use super::{Choices, Owner};
 use crate::history::{History, StatementId};
-use crate::proof::{Change, Class, Difference, Judge, ReplayFailure, Snapshot};
+use crate::proof::{Change, Class, Difference, EntryKind, Judge, ReplayFailure, Snapshot};
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
 use crate::sql::lex::words;
@@ -166,7 +166,7 @@ impl<'a> Lowering<'a> {
         refused: &[(Owner, &ReplayFailure)],
         differences: &[Difference],
     ) -> bool {
-        let of_rows = differences.iter().filter(|d| d.kind == "ROWS");
+        let of_rows = differences.iter().filter(|d| d.kind == EntryKind::Rows);
         self.differing = of_rows.map(|d| (d.schema.clone(), d.name.clone())).collect();
         let failed: HashSet<Owner> = refused.iter().map(|(owner, _)| *owner).collect();
         let mut progress = false;
@@ -180,9 +180,9 @@ impl<'a> Lowering<'a> {
                 progress |= self.refused(choices, *owner, failure);
             }
         }
-        let has_rows = |d: &Difference| d.kind == "ROWS" && !self.is_materialized_view(&d.schema, &d.name);
+        let has_rows = |d: &Difference| d.kind == EntryKind::Rows && !self.is_materialized_view(&d.schema, &d.name);
         let (views_differ, rows_differ) =
-            (differences.iter().any(|d| d.kind == "MATERIALIZED VIEW"), differences.iter().any(has_rows));
+            (differences.iter().any(|d| d.kind == EntryKind::MaterializedView), differences.iter().any(has_rows));
         let rows_failed = failed.iter().any(|owner| self.is_of_rows(choices, *owner));
         for difference in differences {
             if difference.class == Class::Session {
@@ -190,14 +190,17 @@ impl<'a> Lowering<'a> {
                 progress |= failed.is_empty() && self.differs(choices, difference);
                 continue;
             }
-            let of_rows = matches!(difference.kind.as_str(), "ROWS" | "SEQUENCE POSITION" | "MATERIALIZED VIEW DATA");
+            let of_rows = matches!(
+                difference.kind,
+                EntryKind::Rows | EntryKind::SequencePosition | EntryKind::MaterializedViewData
+            );
             let waits = match of_rows {
                 // Another view shows other rows, and what they share makes those of tables look different too.
                 true if views_differ => true,
                 true if rows_differ && self.is_materialized_view(&difference.schema, &difference.name) => true,
                 // What is refused is tried again without it, and numbers once given out aren't given again.
                 true if !failed.is_empty() && self.is_numbered(difference) => true,
-                true if difference.kind == "ROWS" => rows_failed && self.rows_come_of(difference, &failed),
+                true if difference.kind == EntryKind::Rows => rows_failed && self.rows_come_of(difference, &failed),
                 true => rows_failed,
                 false => self.comes_of(difference, &failed),
             };
@@ -224,7 +227,9 @@ impl<'a> Lowering<'a> {
         if THERE_ALREADY.contains(&failure.sqlstate.as_str()) {
             return self.take_back_extra(choices, number);
         }
-        let Some(extra) = choices.extras.get(number).filter(|e| e.kind == "TABLE DATA").cloned() else { return false };
+        let Some(extra) = choices.extras.get(number).filter(|e| e.kind == EntryKind::TableData).cloned() else {
+            return false;
+        };
         // Rows that it points at come by statements that now stand in another order.
         let Some(table) = self.table(&extra.schema, &extra.name) else { return false };
         let mut progress = false;
@@ -237,9 +242,9 @@ impl<'a> Lowering<'a> {
 
     fn is_of_rows(&self, choices: &Choices, owner: Owner) -> bool {
         match owner {
-            Owner::Object(id) => matches!(self.model.schema.objects[id].kind, Kind::Rows | Kind::Opaque),
+            Owner::Object(id) => self.model.schema.objects[id].kind.is_act(),
             Owner::Step(..) => false,
-            Owner::Extra(number) => choices.extras.get(number).is_some_and(|e| e.kind == "TABLE DATA"),
+            Owner::Extra(number) => choices.extras.get(number).is_some_and(|e| e.kind == EntryKind::TableData),
         }
     }
 
@@ -323,20 +328,20 @@ impl<'a> Lowering<'a> {
         if difference.class == Class::Session {
             return self.leave(choices, difference);
         }
-        match difference.kind.as_str() {
-            "ROWS" => {
+        match difference.kind {
+            EntryKind::Rows => {
                 let (place, name) = (&difference.schema, &difference.name);
                 if self.is_materialized_view(place, name) {
                     return self.refresh(choices, place, name);
                 }
                 return self.position_first(choices, place, name) || self.state_rows(choices, place, name);
             }
-            "SEQUENCE POSITION" => return self.state_sequence(choices, &difference.schema, &difference.name),
-            "ACL" => return self.state_acl(choices, difference),
-            "DEFAULT ACL" => return self.state_default_acl(choices),
-            "MATERIALIZED VIEW DATA" => return self.state_population(choices, difference),
+            EntryKind::SequencePosition => return self.state_sequence(choices, &difference.schema, &difference.name),
+            EntryKind::Acl => return self.state_acl(choices, difference),
+            EntryKind::DefaultAcl => return self.state_default_acl(choices),
+            EntryKind::MaterializedViewData => return self.state_population(choices, difference),
             // No statement of PostgreSQL's own puts the columns of a child where they came late.
-            "COLUMN ORDER" => {
+            EntryKind::ColumnOrder => {
                 let Some(table) = self.table(&difference.schema, &difference.name) else { return false };
                 return self.tell_story(choices, table, usize::MAX, "its columns came out in another order");
             }
@@ -399,7 +404,7 @@ impl<'a> Lowering<'a> {
         let schema = &self.model.schema;
         let namesake = schema.live().find(|id| {
             let o = &schema.objects[*id];
-            matches!(o.kind, Kind::Function | Kind::Procedure | Kind::Aggregate)
+            o.kind.is_routine()
                 && o.schema == difference.schema
                 && o.name == name
                 && !choices.left_out.contains(id)
@@ -415,7 +420,7 @@ impl<'a> Lowering<'a> {
     fn asks_for_the_time(&self, id: ObjectId) -> bool {
         let schema = &self.model.schema;
         let called = schema.objects[id].needs.iter().map(|n| n.on);
-        let code = called.filter(|on| matches!(schema.objects[*on].kind, Kind::Function | Kind::Procedure));
+        let code = called.filter(|on| schema.objects[*on].kind.is_code());
         code.chain([id]).any(|id| match &schema.objects[id].body {
             Body::Text(text) => {
                 let text = text.to_lowercase();

@@ -3,7 +3,7 @@
 use super::lower::{How, Lowered, Lowering, Subject};
 use super::stated::{Key, key_of};
 use super::{Choices, Extra};
-use crate::proof::{Change, Difference, Entry};
+use crate::proof::{Change, Difference, Entry, EntryKind};
 use crate::schema::{Kind, ObjectId};
 use crate::sql::names::quote;
 use crate::sql::parse::{NodeEnum, parse};
@@ -13,15 +13,16 @@ impl Lowering<'_> {
     pub(super) fn add_extra(&mut self, choices: &mut Choices, key: &Key) -> bool {
         let entry = self.positions.get(key).map(|p| (*p, &self.old.entries[*p]));
         // The rest of what a dump leaves out is told in words, not in SQL.
-        let is_sql = ["ROLE", "ROLE COMMENT", "ROLE MEMBERSHIP", "COMMENT", "REPLICA IDENTITY", "DROPPED SCHEMA"]
-            .contains(&key.0.as_str());
+        use EntryKind as K;
+        let is_of_role = matches!(key.0, K::Role | K::RoleComment | K::RoleMembership);
+        let is_sql = is_of_role || matches!(key.0, K::Comment | K::ReplicaIdentity | K::DroppedSchema);
         let global = self.old.globals.iter().enumerate().find(|(_, e)| is_sql && key_of(e) == *key);
         let Some((position, entry)) = entry.or(global) else { return false };
         if self.portable.is_chosen_name(entry) {
             return self.add_nameless(choices, entry, position);
         }
         let mut text = self.portable.statements(entry).join(";\n");
-        if entry.kind == "ACL"
+        if entry.kind == EntryKind::Acl
             && let Some(first) = self.without_defaults(entry)
         {
             text.insert_str(0, &first);
@@ -69,8 +70,8 @@ impl Lowering<'_> {
         if extra.text.is_empty() || choices.extras.iter().any(same) {
             return false;
         }
-        let why = match extra.kind.as_str() {
-            "TABLE DATA" => "they are written as the replayed history left them",
+        let why = match extra.kind {
+            EntryKind::TableData => "they are written as the replayed history left them",
             _ => "only the replayed history shows it",
         };
         let object = extra.told();
@@ -85,7 +86,7 @@ impl Lowering<'_> {
         let Some(extra) = choices.extras.get(number).filter(|e| !e.text.is_empty()).cloned() else { return false };
         // An index that is made along with another one is attached to it, too.
         let index = extra.name.rsplit(' ').next().unwrap_or_default();
-        let is_part = |e: &Extra| e.kind == "INDEX ATTACH" && e.schema == extra.schema && e.name == index;
+        let is_part = |e: &Extra| e.kind == EntryKind::IndexAttach && e.schema == extra.schema && e.name == index;
         for (at, other) in choices.extras.iter_mut().enumerate() {
             if at == number || is_part(other) {
                 // The others keep their numbers.
@@ -99,7 +100,7 @@ impl Lowering<'_> {
     /// Privileges are stated object by object: all grants that reach this one give way, and what they gave elsewhere is
     /// stated too.
     pub(super) fn state_acl(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
-        let key = ("ACL".to_string(), difference.schema.clone(), difference.name.clone());
+        let key = (EntryKind::Acl, difference.schema.clone(), difference.name.clone());
         let mut progress = false;
         for id in self.owners.get(&key).cloned().unwrap_or_default() {
             progress |= self.step_down(choices, id, "privileges came out different");
@@ -118,7 +119,8 @@ impl Lowering<'_> {
         for id in ids {
             progress |= self.step_down(choices, id, "default privileges came out different");
         }
-        let entries: Vec<Key> = self.old.entries.iter().filter(|e| e.kind == "DEFAULT ACL").map(key_of).collect();
+        let entries: Vec<Key> =
+            self.old.entries.iter().filter(|e| e.kind == EntryKind::DefaultAcl).map(key_of).collect();
         for key in entries {
             progress |= self.add_extra(choices, &key);
         }
@@ -139,7 +141,7 @@ fn of_table(entry: &Entry) -> Option<(String, String)> {
 /// What is stated of an object's privileges takes them first from those who have them only in the new set: by default
 /// privileges, or by a grant on all objects of a schema.
 fn take_from_others(choices: &mut Choices, difference: &Difference) -> bool {
-    let is_it = |e: &&mut Extra| e.kind == "ACL" && e.schema == difference.schema && e.name == difference.name;
+    let is_it = |e: &&mut Extra| e.kind == EntryKind::Acl && e.schema == difference.schema && e.name == difference.name;
     let Some(extra) = choices.extras.iter_mut().find(is_it).filter(|e| !e.text.is_empty()) else { return false };
     let grants = |text: &Option<String>| -> BTreeSet<(String, String)> {
         let lines = text.iter().flat_map(|t| t.lines()).filter_map(|l| l.strip_prefix("GRANT ")?.strip_suffix(';'));

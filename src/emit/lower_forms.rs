@@ -5,7 +5,7 @@ use super::happened::{kin, story};
 use super::lower::{How, Lowering};
 use super::stated::{Key, key_of, keys};
 use crate::objects::Property;
-use crate::proof::{Entry, Snapshot};
+use crate::proof::{Entry, EntryKind, Snapshot};
 use crate::schema::{Body, Kind, ObjectId};
 use std::collections::HashSet;
 
@@ -128,7 +128,7 @@ impl Lowering<'_> {
         *choices = Choices { left_out, ..Choices::default() };
         self.row_places.clear();
         let is_role =
-            |e: &&Entry| e.kind.starts_with("ROLE") && !(e.kind == "ROLE" && self.owners.contains_key(&key_of(e)));
+            |e: &&Entry| e.kind.is_of_role() && !(e.kind == EntryKind::Role && self.owners.contains_key(&key_of(e)));
         let keys: Vec<Key> = self.old.globals.iter().filter(is_role).map(key_of).collect();
         let entries: Vec<Key> = self.old.entries.iter().map(key_of).collect();
         let given: HashSet<Key> =

@@ -4,7 +4,7 @@ use super::lower::{How, Lowering, Subject};
 use super::row_values::RowTexts;
 use super::stated::set_sequence;
 use super::{Choices, Extra};
-use crate::proof::{Difference, Entry};
+use crate::proof::{Difference, Entry, EntryKind};
 use crate::schema::{Body, Kind, ObjectId};
 use crate::sql::names::quote;
 
@@ -55,7 +55,7 @@ impl Lowering<'_> {
         let schema = &self.model.schema;
         let draws =
             |column: ObjectId| schema.children(column).iter().any(|c| schema.objects[*c].kind == Kind::Sequence);
-        difference.kind == "SEQUENCE POSITION"
+        difference.kind == EntryKind::SequencePosition
             || self
                 .table(&difference.schema, &difference.name)
                 .is_some_and(|table| schema.columns(table).into_iter().any(draws))
@@ -180,7 +180,7 @@ impl Lowering<'_> {
             (Ok(stated), RowPlace::End) => {
                 let place_in = texts.order.iter().position(|(s, n)| *s == place && *n == name).unwrap_or(0);
                 let position = self.old.entries.len() + place_in;
-                let (kind, text) = ("TABLE DATA".to_string(), stated.statements.join(";\n"));
+                let (kind, text) = (EntryKind::TableData, stated.statements.join(";\n"));
                 let pushed =
                     self.push_extra(choices, Extra { kind, schema: place.into(), name: name.into(), text, position });
                 // What it looks up must be there; if that differs too, it would only be missed in the next round.
@@ -212,7 +212,7 @@ impl Lowering<'_> {
         let position = usize::MAX - 2;
         self.push_extra(
             choices,
-            Extra { kind: "SEQUENCE SET".into(), schema: place.into(), name: name.into(), text, position },
+            Extra { kind: EntryKind::SequenceSet, schema: place.into(), name: name.into(), text, position },
         )
     }
 
@@ -223,7 +223,8 @@ impl Lowering<'_> {
     /// Whether the replayed history leaves a materialized view filled, be it with no rows.
     pub(super) fn is_populated(&self, id: ObjectId) -> bool {
         let view = &self.model.schema.objects[id];
-        let data = |e: &Entry| e.kind == "MATERIALIZED VIEW DATA" && e.schema == view.schema && e.name == view.name;
+        let data =
+            |e: &Entry| e.kind == EntryKind::MaterializedViewData && e.schema == view.schema && e.name == view.name;
         self.old.globals.iter().any(|e| data(e) && e.text == "populated")
     }
 
@@ -231,10 +232,10 @@ impl Lowering<'_> {
     pub(super) fn refresh(&mut self, choices: &mut Choices, place: &str, name: &str) -> bool {
         let text = format!("REFRESH MATERIALIZED VIEW {}.{}", quote(place), quote(name));
         // After all rows, and one view after the other as the dump has them: one may read the other.
-        let key = ("MATERIALIZED VIEW".to_string(), place.to_string(), name.to_string());
+        let key = (EntryKind::MaterializedView, place.to_string(), name.to_string());
         let after = self.old.entries.len() + self.old.rows.len();
         let position = after + self.positions.get(&key).copied().unwrap_or(self.old.entries.len());
-        let (kind, schema, name) = ("MATERIALIZED VIEW DATA".into(), place.to_string(), name.to_string());
+        let (kind, schema, name) = (EntryKind::MaterializedViewData, place.to_string(), name.to_string());
         self.push_extra(choices, Extra { kind, schema, name, text, position })
     }
 
@@ -244,7 +245,7 @@ impl Lowering<'_> {
         if difference.old.as_deref() == Some("populated") {
             return self.refresh(choices, place, name);
         }
-        let key = ("MATERIALIZED VIEW".to_string(), place.clone(), name.clone());
+        let key = (EntryKind::MaterializedView, place.clone(), name.clone());
         let ids = self.owners.get(&key).cloned().unwrap_or_default();
         let mut progress = false;
         for id in ids {

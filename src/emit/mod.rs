@@ -48,6 +48,7 @@ pub use set::{NewFile, NewSet, NewStatement, render};
 pub use unit::Owner;
 
 use crate::history::StatementId;
+use crate::proof::EntryKind;
 use crate::schema::ObjectId;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -76,7 +77,7 @@ pub struct Choices {
 #[derive(Debug, Clone)]
 pub struct Extra {
     /// Its kind, as pg_dump names it.
-    pub kind: String,
+    pub kind: EntryKind,
     /// Its schema.
     pub schema: String,
     /// Its name.
@@ -91,14 +92,14 @@ impl Extra {
     /// It in words.
     fn told(&self) -> String {
         let (place, name) = (&self.schema, &self.name);
-        match self.kind.as_str() {
-            "TABLE DATA" => format!("rows of {place}.{name}"),
-            kind => format!("{} {place}.{name}", kind.to_lowercase()),
+        match &self.kind {
+            EntryKind::TableData => format!("rows of {place}.{name}"),
+            kind => format!("{} {place}.{name}", kind.as_str().to_lowercase()),
         }
     }
 
     /// Whether it is about rows: the rows themselves, or where a sequence stands after them.
     pub fn brings_rows(&self) -> bool {
-        matches!(self.kind.as_str(), "TABLE DATA" | "SEQUENCE SET" | "MATERIALIZED VIEW DATA")
+        matches!(self.kind, EntryKind::TableData | EntryKind::SequenceSet | EntryKind::MaterializedViewData)
     }
 }

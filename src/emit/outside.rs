@@ -144,7 +144,7 @@ impl<'a> Look<'a> {
     /// A function that is called: the history's own is looked into.
     fn called(&mut self, place: Option<&str>, name: &str) -> Option<String> {
         let objects = &self.model.schema.objects;
-        let is_code = |kind: Kind| matches!(kind, Kind::Function | Kind::Procedure | Kind::Aggregate);
+        let is_code = |kind: Kind| kind.is_routine();
         let is_it = |id: &ObjectId| {
             let object = &objects[*id];
             is_code(object.kind) && object.name == name && place.is_none_or(|place| object.schema == place)

@@ -439,12 +439,12 @@ fn moving(model: &Model, cut: StatementId) -> HashSet<StatementId> {
 
 /// Whether an object moves rows, or may change the values of those that are there.
 fn moves_rows(object: &Object) -> bool {
-    matches!(object.kind, Kind::Rows | Kind::Opaque) || object.property.as_ref().is_some_and(Property::may_change_rows)
+    object.kind.is_act() || object.property.as_ref().is_some_and(Property::may_change_rows)
 }
 
 /// The functions that a function's body names: they are looked up when it runs.
 fn called(schema: &Schema, id: ObjectId) -> impl Iterator<Item = ObjectId> + '_ {
-    let is_code = |id: ObjectId| matches!(schema.objects[id].kind, Kind::Function | Kind::Procedure);
+    let is_code = |id: ObjectId| schema.objects[id].kind.is_code();
     let said = match &schema.objects[id].body {
         Body::Text(text) if is_code(id) => words(text),
         _ => HashSet::new(),
@@ -474,7 +474,7 @@ fn nets_around(history: &History, model: &Model, moving: &HashSet<StatementId>) 
     let Some(first) = moving.iter().min() else { return true };
     let mut said: HashSet<String> = moving.iter().flat_map(|id| words(history.text(*id))).collect();
     // Whatever fires or is called says names, too.
-    let code = model.schema.objects.iter().filter(|o| matches!(o.kind, Kind::Function | Kind::Procedure));
+    let code = model.schema.objects.iter().filter(|o| o.kind.is_code());
     for object in code {
         if let Body::Text(text) = &object.body {
             said.extend(words(text));

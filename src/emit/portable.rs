@@ -2,7 +2,7 @@
 //! elsewhere, and lists privileges that only newer versions know; what the history itself names so stays as it is.
 
 use crate::history::History;
-use crate::proof::Entry;
+use crate::proof::{Entry, EntryKind};
 use crate::sql::edit::{find_word, name_end, replace};
 use crate::sql::lex::{lex_code, token_at, words};
 use crate::sql::names::{self, quote};
@@ -77,7 +77,9 @@ impl Portable {
         let texts = pieces.into_iter().map(|piece| entry.text[piece.body].to_string());
         let texts: Vec<String> =
             texts.filter(|text| !is_default_owner(text) && !text.starts_with("SET default_")).collect();
-        if !["ACL", "DEFAULT ACL", "POLICY", "USER MAPPING", "ROLE MEMBERSHIP"].contains(&entry.kind.as_str()) {
+        use EntryKind as K;
+        let names_roles = matches!(entry.kind, K::Acl | K::DefaultAcl | K::Policy | K::UserMapping | K::RoleMembership);
+        if !names_roles {
             return texts;
         }
         let grantees: Vec<Option<String>> = texts.iter().map(|text| grantee(text)).collect();
@@ -92,7 +94,7 @@ impl Portable {
 
     /// Whether the name of a statistics object is the one that this version of PostgreSQL chose.
     pub fn is_chosen_name(&self, entry: &Entry) -> bool {
-        entry.kind == "STATISTICS" && !self.is_in_the_history(&entry.name)
+        entry.kind == EntryKind::Statistics && !self.is_in_the_history(&entry.name)
     }
 
     /// Statistics without their name, where the history makes some without, and nothing else is said of them.

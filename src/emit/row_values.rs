@@ -5,7 +5,7 @@ use super::portable::Portable;
 use super::value_texts::{
     constant, counted_time, expression, is_time, is_time_text, is_uuid_text, is_word, put_together,
 };
-use crate::proof::{Entry, Facts, Snapshot, TableRows};
+use crate::proof::{Entry, EntryKind, Facts, Snapshot, TableRows};
 use crate::sql::names::{literal, quote};
 use crate::sql::parse::{NodeEnum, parse};
 use pg_query::protobuf::ConstrType;
@@ -74,7 +74,7 @@ impl Work<'_> {
 impl<'a> RowTexts<'a> {
     /// `again` is a second replay of the same history: what differs there differs from run to run.
     pub fn new(first: &'a Snapshot, again: Option<&'a Snapshot>, portable: &Portable) -> Self {
-        let keys = first.entries.iter().filter(|e| e.kind == "FK CONSTRAINT");
+        let keys = first.entries.iter().filter(|e| e.kind == EntryKind::FkConstraint);
         let (mine, theirs) = (&first.facts, again.map(|again| &again.facts));
         let mut own = Vec::new();
         if theirs.is_none_or(|theirs| theirs.user == mine.user) && !portable.is_in_the_history(&mine.user) {
@@ -167,14 +167,14 @@ impl<'a> RowTexts<'a> {
 
     /// The column's line in the table's entry.
     fn line(&self, rows: &TableRows, column: &str) -> &str {
-        let table = |e: &&Entry| e.kind == "TABLE" && e.schema == rows.schema && e.name == rows.table;
+        let table = |e: &&Entry| e.kind == EntryKind::Table && e.schema == rows.schema && e.name == rows.table;
         let begins = format!("{} ", quote(column));
         let entry = self.first.entries.iter().find(table);
         entry.and_then(|e| e.text.lines().map(str::trim_start).find(|l| l.starts_with(&begins))).unwrap_or("")
     }
 
     fn has_identity(&self, rows: &TableRows) -> bool {
-        let of = |e: &Entry| e.kind == "SEQUENCE" && e.text.contains("GENERATED ALWAYS AS IDENTITY");
+        let of = |e: &Entry| e.kind == EntryKind::Sequence && e.text.contains("GENERATED ALWAYS AS IDENTITY");
         let table = format!("{}.{} ", quote(&rows.schema), quote(&rows.table));
         self.first.entries.iter().any(|e| of(e) && e.text.contains(&table))
     }

@@ -3,7 +3,7 @@
 use super::Choices;
 use super::lower::Lowering;
 use crate::history::History;
-use crate::proof::{AT_END, Difference, IN_BETWEEN, Left, Snapshot};
+use crate::proof::{Difference, EntryKind, Left, Snapshot};
 use crate::replay::session::is_limit;
 use crate::sql::names::quote;
 use pg_query::NodeEnum;
@@ -74,11 +74,11 @@ impl Lowering<'_> {
     /// The session came out otherwise. False if nothing more can be done about it.
     pub(super) fn leave(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
         let setting = &difference.name;
-        if difference.kind == IN_BETWEEN {
+        if difference.kind == EntryKind::SessionOfAFile {
             let Some(file) = &difference.file else { return false };
             return choices.given_back.entry(file.clone()).or_default().insert(setting.clone());
         }
-        if difference.kind != AT_END {
+        if difference.kind != EntryKind::Session {
             return false;
         }
         let text = match left(self.old).settings.get(setting) {

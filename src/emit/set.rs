@@ -10,6 +10,7 @@ use super::text::Texts;
 use super::unit::Owner;
 use crate::history::layout::Between;
 use crate::history::{History, Statement, StatementId};
+use crate::proof::EntryKind;
 use crate::replay::Model;
 use crate::replay::session::begins_after;
 use crate::schema::{Context, ObjectId};
@@ -261,8 +262,9 @@ impl<'a> Writer<'a> {
             },
             Owner::Step(_, statement) => self.step(owner, statement),
             Owner::Extra(number) => {
-                let kind = self.choices.extras[number].kind.as_str();
-                self.switch(&stated_context(matches!(kind, "FUNCTION" | "PROCEDURE" | "AGGREGATE")));
+                use EntryKind as K;
+                let kind = &self.choices.extras[number].kind;
+                self.switch(&stated_context(matches!(kind, K::Function | K::Procedure | K::Aggregate)));
                 self.last = None;
                 self.out.push('\n');
                 let text = self.choices.extras[number].text.clone();

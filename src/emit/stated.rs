@@ -2,13 +2,14 @@
 //! belongs to; and statements made from entries and rows.
 
 use crate::objects::Property;
-use crate::proof::{Entry, SequencePosition};
+use crate::objects::kind::Tag;
+use crate::proof::{Entry, EntryKind, SequencePosition};
 use crate::schema::{Body, Kind, ObjectId, Schema};
 use crate::sql::names::quote;
 use std::collections::HashMap;
 
 /// The identity of an entry: kind, schema, name, as pg_dump's table of contents has them.
-pub type Key = (String, String, String);
+pub type Key = (EntryKind, String, String);
 
 /// The identity of an entry.
 pub fn key_of(entry: &Entry) -> Key {
@@ -19,38 +20,47 @@ pub fn key_of(entry: &Entry) -> Key {
 pub fn keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
     let object = &schema.objects[id];
     let place = if object.schema.is_empty() { "-".to_string() } else { object.schema.clone() };
-    let key = |kind: &str, name: String| (kind.to_string(), place.clone(), name);
+    let key = |kind: EntryKind, name: String| (kind, place.clone(), name);
+    let own = |name: String| key(object.kind.toc().into(), name);
     let on_parent = |name: &str| {
         let parent = object.parent.map(|p| schema.objects[p].name.clone()).unwrap_or_default();
         format!("{parent} {name}")
     };
     let name = object.name.clone();
-    match object.kind {
-        Kind::Table => vec![key("TABLE", name.clone()), key("ROW SECURITY", name.clone()), key("TABLE ATTACH", name)],
-        Kind::Sequence => vec![key("SEQUENCE", name.clone()), key("SEQUENCE OWNED BY", name)],
-        Kind::Default => {
+    match object.kind.tag() {
+        Tag::Own => {
+            // What pg_dump states apart.
+            let beside = match object.kind {
+                Kind::Table => &[EntryKind::RowSecurity, EntryKind::TableAttach][..],
+                Kind::Sequence => &[EntryKind::SequenceOwnedBy],
+                Kind::Index => &[EntryKind::IndexAttach],
+                _ => &[],
+            };
+            let beside: Vec<Key> = beside.iter().map(|kind| key(kind.clone(), name.clone())).collect();
+            std::iter::once(own(name)).chain(beside).collect()
+        }
+        Tag::OnParent if object.kind == Kind::Constraint => {
+            [EntryKind::Constraint, EntryKind::FkConstraint, EntryKind::CheckConstraint]
+                .into_iter()
+                .map(|kind| key(kind, on_parent(&object.name)))
+                .collect()
+        }
+        Tag::OnParent => vec![own(on_parent(&object.name))],
+        Tag::OnColumn => {
             let column = object.parent.map(|c| (schema.objects[c].name.clone(), schema.objects[c].parent));
             let table = column.as_ref().and_then(|c| c.1).map(|t| schema.objects[t].name.clone()).unwrap_or_default();
-            vec![key("DEFAULT", format!("{table} {}", column.map(|c| c.0).unwrap_or_default()))]
+            vec![own(format!("{table} {}", column.map(|c| c.0).unwrap_or_default()))]
         }
-        Kind::Constraint => ["CONSTRAINT", "FK CONSTRAINT", "CHECK CONSTRAINT"]
-            .iter()
-            .map(|kind| key(kind, on_parent(&object.name)))
-            .collect(),
-        Kind::Index => vec![key("INDEX", name.clone()), key("INDEX ATTACH", name)],
-        Kind::Trigger | Kind::Policy | Kind::Rule => vec![key(object.kind.toc(), on_parent(&object.name))],
-        Kind::Function | Kind::Procedure | Kind::Aggregate => {
+        Tag::WithArguments => {
             let arguments = object.arguments.as_deref().unwrap_or("");
-            vec![key(object.kind.toc(), format!("{name}({arguments})"))]
+            vec![own(format!("{name}({arguments})"))]
         }
-        Kind::Comment => {
+        Tag::Comment => {
             object.parent.map(|p| vec![comment_key_of(schema, p, object.property.as_ref())]).unwrap_or_default()
         }
-        Kind::Grant => acl_keys(schema, id),
-        Kind::Setting => setting_keys(schema, id),
-        Kind::Column | Kind::Rows | Kind::Opaque => Vec::new(),
-        Kind::Schema | Kind::Extension => vec![key(object.kind.toc(), name)],
-        _ => vec![key(object.kind.toc(), name)],
+        Tag::Privileges => acl_keys(schema, id),
+        Tag::OfParent => setting_keys(schema, id),
+        Tag::None => Vec::new(),
     }
 }
 
@@ -83,7 +93,7 @@ fn comment_key(schema: &Schema, target: ObjectId) -> Key {
             None => format!("{} {}", object.kind.toc(), quote(&object.name)),
         },
     };
-    ("COMMENT".into(), place, tag)
+    (EntryKind::Comment, place, tag)
 }
 
 fn acl_keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
@@ -91,14 +101,14 @@ fn acl_keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::new();
     for atom in &grant.atoms {
         let (kind, place, tag) = comment_key(schema, atom.target);
-        debug_assert_eq!(kind, "COMMENT");
+        debug_assert_eq!(kind, EntryKind::Comment);
         // Views have their privileges listed as tables have.
         let tag = tag.replacen("MATERIALIZED VIEW ", "TABLE ", 1).replacen("VIEW ", "TABLE ", 1);
-        keys.push(("ACL".into(), place.clone(), tag));
+        keys.push((EntryKind::Acl, place.clone(), tag));
         for column in atom.privileges.iter().flat_map(|p| &p.columns) {
             let name =
                 format!("COLUMN {}.{}", quote(&schema.objects[atom.target].name), quote(&schema.objects[*column].name));
-            keys.push(("ACL".into(), place.clone(), name));
+            keys.push((EntryKind::Acl, place.clone(), name));
         }
     }
     keys
@@ -112,11 +122,11 @@ fn setting_keys(schema: &Schema, id: ObjectId) -> Vec<Key> {
     match object.property {
         Some(Property::SerialDefault) => {
             let table = schema.objects[parent].parent.map(|t| schema.objects[t].name.as_str()).unwrap_or_default();
-            vec![("DEFAULT".into(), place, format!("{table} {name}"))]
+            vec![(EntryKind::Default, place, format!("{table} {name}"))]
         }
-        Some(Property::PartitionOf) => vec![("TABLE ATTACH".into(), place, name)],
-        Some(Property::RowSecurity) => vec![("ROW SECURITY".into(), place, name)],
-        Some(Property::OwnedBy) => vec![("SEQUENCE OWNED BY".into(), place, name)],
+        Some(Property::PartitionOf) => vec![(EntryKind::TableAttach, place, name)],
+        Some(Property::RowSecurity) => vec![(EntryKind::RowSecurity, place, name)],
+        Some(Property::OwnedBy) => vec![(EntryKind::SequenceOwnedBy, place, name)],
         _ => Vec::new(),
     }
 }

@@ -253,7 +253,7 @@ impl Texts<'_> {
         let mut groups: Vec<(String, &'static str, String, Vec<ObjectId>)> = Vec::new();
         for atom in &grant.atoms {
             let privileges = self.privileges(&atom.privileges);
-            let word = grant_word(self.schema.objects[atom.target].kind);
+            let word = self.schema.objects[atom.target].kind.grant_word();
             match groups.iter_mut().find(|g| g.0 == privileges && g.1 == word && g.2 == atom.grantee) {
                 Some(group) => group.3.push(atom.target),
                 None => groups.push((privileges, word, atom.grantee.clone(), vec![atom.target])),
@@ -311,17 +311,5 @@ fn without_comma(lead: &str) -> String {
     match lead.rfind(',') {
         Some(at) => format!("{} {}", &lead[..at], &lead[at + 1..]),
         None => lead.to_string(),
-    }
-}
-
-/// The word that GRANT uses for a kind.
-fn grant_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::View | Kind::MaterializedView | Kind::ForeignTable => "TABLE",
-        Kind::Aggregate => "FUNCTION",
-        Kind::ForeignDataWrapper => "FOREIGN DATA WRAPPER",
-        Kind::Server => "FOREIGN SERVER",
-        Kind::Language => "LANGUAGE",
-        other => other.toc(),
     }
 }

@@ -167,8 +167,7 @@ fn order_rows(
     units: &mut [Unit],
 ) {
     let schema = &model.schema;
-    let rows: Vec<ObjectId> =
-        owners.iter().copied().filter(|id| matches!(schema.objects[*id].kind, Kind::Rows | Kind::Opaque)).collect();
+    let rows: Vec<ObjectId> = owners.iter().copied().filter(|id| schema.objects[*id].kind.is_act()).collect();
     for pair in rows.windows(2) {
         units[index[&pair[1]]].needs.insert(index[&pair[0]]);
     }
@@ -231,7 +230,7 @@ fn read_by(model: &Model, id: ObjectId) -> HashSet<ObjectId> {
 /// What PostgreSQL states of an object may name types that the model doesn't know it to need: an opaque statement changed it.
 fn add_types_of_stated(model: &Model, choices: &Choices, index: &HashMap<ObjectId, usize>, units: &mut [Unit]) {
     let schema = &model.schema;
-    let is_type = |id: &ObjectId| matches!(schema.objects[*id].kind, Kind::Type | Kind::Domain);
+    let is_type = |id: &ObjectId| schema.objects[*id].kind.is_type();
     let types: Vec<ObjectId> = schema.live().filter(is_type).collect();
     for (id, texts) in &choices.stated {
         let Some(unit) = index.get(id).copied() else { continue };

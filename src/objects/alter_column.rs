@@ -225,8 +225,7 @@ impl Replay<'_> {
         type_only.raw_default = None;
         let mut needs: Vec<Need> = self.needs(&type_only, None);
         // The column's own default, sequence and schema stay needed; the old type doesn't.
-        let keep =
-            |n: &Need, schema: &crate::schema::Schema| !matches!(schema.objects[n.on].kind, Kind::Type | Kind::Domain);
+        let keep = |n: &Need, schema: &crate::schema::Schema| !schema.objects[n.on].kind.is_type();
         needs.extend(self.schema.objects[column].needs.iter().filter(|n| keep(n, &self.schema)).copied());
         self.schema.clear_needs(column);
         self.schema.add_needs(column, needs);

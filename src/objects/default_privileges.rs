@@ -123,7 +123,7 @@ impl Replay<'_> {
                 if !body.atoms.iter().any(held) {
                     continue;
                 }
-                let routine = matches!(kind, Kind::Function | Kind::Procedure | Kind::Aggregate);
+                let routine = kind.is_routine();
                 let covers = routine || atom.privileges.iter().any(|p| p.name == "ALL" && p.columns.is_empty());
                 if !covers {
                     after.push(Need { on: id, strength: Strength::Order });

@@ -94,7 +94,7 @@ impl Replay<'_> {
         };
         schema.live().map(|id| &schema.objects[id]).any(|object| match asked {
             Asked::Relation => object.kind.namespace() == Namespace::Relation && is_named(object, name),
-            Asked::Type => matches!(object.kind, Kind::Type | Kind::Domain) && object.name == name && in_place(object),
+            Asked::Type => object.kind.is_type() && object.name == name && in_place(object),
             Asked::Column => is_column(object),
             // The index of a key has its name.
             Asked::Kind(Kind::Index) => matches!(object.kind, Kind::Index | Kind::Constraint) && object.name == name,

@@ -214,7 +214,7 @@ impl Replay<'_> {
                 self.folded(id, "partly revoked");
             }
         }
-        let built_in = atom.grantee == "PUBLIC" && has_public_default(self.schema.objects[atom.target].kind)
+        let built_in = atom.grantee == "PUBLIC" && self.schema.objects[atom.target].kind.is_public()
             || self.has_given_default(atom.target, &atom.grantee)
             // Whoever made it may have given more than this history shows.
             || self.is_given(atom.target);
@@ -271,23 +271,13 @@ impl Replay<'_> {
 /// Whether an object of the kind is reached by GRANT ... ON ALL of an object type.
 pub(crate) fn is_reached(kind: Kind, object_type: i32) -> bool {
     match ObjectType::try_from(object_type) {
-        Ok(ObjectType::ObjectTable) => {
-            matches!(kind, Kind::Table | Kind::View | Kind::MaterializedView | Kind::ForeignTable)
-        }
+        Ok(ObjectType::ObjectTable) => kind.is_read_as_table(),
         Ok(ObjectType::ObjectSequence) => kind == Kind::Sequence,
         Ok(ObjectType::ObjectFunction) => matches!(kind, Kind::Function | Kind::Aggregate),
         Ok(ObjectType::ObjectProcedure) => kind == Kind::Procedure,
-        Ok(ObjectType::ObjectRoutine) => matches!(kind, Kind::Function | Kind::Aggregate | Kind::Procedure),
-        Ok(ObjectType::ObjectType) => matches!(kind, Kind::Type | Kind::Domain),
+        Ok(ObjectType::ObjectRoutine) => kind.is_routine(),
+        Ok(ObjectType::ObjectType) => kind.is_type(),
         Ok(ObjectType::ObjectSchema) => kind == Kind::Schema,
         _ => false,
     }
-}
-
-/// Kinds on which PUBLIC has privileges from the start (PostgreSQL's documentation, "Privileges", table 5.2).
-fn has_public_default(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Function | Kind::Procedure | Kind::Aggregate | Kind::Type | Kind::Domain | Kind::Language | Kind::Schema
-    )
 }

@@ -3,7 +3,7 @@
 //! `pg_dump`'s text for one and the same object can depend on how it came about: a check with IN on a varchar column, the
 //! order of grants. After one reload both sides came about the same way, so texts that still differ differ in meaning.
 
-use super::{Entry, ReplayError, Settings, Snapshot, entries, replay};
+use super::{Entry, EntryKind, ReplayError, Settings, Snapshot, entries, replay};
 use crate::scratch::{Needs, Scratch, extensions};
 use crate::{Error, Result};
 
@@ -62,14 +62,14 @@ fn with_roles(snapshot: &Snapshot, settings: &Settings) -> Result<(Box<dyn Scrat
     let scratch = settings.database.open(&needs)?;
     let mut session = Session::open(&*scratch, settings.limits)?;
     for global in &snapshot.globals {
-        match global.kind.as_str() {
-            "ROLE" => {
+        match global.kind {
+            EntryKind::Role => {
                 scratch.before(&global.text)?;
                 session.must_run(&global.text)?;
             }
             // Only grants made by a member want these, and the dump itself fails if one of them is missing. That of a live
             // server may be there in the scratch database too, or not.
-            "ROLE MEMBERSHIP" | "BOOTSTRAP ROLE" => drop(session.load(&global.text)),
+            EntryKind::RoleMembership | EntryKind::BootstrapRole => drop(session.load(&global.text)),
             _ => {}
         }
     }

@@ -9,8 +9,8 @@ use super::compared::Compared;
 use super::entries::lines;
 use super::same::same;
 use super::{
-    Entry, Facts, ReplayError, SequencePosition, Settings, Snapshot, TableRows, compare_rows, elsewhere, hidden,
-    leftover, naming,
+    Entry, EntryKind, Facts, ReplayError, SequencePosition, Settings, Snapshot, TableRows, compare_rows, elsewhere,
+    hidden, leftover, naming,
 };
 
 /// What became of an object from the old side to the new.
@@ -29,7 +29,7 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// Its kind as `pg_dump` calls it; `ROWS` and `SEQUENCE POSITION` are the judge's own.
-    pub kind: String,
+    pub kind: EntryKind,
     /// Its schema, or `-`.
     pub schema: String,
     /// Its name as the table of contents has it.
@@ -81,18 +81,19 @@ pub enum Class {
 
 impl Class {
     /// That of a kind of entry.
-    fn of(kind: &str) -> Class {
+    fn of(kind: &EntryKind) -> Class {
+        use EntryKind as K;
         match kind {
-            "COLUMN ORDER" => Class::ColumnOrder,
-            "ACL" | "DEFAULT ACL" | "PARAMETER PRIVILEGES" | "LANGUAGE PRIVILEGES" | "ROW TYPE PRIVILEGES" => {
+            K::ColumnOrder => Class::ColumnOrder,
+            K::Acl | K::DefaultAcl | K::ParameterPrivileges | K::LanguagePrivileges | K::RowTypePrivileges => {
                 Class::Privileges
             }
-            "COMMENT" | "SECURITY LABEL" | "ROLE COMMENT" | "BUILT-IN COMMENTS" => Class::Comments,
-            "ROWS" | "LARGE OBJECT" | "MATERIALIZED VIEW DATA" => Class::Rows,
-            "SEQUENCE POSITION" => Class::Sequences,
-            "ROLE" | "BOOTSTRAP ROLE" | "ROLE MEMBERSHIP" => Class::Roles,
-            "ROLE SETTING" | "DATABASE SETTING" | "DATABASE" | "SYSTEM SETTING" => Class::Settings,
-            kind if kind.starts_with("EXTENSION ") => Class::Extensions,
+            K::Comment | K::SecurityLabel | K::RoleComment | K::BuiltInComments => Class::Comments,
+            K::Rows | K::LargeObject | K::MaterializedViewData => Class::Rows,
+            K::SequencePosition => Class::Sequences,
+            K::Role | K::BootstrapRole | K::RoleMembership => Class::Roles,
+            K::RoleSetting | K::DatabaseSetting | K::Database | K::SystemSetting => Class::Settings,
+            kind if kind.is_of_extension() => Class::Extensions,
             _ => Class::Schema,
         }
     }
@@ -192,10 +193,10 @@ fn schema(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Compariso
             Ok((one, other)) => {
                 let still: HashSet<_> = entries(one, &other).into_iter().map(identity).collect();
                 // What didn't come back from the reload is compared as it was.
-                let came: HashSet<_> = other.iter().map(|e| (&*e.kind, &*e.schema, &*e.name)).collect();
-                let back: HashSet<_> = one.iter().map(|e| (&*e.kind, &*e.schema, &*e.name)).collect();
+                let came: HashSet<_> = other.iter().map(|e| (&e.kind, &*e.schema, &*e.name)).collect();
+                let back: HashSet<_> = one.iter().map(|e| (&e.kind, &*e.schema, &*e.name)).collect();
                 differences.retain(|difference| {
-                    let key = (&*difference.kind, &*difference.schema, &*difference.name);
+                    let key = (&difference.kind, &*difference.schema, &*difference.name);
                     difference.change != Change::Changed
                         || still.contains(&identity(difference.clone()))
                         || !came.contains(&key)
@@ -212,7 +213,7 @@ fn schema(old: &Snapshot, new: &Snapshot, more: &dyn More, found: &mut Compariso
     found.differences.extend(differences);
 }
 
-pub(super) fn identity(difference: Difference) -> (String, String, String) {
+pub(super) fn identity(difference: Difference) -> (EntryKind, String, String) {
     (difference.kind, difference.schema, difference.name)
 }
 
@@ -220,13 +221,14 @@ pub(super) fn identity(difference: Difference) -> (String, String, String) {
 fn globals(old: &Snapshot, new: &Snapshot, found: &mut Comparison) {
     let known: HashSet<_> = found.differences.iter().cloned().map(identity).collect();
     let differences = entries(&old.globals, &new.globals);
-    let comments = differences.iter().any(|difference| difference.kind == "COMMENT" && difference.schema == "-");
+    let comments =
+        differences.iter().any(|difference| difference.kind == EntryKind::Comment && difference.schema == "-");
     let telling = |difference: &Difference| {
-        let both = hidden::NEEDS_BOTH.contains(&difference.kind.as_str());
+        let both = hidden::needs_both(&difference.kind);
         let lone = both && difference.change != Change::Changed;
-        let order = difference.kind == "COLUMN ORDER" && !same_columns(difference);
+        let order = difference.kind == EntryKind::ColumnOrder && !same_columns(difference);
         // A comment that is named is one more or less as well.
-        let counted = difference.kind == "BUILT-IN COMMENTS" && comments;
+        let counted = difference.kind == EntryKind::BuiltInComments && comments;
         !lone && !order && !counted && !known.contains(&identity(difference.clone()))
     };
     let telling: Vec<Difference> = differences.iter().filter(|one| telling(one)).cloned().collect();
@@ -249,7 +251,7 @@ type Sides<'a> = (Vec<&'a Entry>, Vec<&'a Entry>);
 /// Compares entries by identity and text. Where several share an identity (operators, default privileges), equal ones are
 /// matched first, then those of one owner, then the rest in order.
 pub(super) fn entries(old: &[Entry], new: &[Entry]) -> Vec<Difference> {
-    let mut groups: BTreeMap<(&str, &str, &str), Sides> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, &EntryKind, &str), Sides> = BTreeMap::new();
     for entry in old {
         groups.entry((&entry.schema, &entry.kind, &entry.name)).or_default().0.push(entry);
     }
@@ -286,7 +288,7 @@ fn pair<'a>(
 
 fn changed(old: &Entry, new: &Entry) -> Difference {
     let owner = (old.owner != new.owner).then(|| format!("owner: {} -> {}", old.owner, new.owner));
-    let columns = (old.kind == "TABLE").then(|| naming::columns_changed(&old.text, &new.text)).flatten();
+    let columns = (old.kind == EntryKind::Table).then(|| naming::columns_changed(&old.text, &new.text)).flatten();
     let bare = bare(&old.kind, &old.schema, &old.name, Change::Changed);
     let without_owner = |entry: &Entry| {
         let kept = |line: &&str| !(line.starts_with("ALTER ") && line.contains(" OWNER TO "));
@@ -294,7 +296,8 @@ fn changed(old: &Entry, new: &Entry) -> Difference {
     };
     let class = if owner.is_some() && without_owner(old) == without_owner(new) {
         Class::Owner
-    } else if old.kind == "TABLE" && old.owner == new.owner && naming::same_but_for_order(&old.text, &new.text) {
+    } else if old.kind == EntryKind::Table && old.owner == new.owner && naming::same_but_for_order(&old.text, &new.text)
+    {
         Class::ColumnOrder
     } else {
         bare.class
@@ -308,9 +311,9 @@ fn lone(entry: &Entry, change: Change) -> Difference {
     Difference { old, new, ..bare(&entry.kind, &entry.schema, &entry.name, change) }
 }
 
-pub(super) fn bare(kind: &str, schema: &str, name: &str, change: Change) -> Difference {
+pub(super) fn bare(kind: &EntryKind, schema: &str, name: &str, change: Change) -> Difference {
     Difference {
-        kind: kind.into(),
+        kind: kind.clone(),
         schema: schema.into(),
         name: name.into(),
         object: naming::object(kind, schema, name),
@@ -345,7 +348,7 @@ fn sequences(old: &Snapshot, new: &Snapshot, settings: &Settings, found: &mut Co
         let fresh = drawn && owner.is_some() && unused(old, sequence) && unused(new, other);
         let (was, is) = (naming::position(sequence), naming::position(other));
         if fresh && !settings.exact_sequences {
-            let name = naming::object("SEQUENCE", &sequence.schema, &sequence.name);
+            let name = naming::object(&EntryKind::Sequence, &sequence.schema, &sequence.name);
             found.notes.push(format!("{name} belongs to an empty table and may start afresh: old {was}, new {is}"));
             continue;
         }
@@ -353,7 +356,7 @@ fn sequences(old: &Snapshot, new: &Snapshot, settings: &Settings, found: &mut Co
             property: Some("position".into()),
             old: Some(was),
             new: Some(is),
-            ..bare("SEQUENCE POSITION", &sequence.schema, &sequence.name, Change::Changed)
+            ..bare(&EntryKind::SequencePosition, &sequence.schema, &sequence.name, Change::Changed)
         });
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::chance::Chance;
 use super::compare::{Again, Change, Comparison, Difference, More, bare};
 use super::volatile::{Cell, Marked, MarkedRow, Stable, TableName, named};
-use super::{Draws, ReplayError, Snapshot, TableRows, naming};
+use super::{Draws, EntryKind, ReplayError, Snapshot, TableRows, naming};
 
 /// How often each side is replayed at most where a difference between the sides may be chance. A random truth value is alike
 /// in so many replays once in eight million times.
@@ -173,7 +173,7 @@ impl<'a> Sides<'a> {
                 Some(words.collect::<Vec<_>>().join("\n"))
             };
             let property = Some(format!("values of {column} that only one set has"));
-            let bare = bare("ROWS", &one.schema, &one.table, Change::Changed);
+            let bare = bare(&EntryKind::Rows, &one.schema, &one.table, Change::Changed);
             Some(Difference { property, old: shown(&mine), new: shown(&theirs), ..bare })
         });
         seen.differences.extend(difference);
@@ -264,6 +264,6 @@ fn rows_of(old: &TableRows, new: &TableRows, mine: &[MarkedRow], theirs: &[Marke
         property: Some(property),
         old: Some(naming::rows(old, &gone)),
         new: Some(naming::rows(new, &come)),
-        ..bare("ROWS", &old.schema, &old.table, Change::Changed)
+        ..bare(&EntryKind::Rows, &old.schema, &old.table, Change::Changed)
     })
 }

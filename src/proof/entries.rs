@@ -4,7 +4,7 @@
 //! the same can stand inside a function's body or a comment's text, so quotes are followed through the whole dump, and only
 //! what stands outside of them counts.
 
-use super::Entry;
+use super::{Entry, EntryKind};
 
 /// What a dump falls into.
 #[derive(Debug, Default)]
@@ -132,13 +132,13 @@ impl Placement {
     }
 
     /// What must stand before an entry so that it says the same by itself. Nothing, in nearly all databases.
-    fn prefix(&self, kind: &str) -> String {
+    fn prefix(&self, kind: &EntryKind) -> String {
         let mut prefix = String::new();
-        let stored = ["TABLE", "MATERIALIZED VIEW"].contains(&kind);
+        let stored = matches!(kind, EntryKind::Table | EntryKind::MaterializedView);
         if stored && !["", "heap"].contains(&self.access_method.as_str()) {
             prefix.push_str(&format!("SET default_table_access_method = {};\n\n", self.access_method));
         }
-        if (stored || ["INDEX", "CONSTRAINT"].contains(&kind)) && !self.tablespace.is_empty() {
+        if (stored || matches!(kind, EntryKind::Index | EntryKind::Constraint)) && !self.tablespace.is_empty() {
             prefix.push_str(&format!("SET default_tablespace = '{}';\n\n", self.tablespace));
         }
         prefix

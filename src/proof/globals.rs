@@ -4,7 +4,7 @@
 //! Everything below OID 16384 comes with PostgreSQL.
 
 use super::session::Session;
-use super::{Entry, hidden};
+use super::{Entry, EntryKind, hidden};
 use crate::Result;
 
 /// Each query gives kind, schema, name and text. PostgreSQL before 16 keeps less of a membership,
@@ -77,7 +77,7 @@ pub(super) fn read(session: &mut Session, version: u32) -> Result<Vec<Entry>> {
 /// What a replay left of globals on a server that has some of its own: what wasn't there before, and what is gone.
 pub(super) fn without(before: &[Entry], after: Vec<Entry>, made: impl Fn(&str) -> bool) -> Vec<Entry> {
     let is_shared = |entry: &Entry| {
-        entry.kind.starts_with("ROLE") || entry.kind == "DATABASE SETTING" || entry.kind.starts_with("PARAMETER")
+        entry.kind.is_of_role() || matches!(entry.kind, EntryKind::DatabaseSetting | EntryKind::ParameterPrivileges)
     };
     let mut gone: Vec<&Entry> = before.iter().filter(|entry| is_shared(entry)).collect();
     let mut left = Vec::with_capacity(after.len());
@@ -89,7 +89,7 @@ pub(super) fn without(before: &[Entry], after: Vec<Entry>, made: impl Fn(&str) -
             continue;
         }
         // Somebody else may have made a role meanwhile.
-        let is_role = matches!(entry.kind.as_str(), "ROLE" | "ROLE COMMENT");
+        let is_role = matches!(entry.kind, EntryKind::Role | EntryKind::RoleComment);
         let is_ours = entry.name.starts_with(crate::scratch::server::PREFIX);
         if !is_ours && (!is_role || made(&entry.name)) {
             left.push(entry);
@@ -135,7 +135,7 @@ fn read_one(session: &mut Session, query: &str, entries: &mut Vec<Entry>) -> Res
     for row in session.rows(query)? {
         let mut cells = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || cells.next().unwrap_or_default();
-        entries.push(Entry { kind: next(), schema: next(), name: next(), owner: String::new(), text: next() });
+        entries.push(Entry { kind: next().into(), schema: next(), name: next(), owner: String::new(), text: next() });
     }
     Ok(())
 }

@@ -3,20 +3,16 @@
 //! Everything below OID 16384 comes with PostgreSQL. Rows of its catalogues that are younger than the database template0
 //! were written by the history.
 
+use super::EntryKind;
 use super::session::Session;
 use crate::Result;
 
-/// Kinds that say nothing new where an object is on one side only.
-pub(super) const NEEDS_BOTH: &[&str] = &[
-    "COLUMN ORDER",
-    "EXTENSION OWNER",
-    "EXTENSION MEMBERS",
-    "EXTENSION COMMENTS",
-    "EXTENSION FUNCTIONS",
-    "EXTENSION TYPES",
-    "PROCEDURAL LANGUAGE",
-    "SUBSCRIPTION STATE",
-];
+/// Whether a kind says nothing new where an object is on one side only.
+pub(super) fn needs_both(kind: &EntryKind) -> bool {
+    use EntryKind as K;
+    let of_extension = kind.is_of_extension() && *kind != K::ExtensionVersion;
+    of_extension || matches!(kind, K::ColumnOrder | K::ProceduralLanguage | K::SubscriptionState)
+}
 
 /// Each query gives kind, schema, name and text.
 pub(super) const QUERIES: &[&str] = &[
@@ -155,8 +151,16 @@ DROP INDEX %1$I.consolidate_identity;', n.nspname, c.relname, string_agg(quote_i
     "SELECT 'SYSTEM SETTING', '-', name, setting FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf' ORDER BY 3",
 ];
 
-/// What is in the database, or beside it, and is not compared, as phrases: with any of it nothing is proven.
-pub(super) fn beyond(session: &mut Session) -> Result<Vec<String>> {
+/// What is not compared, and with which nothing is proven.
+pub(super) struct Beyond {
+    /// It, as a phrase.
+    pub words: String,
+    /// Whether it is in another database of the server.
+    pub is_elsewhere: bool,
+}
+
+/// What is in the database, or beside it, and is not compared.
+pub(super) fn beyond(session: &mut Session) -> Result<Vec<Beyond>> {
     let rows = session.rows(
         "WITH mine AS (SELECT oid FROM pg_namespace WHERE oid < 16384 AND nspname IN ('pg_catalog', 'information_schema')),
         found AS (SELECT 'pg_proc'::regclass AS class, oid FROM pg_proc WHERE pronamespace IN (SELECT oid FROM mine)
@@ -171,12 +175,16 @@ pub(super) fn beyond(session: &mut Session) -> Result<Vec<String>> {
             UNION ALL SELECT 'pg_opfamily'::regclass, oid FROM pg_opfamily WHERE opfnamespace IN (SELECT oid FROM mine)
             UNION ALL SELECT 'pg_ts_config'::regclass, oid FROM pg_ts_config WHERE cfgnamespace IN (SELECT oid FROM mine)
             UNION ALL SELECT 'pg_ts_dict'::regclass, oid FROM pg_ts_dict WHERE dictnamespace IN (SELECT oid FROM mine))
-        SELECT pg_describe_object(class, oid, 0) || ', which was put among PostgreSQL''s own' FROM found f
+        SELECT pg_describe_object(class, oid, 0) || ', which was put among PostgreSQL''s own', false FROM found f
         WHERE oid >= 16384
             AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = f.class AND e.objid = f.oid AND e.deptype = 'e')
-        UNION ALL SELECT format('what is in the database %I', datname) FROM pg_database
+        UNION ALL SELECT format('what is in the database %I', datname), true FROM pg_database
         WHERE oid >= 16384 AND datname <> current_database()
         ORDER BY 1",
     )?;
-    Ok(rows.into_iter().flatten().flatten().collect())
+    let beyond = |row: Vec<Option<String>>| {
+        let [words, is_elsewhere] = <[Option<String>; 2]>::try_from(row).ok()?;
+        Some(Beyond { words: words?, is_elsewhere: is_elsewhere.as_deref() == Some("t") })
+    };
+    Ok(rows.into_iter().filter_map(beyond).collect())
 }

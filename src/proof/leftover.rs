@@ -13,15 +13,8 @@ use serde::Serialize;
 
 use super::compare::{Change, Class, Comparison, Difference};
 use super::session::Session;
-use super::{ReplayFile, Settings};
+use super::{EntryKind, ReplayFile, Settings};
 use crate::Result;
-
-/// The kind of a difference at the end of the set.
-pub const AT_END: &str = "SESSION";
-/// That of a difference after one of its files.
-pub const IN_BETWEEN: &str = "SESSION OF A FILE";
-/// That of something left behind that is no setting.
-pub const BEHIND: &str = "SESSION OBJECT";
 
 /// What stands for a setting that is as the session began.
 const AS_BEGUN: &str = "as the session began";
@@ -161,7 +154,7 @@ pub(super) fn compare(old: &[FileEnd], new: &[FileEnd], found: &mut Comparison) 
     for name in names {
         let (one, other) = (was.settings.get(name), is.settings.get(name));
         if one != other && !(gives_back && other.is_none()) {
-            found.differences.push(setting(AT_END, name, file.as_deref(), one, other));
+            found.differences.push(setting(&EntryKind::Session, name, file.as_deref(), one, other));
         }
     }
     let there: BTreeSet<&String> = old.iter().flat_map(|end| &end.after.things).collect();
@@ -177,7 +170,7 @@ pub(super) fn compare(old: &[FileEnd], new: &[FileEnd], found: &mut Comparison) 
             found.differences.push(Difference {
                 change: Change::Added,
                 new: Some(thing.clone()),
-                ..bare(BEHIND, thing, Some(&end.file))
+                ..bare(&EntryKind::SessionObject, thing, Some(&end.file))
             });
         }
         // What lasts beyond the transaction counts once.
@@ -186,7 +179,7 @@ pub(super) fn compare(old: &[FileEnd], new: &[FileEnd], found: &mut Comparison) 
         let after = (!is_end).then_some(&end.after).into_iter().flat_map(|left| strange(left, old));
         let strange: BTreeMap<&String, &String> = after.chain(inside).collect();
         for (name, value) in strange {
-            found.differences.push(setting(IN_BETWEEN, name, Some(&end.file), None, Some(value)));
+            found.differences.push(setting(&EntryKind::SessionOfAFile, name, Some(&end.file), None, Some(value)));
         }
     }
 }
@@ -230,19 +223,19 @@ fn said_of(old: &[FileEnd]) -> Option<String> {
     ))
 }
 
-fn setting(kind: &str, name: &str, file: Option<&str>, old: Option<&String>, new: Option<&String>) -> Difference {
+fn setting(kind: &EntryKind, name: &str, file: Option<&str>, old: Option<&String>, new: Option<&String>) -> Difference {
     let said = |value: Option<&String>| Some(value.map_or_else(|| AS_BEGUN.to_string(), ToString::to_string));
     Difference { old: said(old), new: said(new), ..bare(kind, name, file) }
 }
 
-fn bare(kind: &str, name: &str, file: Option<&str>) -> Difference {
+fn bare(kind: &EntryKind, name: &str, file: Option<&str>) -> Difference {
     let place = match (kind, file) {
         (_, None) => "in the session at the end".to_string(),
-        (AT_END, Some(file)) => format!("in the session at the end, after {file}"),
+        (EntryKind::Session, Some(file)) => format!("in the session at the end, after {file}"),
         (_, Some(file)) => format!("in the session after {file}"),
     };
     Difference {
-        kind: kind.into(),
+        kind: kind.clone(),
         schema: "-".into(),
         name: name.into(),
         object: format!("{name} {place}"),

@@ -48,7 +48,7 @@ pub(super) fn look(url: &str, settings: &Settings, programs: Option<&Path>) -> R
     found.not_compared = snapshot::not_compared(&mut session).map_err(tell)?;
     let beyond = hidden::beyond(&mut session).map_err(tell)?;
     // Other databases of the server are no part of this one.
-    found.unread.extend(beyond.into_iter().filter(|what| !what.starts_with("what is in the database ")));
+    found.unread.extend(beyond.into_iter().filter(|what| !what.is_elsewhere).map(|what| what.words));
     found.dump = entries::without_tokens(&dump(&dumper, url, &shared, settings.limits).map_err(tell)?);
     session.run("ROLLBACK").map_err(|refusal| Error::new(format!("{name}: {}", refusal.message)))?;
     session.close().map_err(tell)?;

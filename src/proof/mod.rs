@@ -12,13 +12,14 @@ mod compared;
 mod drift;
 mod elsewhere;
 mod entries;
+mod entry_kind;
 mod globals;
 mod guards;
 mod hidden;
 mod lack;
 mod leftover;
 mod live;
-mod manner;
+mod mode;
 mod naming;
 mod positions;
 mod powers;
@@ -44,7 +45,8 @@ pub use clock::Clock;
 pub use compare::{Change, Class, Comparison, Difference};
 pub use compared::Compared;
 pub use drift::{NOT_COMPARED as LIVE_NOT_COMPARED, drift, refused_by, run as run_script};
-pub use leftover::{AT_END, FileEnd, IN_BETWEEN, Left};
+pub use entry_kind::EntryKind;
+pub use leftover::{FileEnd, Left};
 pub use live::{masked, without_password};
 pub use replay::replay;
 pub use side_by_side::{Better, Tried, replay_and_survey, replay_both};
@@ -200,7 +202,7 @@ pub struct Draws {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Entry {
     /// The kind as `pg_dump` calls it: `TABLE`, `FK CONSTRAINT`, `ACL` ….
-    pub kind: String,
+    pub kind: EntryKind,
     /// The schema, or `-`.
     pub schema: String,
     /// The name as the table of contents has it: functions with arguments, constraints with their table.
@@ -223,7 +225,7 @@ pub struct TableRows {
     pub table: String,
     /// `r` table, `p` partitioned table, `m` materialized view, as in `pg_class.relkind`.
     pub kind: char,
-    /// Names and types of its columns.
+    /// Names and types of its columns; of a domain, the type that it is over.
     pub columns: Vec<(String, String)>,
     /// Places of the primary key's columns in `columns`; empty without a primary key.
     pub key: Vec<usize>,

@@ -1,28 +1,29 @@
 //! Says in words what differs: names for objects, columns of tables, rows, positions.
 
-use super::{SequencePosition, TableRows};
+use super::{EntryKind, SequencePosition, TableRows};
 
 /// How many rows of a table a difference shows.
 const SHOWN_ROWS: usize = 20;
 
 /// What one would call an object: `index public.idx_a`, `trigger touch on public.t`.
-pub(super) fn object(kind: &str, schema: &str, name: &str) -> String {
+pub(super) fn object(kind: &EntryKind, schema: &str, name: &str) -> String {
     let within =
         |name: &str| if schema == "-" || schema.is_empty() { name.to_string() } else { format!("{schema}.{name}") };
-    let words = kind.to_lowercase();
+    use EntryKind as K;
+    let words = kind.as_str().to_lowercase();
     match kind {
         // The table of contents says `table object` here. With more blanks in it, it can't be told where to cut.
-        "CONSTRAINT" | "FK CONSTRAINT" | "CHECK CONSTRAINT" | "TRIGGER" | "POLICY" | "RULE" => {
+        K::Constraint | K::FkConstraint | K::CheckConstraint | K::Trigger | K::Policy | K::Rule => {
             match name.split_once(' ') {
                 Some((table, own)) if !own.contains(' ') => format!("{words} {own} on {}", within(table)),
                 _ => format!("{words} {}", within(name)),
             }
         }
-        "DEFAULT" => format!("default of {}", within(&name.replacen(' ', ".", 1))),
-        "ACL" | "COMMENT" | "SECURITY LABEL" => {
+        K::Default => format!("default of {}", within(&name.replacen(' ', ".", 1))),
+        K::Acl | K::Comment | K::SecurityLabel => {
             let what = match kind {
-                "ACL" => "privileges",
-                "COMMENT" => "comment",
+                K::Acl => "privileges",
+                K::Comment => "comment",
                 _ => "security label",
             };
             let kinds = name.chars().take_while(|c| c.is_ascii_uppercase() || *c == ' ').collect::<String>();
@@ -37,21 +38,21 @@ pub(super) fn object(kind: &str, schema: &str, name: &str) -> String {
                 None => format!("{what} on {kind} {}", within(of)),
             }
         }
-        "DEFAULT ACL" => format!(
+        K::DefaultAcl => format!(
             "{}{}",
             name.to_lowercase(),
             if schema == "-" { String::new() } else { format!(" in schema {schema}") }
         ),
-        "SEQUENCE OWNED BY" => format!("owner of sequence {}", within(name)),
+        K::SequenceOwnedBy => format!("owner of sequence {}", within(name)),
         // The table of contents says `publication object`.
-        "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA" => {
+        K::PublicationTable | K::PublicationTablesInSchema => {
             let (publication, of) = name.split_once(' ').unwrap_or((name, ""));
             let (what, of) =
-                if kind == "PUBLICATION TABLE" { ("table", within(of)) } else { ("schema", of.to_string()) };
+                if *kind == K::PublicationTable { ("table", within(of)) } else { ("schema", of.to_string()) };
             format!("{what} {of} of publication {publication}")
         }
-        "ROWS" => format!("rows of {}", within(name)),
-        "SEQUENCE POSITION" => format!("position of sequence {}", within(name)),
+        K::Rows => format!("rows of {}", within(name)),
+        K::SequencePosition => format!("position of sequence {}", within(name)),
         _ => format!("{words} {}", within(name)),
     }
 }
@@ -141,13 +142,13 @@ mod tests {
 
     #[test]
     fn objects_have_names_that_one_would_say() {
-        assert_eq!(object("INDEX", "public", "idx_a"), "index public.idx_a");
-        assert_eq!(object("FK CONSTRAINT", "public", "t t_fk"), "fk constraint t_fk on public.t");
-        assert_eq!(object("ACL", "public", "TABLE t"), "privileges on table public.t");
-        assert_eq!(object("COMMENT", "public", "POLICY a ON t"), "comment on policy a on public.t");
-        assert_eq!(object("COMMENT", "-", "EXTENSION citext"), "comment on extension citext");
-        assert_eq!(object("DEFAULT", "public", "t id"), "default of public.t.id");
-        assert_eq!(object("PUBLICATION TABLE", "public", "p t"), "table public.t of publication p");
+        assert_eq!(object(&"INDEX".into(), "public", "idx_a"), "index public.idx_a");
+        assert_eq!(object(&"FK CONSTRAINT".into(), "public", "t t_fk"), "fk constraint t_fk on public.t");
+        assert_eq!(object(&"ACL".into(), "public", "TABLE t"), "privileges on table public.t");
+        assert_eq!(object(&"COMMENT".into(), "public", "POLICY a ON t"), "comment on policy a on public.t");
+        assert_eq!(object(&"COMMENT".into(), "-", "EXTENSION citext"), "comment on extension citext");
+        assert_eq!(object(&"DEFAULT".into(), "public", "t id"), "default of public.t.id");
+        assert_eq!(object(&"PUBLICATION TABLE".into(), "public", "p t"), "table public.t of publication p");
     }
 
     #[test]

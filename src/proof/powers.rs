@@ -5,7 +5,7 @@
 //! can't leave it. Whether that suffices is tried once. If not, somebody must ask for it: on a server by trusting the history, on this
 //! machine by naming it as the place.
 
-use super::manner::ROWS;
+use super::mode::ROWS;
 use super::replay::replay_as;
 use super::session::{Refusal, Session};
 use super::{Database, ReplayError, ReplayFile, Settings, Silent};

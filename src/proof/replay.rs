@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::clock::Clock;
 use super::leftover::{FileEnd, Left, Watch};
-use super::manner::{Manner, STRICT};
+use super::mode::{Mode, STRICT};
 use super::positions::Positions;
 use super::powers;
 use super::refused::{self, line_at, line_of};
@@ -33,14 +33,14 @@ pub fn replay(
 
 /// Replays a set as is said.
 pub(super) fn replay_as(
-    manner: Manner<'_>,
+    mode: Mode<'_>,
     side: &str,
     files: &[ReplayFile],
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Snapshot, ReplayError> {
     let needs = needs(&[files], settings);
-    isolated(|| replay_for(side, files, settings, &needs, manner, progress))
+    isolated(|| replay_for(side, files, settings, &needs, mode, progress))
 }
 
 /// Runs work on a thread of its own, so that it may block whoever calls, and so that a panic is an error.
@@ -69,7 +69,7 @@ pub(super) fn replay_for(
     files: &[ReplayFile],
     settings: &Settings,
     needs: &Needs,
-    manner: Manner<'_>,
+    mode: Mode<'_>,
     progress: &dyn Progress,
 ) -> Result<Snapshot, ReplayError> {
     let begun = Instant::now();
@@ -79,12 +79,12 @@ pub(super) fn replay_for(
     let mut session = Session::open(&*scratch, settings.limits)?;
     let own = settings.prelude.iter().chain(files).flat_map(|file| &file.statements).map(|s| s.text.as_str());
     let given = settings.platforms.iter().flat_map(|platform| platform.files(true)).map(|(_, sql)| *sql);
-    let stay = Stay::begin(manner.world, &mut session, &*scratch, own.chain(given))?;
+    let stay = Stay::begin(mode.world, &mut session, &*scratch, own.chain(given))?;
     let clock = Clock::begin(&mut session)?;
     let before = snapshot::before(&mut session, &*scratch)?;
     stay.lower(&mut session)?;
     let mut run = Run::new(session, &*scratch, &stay);
-    run.positions = (manner.want == Want::Everything).then(Positions::default);
+    run.positions = (mode.want == Want::Everything).then(Positions::default);
     for platform in &settings.platforms {
         run.platform(platform, settings.as_before)?;
     }
@@ -92,22 +92,22 @@ pub(super) fn replay_for(
         run.file(index, file)?;
     }
     run.in_prelude = false;
-    run.goes_on = manner.goes_on;
+    run.goes_on = mode.goes_on;
     run.new_session()?;
     let facts = Facts { is_shared: scratch.is_shared(), ..world::facts(&mut run.session)? };
-    if manner.want == Want::Everything {
+    if mode.want == Want::Everything {
         run.watch = Some(Watch::new(files, settings));
         run.look()?;
     }
-    let touched = run.files(side, files, settings, manner, progress)?;
-    if let Some(listener) = manner.listener {
+    let touched = run.files(side, files, settings, mode, progress)?;
+    if let Some(listener) = mode.listener {
         listener(&touched);
     }
-    manner.is_wanted()?;
+    mode.is_wanted()?;
     progress.step(side, "look", files.len(), files.len());
     let Run { mut session, bare, notes, refused, ends, positions, .. } = run;
     stay.raise(&mut session)?;
-    let taken = snapshot::take(&mut session, &*scratch, &before, manner.want, (clock, facts, &stay));
+    let taken = snapshot::take(&mut session, &*scratch, &before, mode.want, (clock, facts, &stay));
     // All of it ran: if it can't be looked at, that is no refusal.
     let mut snapshot = taken.map_err(ReplayError::Missing)?;
     if let Some(user) = stay.whose() {
@@ -119,7 +119,7 @@ pub(super) fn replay_for(
     snapshot.draws = draws(files.iter().flat_map(|file| &file.statements).map(|statement| statement.text.as_str()));
     positions.iter().for_each(|positions| positions.settle(&mut snapshot.sequences));
     snapshot.touched = touched;
-    snapshot.sessions = (manner.want == Want::Everything).then_some(ends);
+    snapshot.sessions = (mode.want == Want::Everything).then_some(ends);
     snapshot.refused = refused;
     snapshot.bare = bare;
     snapshot.notes.extend(notes);
@@ -258,12 +258,12 @@ impl<'a> Run<'a> {
         side: &str,
         files: &[ReplayFile],
         settings: &Settings,
-        manner: Manner<'_>,
+        mode: Mode<'_>,
         progress: &dyn Progress,
     ) -> Result<Vec<Vec<Option<u64>>>, ReplayError> {
         let mut touched = Vec::with_capacity(files.len());
         for (index, file) in files.iter().enumerate() {
-            manner.is_wanted()?;
+            mode.is_wanted()?;
             progress.step(side, "replay", index, files.len());
             if self.ends.last().is_some_and(|end| end.apart) {
                 self.new_session()?;

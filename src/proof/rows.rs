@@ -131,11 +131,14 @@ fn unescaped(field: &str) -> String {
 fn tables(session: &mut Session) -> Result<Vec<Found>> {
     let columns = session.rows(
         "SELECT n.nspname, c.relname, c.relkind, c.relispopulated AND pg_relation_size(c.oid) > 0, format('%I.%I', n.nspname, c.relname), a.attname,
-            pg_catalog.format_type(a.atttypid, a.atttypmod), quote_ident(a.attname),
+            pg_catalog.format_type(b.oid, b.modifier), quote_ident(a.attname),
             array_position(i.indkey::int2[], a.attnum), x.extcondition[array_position(x.extconfig, c.oid)],
             a.attgenerated
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN LATERAL (WITH RECURSIVE base(oid, modifier, depth) AS (SELECT a.atttypid, a.atttypmod, 0
+            UNION ALL SELECT t.typbasetype, t.typtypmod, depth + 1 FROM base JOIN pg_type t ON t.oid = base.oid WHERE t.typtype = 'd')
+            SELECT oid, modifier FROM base ORDER BY depth DESC LIMIT 1) b ON true
         LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
         LEFT JOIN pg_depend e ON e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
         LEFT JOIN pg_extension x ON x.oid = e.refobjid

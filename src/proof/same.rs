@@ -1,12 +1,12 @@
 //! Whether two entries of a dump say the same, though PostgreSQL wrote what has no order in another one.
 
-use super::Entry;
 use super::entries::{Quotes, lines};
+use super::{Entry, EntryKind};
 
 /// Whether two entries of one identity say the same. The order of grants says nothing: it is the order in which they were
 /// given, and `pg_dump` writes what it revokes first.
 pub(super) fn same(a: &Entry, b: &Entry) -> bool {
-    let privileges = ["ACL", "DEFAULT ACL"].contains(&a.kind.as_str());
+    let privileges = matches!(a.kind, EntryKind::Acl | EntryKind::DefaultAcl);
     a.text == b.text
         || (privileges && grants(&a.text) == grants(&b.text))
         || with_sorted_options(&a.kind, &a.text) == with_sorted_options(&b.kind, &b.text)
@@ -14,7 +14,8 @@ pub(super) fn same(a: &Entry, b: &Entry) -> bool {
 
 /// The statement of an object with its options in the order of their names: PostgreSQL keeps them as they came. They stand in
 /// a line of their own for a table, in the first one for views and indexes; a routine's settings stand one to a line.
-fn with_sorted_options(kind: &str, text: &str) -> String {
+fn with_sorted_options(kind: &EntryKind, text: &str) -> String {
+    use EntryKind as K;
     let mut quotes = Quotes::default();
     let mut sorted: Vec<String> = Vec::new();
     let mut settings = 0..0;
@@ -22,12 +23,12 @@ fn with_sorted_options(kind: &str, text: &str) -> String {
         let outside = quotes.outside();
         quotes.read(line);
         sorted.push(match kind {
-            "TABLE" | "MATERIALIZED VIEW" if outside && line.starts_with("WITH (") => options_sorted(line),
-            "VIEW" | "INDEX" | "MATERIALIZED VIEW" if outside && line.starts_with("CREATE ") => options_sorted(line),
-            "CONSTRAINT" if outside => options_sorted(line),
+            K::Table | K::MaterializedView if outside && line.starts_with("WITH (") => options_sorted(line),
+            K::View | K::Index | K::MaterializedView if outside && line.starts_with("CREATE ") => options_sorted(line),
+            K::Constraint if outside => options_sorted(line),
             _ => line.to_string(),
         });
-        if matches!(kind, "FUNCTION" | "PROCEDURE") && outside && line.starts_with("    SET ") && quotes.outside() {
+        if matches!(kind, K::Function | K::Procedure) && outside && line.starts_with("    SET ") && quotes.outside() {
             let at = sorted.len() - 1;
             settings = if settings.end == at { settings.start..at + 1 } else { at..at + 1 };
         } else if !settings.is_empty() {

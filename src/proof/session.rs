@@ -320,7 +320,7 @@ impl Refusal {
 
     /// Whether the statement only asks to be run outside a transaction block.
     pub fn wants_no_transaction(&self) -> bool {
-        matches!(self.sqlstate.as_str(), "25001" | "55P04")
+        matches!(self.sqlstate.as_str(), "25001" | "2D000" | "55P04")
             || ["transaction block", "pipeline", "from a function or procedure"]
                 .iter()
                 .any(|w| self.message.contains("cannot") && self.message.contains(w))

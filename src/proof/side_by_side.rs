@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, mpsc};
 
-use super::manner::{Manner, ROWS, STRICT, SURVEY};
+use super::mode::{Mode, ROWS, STRICT, SURVEY};
 use super::replay::{isolated, joined, needs, replay_for};
 use super::{Progress, ReplayError, ReplayFile, Settings, Snapshot, TableRows, Touched};
 
@@ -66,9 +66,8 @@ pub fn replay_and_survey(
     let (tell, told) = mpsc::channel::<Vec<ReplayFile>>();
     std::thread::scope(|scope| {
         let other = crate::stack::spawn(scope, move || {
-            let survey = |files: &[ReplayFile], manner: Manner<'_>| {
-                replay_for("new", files, settings, needs, manner.away(), progress)
-            };
+            let survey =
+                |files: &[ReplayFile], mode: Mode<'_>| replay_for("new", files, settings, needs, mode.away(), progress);
             let first = survey(new, SURVEY.until(stale));
             let Ok(files) = told.recv() else { return first };
             let seen = survey(&files, SURVEY);

@@ -10,12 +10,12 @@ use std::time::Instant;
 
 use super::compare::{Again, More, compare};
 use super::compared::Compared;
-use super::manner::{ROWS, STRICT};
+use super::mode::{ROWS, STRICT};
 use super::verdict::{given, kind, peak_mb};
 use super::words::comment_end;
 use super::{
-    Entry, Facts, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, Verdict, canonical,
-    entries, live, replay, side_by_side,
+    Entry, EntryKind, Facts, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, Verdict,
+    canonical, entries, live, replay, side_by_side,
 };
 use crate::Error;
 
@@ -34,16 +34,16 @@ pub enum Source {
 const BEYOND_A_DUMP: &str = "roles, memberships, settings, versions of extensions: a dump doesn't hold them";
 const WITHOUT_ROWS: &str = "rows, and where sequences stand: the dump doesn't hold them";
 /// What belongs to a server more than to a database.
-const OF_THE_SERVER: &[&str] = &[
-    "BOOTSTRAP ROLE",
-    "BUILT-IN COMMENTS",
-    "BUILT-IN OBJECTS",
-    "DATABASE",
-    "OTHER DATABASE",
-    "TABLESPACE",
-    "REPLICATION SLOT",
-    "REPLICATION ORIGIN",
-    "SYSTEM SETTING",
+const OF_THE_SERVER: &[EntryKind] = &[
+    EntryKind::BootstrapRole,
+    EntryKind::BuiltInComments,
+    EntryKind::BuiltInObjects,
+    EntryKind::Database,
+    EntryKind::OtherDatabase,
+    EntryKind::Tablespace,
+    EntryKind::ReplicationSlot,
+    EntryKind::ReplicationOrigin,
+    EntryKind::SystemSetting,
 ];
 
 /// Compares two sides. An error names the side.
@@ -101,11 +101,11 @@ fn of_dump(settings: &Settings) -> Settings {
 
 /// The two sides are never in the same world.
 fn look(side: &str, source: &Source, settings: &Settings, progress: &dyn Progress) -> Result<Snapshot, ReplayError> {
-    let manner = if side == "new" { STRICT.away() } else { STRICT };
+    let mode = if side == "new" { STRICT.away() } else { STRICT };
     match source {
-        Source::Set(files) => replay::replay_as(manner, side, files, settings, progress),
+        Source::Set(files) => replay::replay_as(mode, side, files, settings, progress),
         Source::Dump(files, _) => {
-            let load = |files: &[ReplayFile]| replay::replay_as(manner, side, files, &of_dump(settings), progress);
+            let load = |files: &[ReplayFile]| replay::replay_as(mode, side, files, &of_dump(settings), progress);
             load(files).or_else(|error| match with_path(files) {
                 Some(files) => load(&files).map_err(|_| error),
                 None => Err(error),
@@ -170,7 +170,7 @@ fn fit((old, one): (&mut Snapshot, &Source), (new, other): (&mut Snapshot, &Sour
         // A schema has no session.
         snapshot.sessions = None;
         if dumped(one) || dumped(other) {
-            snapshot.globals.retain(|global| global.kind == "MATERIALIZED VIEW DATA");
+            snapshot.globals.retain(|global| global.kind == EntryKind::MaterializedViewData);
         }
         if rowless(one) || rowless(other) {
             snapshot.globals.clear();
@@ -182,17 +182,17 @@ fn fit((old, one): (&mut Snapshot, &Source), (new, other): (&mut Snapshot, &Sour
 
 /// Leaves out what belongs to the server of a database: what a scratch one has of its own, and roles that nothing here names.
 fn of_the_database(live: &mut Snapshot, scratch: &mut Snapshot) {
-    let there = |kind: &'static str| move |global: &&Entry| global.kind == kind;
-    let known: Vec<String> = scratch.globals.iter().filter(there("ROLE")).map(|role| role.name.clone()).collect();
+    let is_role = |global: &&Entry| global.kind == EntryKind::Role;
+    let known: Vec<String> = scratch.globals.iter().filter(is_role).map(|role| role.name.clone()).collect();
     let named = |role: &str| known.iter().any(|name| name == role) || names(&live.dump, role);
     let left: Vec<String> =
-        live.globals.iter().filter(there("ROLE")).map(|role| role.name.clone()).filter(|role| !named(role)).collect();
+        live.globals.iter().filter(is_role).map(|role| role.name.clone()).filter(|role| !named(role)).collect();
     let about = |global: &Entry| {
         let mut words = global.name.split(' ');
-        match global.kind.as_str() {
-            "ROLE" | "ROLE COMMENT" => left.contains(&global.name),
-            "ROLE MEMBERSHIP" => words.any(|word| left.iter().any(|role| role == word)),
-            "ROLE SETTING" => words.next().is_some_and(|word| left.iter().any(|role| role == word)),
+        match global.kind {
+            EntryKind::Role | EntryKind::RoleComment => left.contains(&global.name),
+            EntryKind::RoleMembership => words.any(|word| left.iter().any(|role| role == word)),
+            EntryKind::RoleSetting => words.next().is_some_and(|word| left.iter().any(|role| role == word)),
             _ => false,
         }
     };
@@ -202,11 +202,11 @@ fn of_the_database(live: &mut Snapshot, scratch: &mut Snapshot) {
         live.notes.push(format!("{count} roles of the server that nothing in the database names were left out"));
     }
     // Who may not see passwords can't say who has one.
-    let blind = live.globals.iter().filter(there("ROLE")).all(|role| role.text.ends_with("a password"));
+    let blind = live.globals.iter().filter(is_role).all(|role| role.text.ends_with("a password"));
     for snapshot in [live, scratch] {
-        snapshot.globals.retain(|global| !OF_THE_SERVER.contains(&global.kind.as_str()));
+        snapshot.globals.retain(|global| !OF_THE_SERVER.contains(&global.kind));
         if blind {
-            for role in snapshot.globals.iter_mut().filter(|global| global.kind == "ROLE") {
+            for role in snapshot.globals.iter_mut().filter(|global| global.kind == EntryKind::Role) {
                 role.text = role.text.replace(" -- has a password", "");
             }
         }
@@ -236,7 +236,7 @@ struct Both<'a> {
 impl More for Both<'_> {
     fn again(&self) -> Result<Again<'_>, ReplayError> {
         let replayed =
-            |manner, files: &[ReplayFile]| replay::replay_as(manner, "again", files, self.settings, self.progress);
+            |mode, files: &[ReplayFile]| replay::replay_as(mode, "again", files, self.settings, self.progress);
         match self.sides {
             [Source::Set(files), _] => {
                 self.again.get_or_init(|| replayed(ROWS.away(), files)).as_ref().map(Again::Old).map_err(Clone::clone)

@@ -74,14 +74,14 @@ pub(super) fn take(
     let mut beyond = hidden::beyond(session)?;
     if scratch.is_shared() {
         // A history can't make a database there, so those that it has are others'.
-        beyond.retain(|what| !what.starts_with("what is in the database "));
+        beyond.retain(|what| !what.is_elsewhere);
     }
     session.close()?;
     snapshot.dump = entries::without_tokens(&scratch.dump()?);
     let split = entries::split(&snapshot.dump);
     snapshot.entries = split.entries;
     snapshot.unread = split.unread;
-    snapshot.unread.extend(beyond);
+    snapshot.unread.extend(beyond.into_iter().map(|what| what.words));
     snapshot.unread.extend(unread);
     Ok(snapshot)
 }

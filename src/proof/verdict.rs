@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::compare::{Again, More, compare};
 use super::compared::Compared;
-use super::manner::{Manner, ROWS, STRICT, SURVEY};
+use super::mode::{Mode, ROWS, STRICT, SURVEY};
 use super::{
     Comparison, Entry, Facts, Progress, ReplayError, ReplayFile, Settings, Snapshot, StandInCall, TableRows, canonical,
     replay, replay_both, side_by_side,
@@ -95,8 +95,8 @@ impl<'a> Judge<'a> {
         self.again.get_or_init(replay).as_ref().map_err(Clone::clone)
     }
 
-    fn replay(&self, manner: Manner<'_>, side: &str, files: &[ReplayFile]) -> Result<Snapshot, ReplayError> {
-        replay::replay_as(manner, side, files, self.settings, self.progress)
+    fn replay(&self, mode: Mode<'_>, side: &str, files: &[ReplayFile]) -> Result<Snapshot, ReplayError> {
+        replay::replay_as(mode, side, files, self.settings, self.progress)
     }
 
     /// The rows of the old set's replays after the second, from 0.

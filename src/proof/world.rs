@@ -7,7 +7,7 @@
 
 use super::clock::seconds;
 use super::session::Session;
-use super::{Entry, ReplayFile};
+use super::{Entry, EntryKind, ReplayFile};
 use crate::Result;
 use crate::scratch::{PLAIN, Plain, SUPERUSERS, Scratch};
 
@@ -200,7 +200,7 @@ impl Stay {
 
     /// Takes out of what was seen what comes of the stay itself.
     pub fn without_traces(&self, globals: &mut Vec<Entry>) {
-        globals.retain(|entry| !(entry.kind == "BUILT-IN FUNCTION" && self.functions.contains(&entry.text)));
+        globals.retain(|entry| !(entry.kind == EntryKind::BuiltInFunction && self.functions.contains(&entry.text)));
     }
 
     fn go(&self, session: &mut Session) -> Result<()> {

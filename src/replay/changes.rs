@@ -304,7 +304,7 @@ impl Replay<'_> {
         self.end(column, None, cascade);
         let rows: Vec<ObjectId> = self.schema.live().filter(|id| self.fills_only_dead(table, *id)).collect();
         let reads = |id: &ObjectId| self.schema.objects[*id].needs.iter().any(|n| n.on == column);
-        let is_rows = |id: &ObjectId| matches!(self.schema.objects[*id].kind, Kind::Rows | Kind::Opaque);
+        let is_rows = |id: &ObjectId| self.schema.objects[*id].kind.is_act();
         // Rows that moved on from there need it.
         if self.schema.live().filter(is_rows).any(|id| reads(&id) && !rows.contains(&id)) {
             return;

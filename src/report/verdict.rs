@@ -354,7 +354,7 @@ pub fn failure_text(side: &str, error: &ReplayError, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proof::{Class, Compared, Comparison};
+    use crate::proof::{Class, Compared, Comparison, EntryKind};
 
     fn verdict(differences: Vec<Difference>) -> Verdict {
         let compared = Compared { objects: 12, rows: 1, tables: 3, sequences: 2, settings: 4, sessions: 0, given: 0 };
@@ -376,7 +376,7 @@ mod tests {
 
     fn index() -> Difference {
         Difference {
-            kind: "INDEX".into(),
+            kind: EntryKind::Index,
             schema: "public".into(),
             name: "idx_a".into(),
             object: "index public.idx_a".into(),

@@ -3,7 +3,7 @@
 //! The texts are PostgreSQL's own, so they are laid out alike: words are made of the places where they part. Where there are
 //! too many of those, there are none, and the text diff says it.
 
-use crate::proof::{Change, Difference};
+use crate::proof::{Change, Difference, EntryKind};
 use crate::sql::lex::{TokenKind, lex_code};
 use crate::sql::split::split;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
@@ -33,21 +33,22 @@ pub fn of(difference: &Difference) -> Vec<String> {
     let (Change::Changed, Some(old), Some(new)) = (difference.change, &difference.old, &difference.new) else {
         return difference.property.iter().cloned().collect();
     };
-    let mut words = match difference.kind.as_str() {
-        "ROWS" => return difference.property.iter().cloned().collect(),
-        "TABLE" | "FOREIGN TABLE" => table(old, new),
-        "ACL" | "DEFAULT ACL" => statements(old, new, 0),
-        "COLUMN ORDER" => vec![format!("order of columns: {} → {}", old.replace('\n', ", "), new.replace('\n', ", "))],
-        "ROLE SETTING"
-        | "DATABASE SETTING"
-        | "SEQUENCE POSITION"
-        | "EXTENSION VERSION"
-        | "EXTENSION OWNER"
-        | "MATERIALIZED VIEW DATA"
-        | "SUBSCRIPTION STATE"
-        | "SESSION"
-        | "SESSION OF A FILE" => vec![format!("{old} → {new}")],
-        "DATABASE" | "LARGE OBJECT" | "TABLESPACE" | "INTERNAL TRIGGER" | "EXTENSION MEMBERS" => lines(old, new),
+    use EntryKind as K;
+    let mut words = match difference.kind {
+        K::Rows => return difference.property.iter().cloned().collect(),
+        K::Table | K::ForeignTable => table(old, new),
+        K::Acl | K::DefaultAcl => statements(old, new, 0),
+        K::ColumnOrder => vec![format!("order of columns: {} → {}", old.replace('\n', ", "), new.replace('\n', ", "))],
+        K::RoleSetting
+        | K::DatabaseSetting
+        | K::SequencePosition
+        | K::ExtensionVersion
+        | K::ExtensionOwner
+        | K::MaterializedViewData
+        | K::SubscriptionState
+        | K::Session
+        | K::SessionOfAFile => vec![format!("{old} → {new}")],
+        K::Database | K::LargeObject | K::Tablespace | K::InternalTrigger | K::ExtensionMembers => lines(old, new),
         _ => {
             let (one, other) = (bodies(old), bodies(new));
             let mut words = match (one.first(), other.first()) {
@@ -289,7 +290,7 @@ mod tests {
     use super::*;
 
     fn words(kind: &str, old: &str, new: &str) -> Vec<String> {
-        let (kind, name) = (kind.to_string(), "t".to_string());
+        let (kind, name) = (EntryKind::from(kind), "t".to_string());
         of(&Difference {
             kind,
             schema: "public".into(),

@@ -12,7 +12,7 @@ use pglite_oxide::{PgDumpOptions, Pglite, PgliteServer};
 use tempfile::TempDir;
 
 use super::extensions::{self, StandIn};
-use super::seat::Seat;
+use super::pinned_cpu::PinnedCpu;
 use super::{Needs, SUPERUSERS, Scratch, room, stand_ins};
 use crate::{Error, Result};
 
@@ -50,7 +50,7 @@ pub struct Embedded {
     /// Where the socket is, if the path of the folder is too long for one.
     beside: Option<TempDir>,
     /// Where the threads of the server sit, and the one that started it.
-    _seat: Option<Seat>,
+    _pinned: Option<PinnedCpu>,
 }
 
 impl Embedded {
@@ -87,10 +87,10 @@ impl Embedded {
             let archive = archive(stand_in).map_err(text)?;
             pglite_oxide::install_extension_bytes(&outcome.paths, &archive).map_err(chain)?;
         }
-        let seat = Seat::take();
+        let pinned = PinnedCpu::take();
         let is_long = folder.path().as_os_str().len() > room::LONGEST_FOLDER;
         let beside = if is_long { Some(room::private(&prefix, Path::new("/tmp")).map_err(text)?) } else { None };
-        let embedded = Embedded { server: Mutex::new(None), folder: Some(folder), beside, _seat: seat };
+        let embedded = Embedded { server: Mutex::new(None), folder: Some(folder), beside, _pinned: pinned };
         drop(embedded.running()?);
         Ok(embedded)
     }

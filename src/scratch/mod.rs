@@ -11,10 +11,10 @@ pub mod local;
 #[cfg(not(unix))]
 #[path = "no_local.rs"]
 pub mod local;
+mod pinned_cpu;
 pub mod preludes;
 pub mod programs;
 pub mod room;
-mod seat;
 pub mod server;
 pub mod stand_ins;
 #[cfg(unix)]

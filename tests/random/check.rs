@@ -163,7 +163,7 @@ fn refusal(why: &Unproven) -> Trouble {
         }
         Unproven::Different(verdict, blocked) => {
             let class = if blocked.is_empty() { Class::Wrong } else { Class::Refused };
-            let mut kinds: Vec<_> = verdict.comparison.differences.iter().map(|d| d.kind.clone()).collect();
+            let mut kinds: Vec<_> = verdict.comparison.differences.iter().map(|d| d.kind.to_string()).collect();
             kinds.sort();
             kinds.dedup();
             let differences: Vec<_> = verdict

@@ -9,7 +9,7 @@ use crate::Error;
 
 /// What a replay is for.
 #[derive(Clone, Copy)]
-pub(super) struct Manner<'a> {
+pub(super) struct Mode<'a> {
     /// What is looked at.
     pub want: Want,
     /// In which world.
@@ -22,28 +22,28 @@ pub(super) struct Manner<'a> {
     pub listener: Option<&'a (dyn Fn(&Touched) + Sync)>,
 }
 
-pub(super) const STRICT: Manner<'_> =
-    Manner { want: Want::Everything, world: World::Home, goes_on: false, called_off: None, listener: None };
+pub(super) const STRICT: Mode<'_> =
+    Mode { want: Want::Everything, world: World::Home, goes_on: false, called_off: None, listener: None };
 /// Goes on where PostgreSQL refuses a statement: the snapshot names all that it refused. A set of which nothing is refused was
 /// replayed as [`replay`] does it.
-pub(super) const SURVEY: Manner<'_> = Manner { goes_on: true, ..STRICT };
+pub(super) const SURVEY: Mode<'_> = Mode { goes_on: true, ..STRICT };
 /// For the rows only, to learn which of them differ from run to run.
-pub(super) const ROWS: Manner<'_> = Manner { want: Want::Rows, ..STRICT };
+pub(super) const ROWS: Mode<'_> = Mode { want: Want::Rows, ..STRICT };
 
-impl<'a> Manner<'a> {
+impl<'a> Mode<'a> {
     /// The same in the other world.
     pub fn away(self) -> Self {
-        Manner { world: World::Away, ..self }
+        Mode { world: World::Away, ..self }
     }
 
     /// The same, until it is called off: then it is an error at the next file.
     pub fn until(self, called_off: &'a AtomicBool) -> Self {
-        Manner { called_off: Some(called_off), ..self }
+        Mode { called_off: Some(called_off), ..self }
     }
 
     /// The same, with somebody who hears what the statements touched.
     pub fn heard_by(self, listener: &'a (dyn Fn(&Touched) + Sync)) -> Self {
-        Manner { listener: Some(listener), ..self }
+        Mode { listener: Some(listener), ..self }
     }
 
     /// Whether anybody still wants it.

@@ -4,17 +4,17 @@
 //! that has gone idle, which takes longer than a statement of a migration does, most of all on a virtual machine.
 
 #[cfg(target_os = "linux")]
-pub use linux::Seat;
+pub use linux::PinnedCpu;
 
 /// Elsewhere the system has no say in it.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
-pub struct Seat;
+pub struct PinnedCpu;
 
 #[cfg(not(target_os = "linux"))]
-impl Seat {
+impl PinnedCpu {
     /// Takes none.
-    pub fn take() -> Option<Seat> {
+    pub fn take() -> Option<PinnedCpu> {
         None
     }
 }
@@ -29,15 +29,15 @@ mod linux {
 
     /// A processor for the thread that took it, and for all threads that it starts. Dropped in that thread, it lets it go.
     #[derive(Debug)]
-    pub struct Seat {
+    pub struct PinnedCpu {
         processor: usize,
         before: CpuSet,
     }
 
-    impl Seat {
+    impl PinnedCpu {
         /// Takes the processor on which the thread runs; or another one, if fewer replays sit there. None where there is
         /// no choice, or where the system doesn't let us.
-        pub fn take() -> Option<Seat> {
+        pub fn take() -> Option<PinnedCpu> {
             let before = sched_getaffinity(None).ok()?;
             if before.count() < 2 {
                 return None;
@@ -51,11 +51,11 @@ mod linux {
             only.set(processor);
             sched_setaffinity(None, &only).ok()?;
             taken.push(processor);
-            Some(Seat { processor, before })
+            Some(PinnedCpu { processor, before })
         }
     }
 
-    impl Drop for Seat {
+    impl Drop for PinnedCpu {
         fn drop(&mut self) {
             // A thread that stays where it is works as well.
             let _ = sched_setaffinity(None, &self.before);
@@ -71,16 +71,16 @@ mod linux {
         use super::*;
 
         #[test]
-        fn a_seat_holds_its_thread_until_it_is_given_back() {
+        fn a_pinned_thread_stays_until_it_is_let_go() {
             let count = || sched_getaffinity(None).unwrap().count();
             let all = count();
-            let seat = Seat::take();
-            assert_eq!(seat.is_some(), all > 1);
+            let pinned = PinnedCpu::take();
+            assert_eq!(pinned.is_some(), all > 1);
             assert_eq!(count(), 1);
-            // A thread that has a seat needs no other.
-            assert!(Seat::take().is_none());
+            // A pinned thread is pinned to nothing else.
+            assert!(PinnedCpu::take().is_none());
             assert_eq!(std::thread::spawn(move || sched_getaffinity(None).unwrap().count()).join().unwrap(), 1);
-            drop(seat);
+            drop(pinned);
             assert_eq!(count(), all);
         }
     }
