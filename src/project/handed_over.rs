@@ -53,7 +53,7 @@ pub enum HandedOver {
 /// ```
 /// use consolidate::{Asked, HandingOver, Project, Silent};
 ///
-/// let project = Project::open(&Asked { layout: None, ..Asked::default() }, &Silent)?;
+/// let project = Project::open(&Asked::default(), &Silent)?;
 /// let handover = consolidate::handover(&project, &HandingOver::default())?;
 /// // One transaction, which refuses a database by itself that ran anything but the old set.
 /// assert!(handover.script.sql.contains("BEGIN;") && handover.script.sql.contains(&handover.script.table));
