@@ -49,9 +49,10 @@ damage: ## Damage every set of the tests, statement by statement, and print the 
 comments: ## Count the comments of what lives that are in the new set
 	$(CARGO) test --release --locked --test style comments_of_what_lives -- --nocapture
 
-lint: ## Check formatting, and clippy without warnings
+lint: ## Check formatting, clippy and the documentation of the library, without warnings
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --no-deps --lib
 
 bench: ## Measure how long a plan takes
 	$(CARGO) bench --locked --bench plan

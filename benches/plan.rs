@@ -2,6 +2,15 @@
 //!
 //! `cargo bench --bench plan [-- FOLDER]`; without a folder, the example of this repository.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement says what it found, and ends where it can't go on"
+)]
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

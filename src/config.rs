@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::{At, Error, Result};
+use crate::named::Named;
 use crate::schema::Kind;
 use crate::scratch::limits::{Size, Time};
 use serde::Deserialize;
@@ -53,12 +54,12 @@ pub struct EmitConfig {
 }
 
 /// What decides on an object's file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Files {
     /// The file in which it was born
     Birth,
-    /// The [[file]] rules of consolidate.toml
+    /// The `[[file]]` rules of `consolidate.toml`
     Rules,
     /// Its schema
     Schema,
@@ -66,8 +67,30 @@ pub enum Files {
     One,
 }
 
+impl Named for Files {
+    const ALL: &'static [Files] = &[Files::Birth, Files::Rules, Files::Schema, Files::One];
+
+    fn name(self) -> &'static str {
+        match self {
+            Files::Birth => "birth",
+            Files::Rules => "rules",
+            Files::Schema => "schema",
+            Files::One => "one",
+        }
+    }
+
+    fn about(self) -> &'static str {
+        match self {
+            Files::Birth => "The file in which it was born",
+            Files::Rules => "The [[file]] rules of consolidate.toml",
+            Files::Schema => "Its schema",
+            Files::One => "All objects in one file",
+        }
+    }
+}
+
 /// What the versions of the files are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Numbers {
     /// Counted up from the first version
@@ -76,6 +99,26 @@ pub enum Numbers {
     Timestamps,
     /// Those of the history's files, in order
     Originals,
+}
+
+impl Named for Numbers {
+    const ALL: &'static [Numbers] = &[Numbers::Sequential, Numbers::Timestamps, Numbers::Originals];
+
+    fn name(self) -> &'static str {
+        match self {
+            Numbers::Sequential => "sequential",
+            Numbers::Timestamps => "timestamps",
+            Numbers::Originals => "originals",
+        }
+    }
+
+    fn about(self) -> &'static str {
+        match self {
+            Numbers::Sequential => "Counted up from the first version",
+            Numbers::Timestamps => "Times of 14 digits, counted up from the first version",
+            Numbers::Originals => "Those of the history's files, in order",
+        }
+    }
 }
 
 /// What a replay takes for granted.

@@ -3,11 +3,19 @@
 //! Objects are numbered and never removed: a number is one lifetime. Needs point at numbers, so renames don't touch them.
 
 use crate::history::StatementId;
-pub use crate::objects::kind::{Kind, Namespace};
-use crate::objects::{Column, Constraint, GrantBody, Property, Table};
 use crate::sql::names::{Qualified, quote};
+pub(crate) use element::cut;
+pub use element::{Column, Constraint, Element, Piece, PieceKind, Place, Table};
+pub use grant::{Atom, GrantBody, Privilege};
+pub use kind::{Drop, Kind, Namespace, Tag};
+pub use property::Property;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+
+pub(crate) mod element;
+mod grant;
+pub(crate) mod kind;
+pub(crate) mod property;
 
 /// An object's number.
 pub type ObjectId = usize;
@@ -359,7 +367,7 @@ impl Schema {
     /// The object within whose text this one stands, if it has no statement of its own.
     pub fn holder(&self, id: ObjectId) -> Option<ObjectId> {
         let object = &self.objects[id];
-        let in_column = matches!(&object.body, Body::Constraint(c) if c.place == crate::objects::Place::InColumn);
+        let in_column = matches!(&object.body, Body::Constraint(c) if c.place == Place::InColumn);
         let added = |on: &ObjectId| self.objects[*on].parent == object.parent && self.is_added_column(*on);
         let column = object.needs.iter().map(|n| n.on).find(added).filter(|_| in_column && self.cut.is_some());
         column.or(object.parent)
@@ -391,7 +399,7 @@ impl Schema {
     pub fn is_in_table(&self, id: ObjectId) -> bool {
         let object = &self.objects[id];
         match (&object.body, object.parent.map(|p| &self.objects[p].body)) {
-            (Body::Constraint(c), _) if c.place == crate::objects::Place::InColumn => true,
+            (Body::Constraint(c), _) if c.place == Place::InColumn => true,
             (Body::Constraint(_), Some(Body::Table(table))) => table.elements.iter().any(|e| e.object == Some(id)),
             _ => false,
         }

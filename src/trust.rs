@@ -5,6 +5,7 @@
 //! with `--trusted WHAT` or `CONSOLIDATE_TRUSTED`.
 
 use crate::error::{At, Error, Result};
+use crate::named::Named;
 use std::path::{Component, Path, PathBuf};
 use url::Url;
 
@@ -12,13 +13,13 @@ use url::Url;
 pub const VARIABLE: &str = "CONSOLIDATE_TRUSTED";
 
 /// What a repository's own files can ask for and don't get, unless it is trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// [scratch] programs: running the PostgreSQL programs of a folder that it names
+    /// `[scratch] programs`: running the PostgreSQL programs of a folder that it names
     Programs,
     /// A layout whose migrations are code of the project (alembic): running that code
     Layout,
-    /// A [scratch] url of another machine, or one with values of environment variables
+    /// A `[scratch] url` of another machine, or one with values of environment variables
     Url,
     /// Files and folders outside of the repository
     Paths,
@@ -26,12 +27,10 @@ pub enum Trust {
     Reach,
 }
 
-impl Trust {
-    /// All of them.
-    pub const ALL: [Trust; 5] = [Trust::Programs, Trust::Layout, Trust::Url, Trust::Paths, Trust::Reach];
+impl Named for Trust {
+    const ALL: &'static [Trust] = &[Trust::Programs, Trust::Layout, Trust::Url, Trust::Paths, Trust::Reach];
 
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Trust::Programs => "programs",
             Trust::Layout => "layout",
@@ -41,6 +40,21 @@ impl Trust {
         }
     }
 
+    fn about(self) -> &'static str {
+        match self {
+            Trust::Programs => "[scratch] programs: running the PostgreSQL programs of a folder that it names",
+            Trust::Layout => "A layout whose migrations are code of the project (alembic): running that code",
+            Trust::Url => "A [scratch] url of another machine, or one with values of environment variables",
+            Trust::Paths => "Files and folders outside of the repository",
+            Trust::Reach => {
+                "What a history reaches for where it is replayed: programs, files, other servers, code that nothing holds \
+                 back"
+            }
+        }
+    }
+}
+
+impl Trust {
     /// How a refusal ends: by which words the user can have it all the same.
     pub fn hint(self, instead: &str) -> String {
         let name = self.name();
@@ -63,9 +77,8 @@ impl Trusted {
     pub fn read(said: &[Trust], variable: Option<&str>) -> Result<Trusted> {
         let mut all = said.to_vec();
         for word in variable.unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty()) {
-            let known = Trust::ALL.into_iter().find(|trust| trust.name() == word);
-            all.push(known.ok_or_else(|| {
-                let names = Trust::ALL.map(Trust::name).join(", ");
+            all.push(Trust::by_name(word).ok_or_else(|| {
+                let names = Trust::ALL.iter().map(|trust| trust.name()).collect::<Vec<_>>().join(", ");
                 Error::new(format!("{VARIABLE} says {word:?}, which names nothing that can be trusted"))
                     .hint(format!("it takes these, with commas between them: {names}"))
             })?);
@@ -147,16 +160,6 @@ fn real(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::ValueEnum;
-
-    #[test]
-    fn every_word_is_one_of_the_command_line() {
-        let words: Vec<String> = Trust::value_variants()
-            .iter()
-            .filter_map(|t| Some(t.to_possible_value()?.get_name().to_string()))
-            .collect();
-        assert_eq!(words, Trust::ALL.map(Trust::name));
-    }
 
     #[test]
     fn the_variable_holds_words() {

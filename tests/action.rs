@@ -2,6 +2,15 @@
 //! with its folder, its variables and the files through which it speaks to the next. What only GitHub has is left out: the
 //! cache, which here holds the program already.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::{Project, Ran, ran};

@@ -1,5 +1,14 @@
 //! What is wrong with what the user gives: said with file, line and a hint, exit code 2, and nothing written.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::Project;

@@ -2,6 +2,15 @@
 //! consolidated on top of what comes before; `from.txt` says from where, `expected/` holds the new files. To write those anew:
 //! `CONSOLIDATE_UPDATE=1 cargo test --release --test cuts`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::Project;

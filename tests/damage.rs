@@ -3,10 +3,20 @@
 //!
 //! The suite looks at a few traps; `make damage` looks at the example and at all of them, and prints the share that was caught.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod trap_support;
 
+use consolidate::as_replayed::replay_files;
 use consolidate::config::Config;
-use consolidate::emit::{prove, replay_files, set_files};
+use consolidate::emit::{prove, set_files};
 use consolidate::history;
 use consolidate::proof::{self, Database, Judge, ReplayError, ReplayFile, Settings, Silent, VerdictKind};
 use consolidate::replay::replay;

@@ -1,6 +1,15 @@
 //! Statements that are nested deep: what PostgreSQL takes is taken, what it refuses is told with its place and its own words,
 //! and nothing ends the program by a signal (`ran` would say so).
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::{Project, Ran, ran};

@@ -1,5 +1,14 @@
 //! `consolidate diff` on all kinds of sides, `verify --against`, the classes to ignore, and the forms of reports.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::{Project, ran};

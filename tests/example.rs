@@ -1,6 +1,15 @@
 //! The repository's own example: what its plan document asks for is found, the committed set is what emit writes, and the
 //! proof sees when a statement of it is missing.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::{Project, Tree};

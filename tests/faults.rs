@@ -1,28 +1,36 @@
 //! What goes wrong while a set is written: a kill at any moment, a full disk, a folder that can't be written. Afterwards the old
 //! set or the new one is there, whole, and the next run works.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::{Project, Tree};
-use consolidate::emit::swap::{Healed, Moment, Way, heal};
-use consolidate::emit::write::write_watched;
-use consolidate::emit::{NewFile, NewSet};
 use consolidate::scratch::room;
+use consolidate::store::WholeFile;
+use consolidate::store::manifest::Origin;
+use consolidate::store::swap::{Healed, Moment, Way, heal};
+use consolidate::store::write::write_watched;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// A set of some files that all say which set they are of.
-fn set(word: &str, files: usize) -> NewSet {
-    let file = |i: usize| NewFile {
-        name: format!("{i}_{word}.sql"),
-        text: format!("CREATE TABLE {word}_{i} (id int);\n"),
-        statements: Vec::new(),
-        down: None,
-        bare: false,
+fn set(word: &str, files: usize) -> Vec<WholeFile> {
+    let file = |i: usize| WholeFile {
+        path: format!("{i}_{word}.sql"),
+        bytes: format!("CREATE TABLE {word}_{i} (id int);\n").into_bytes(),
+        is_new: true,
     };
-    NewSet { files: (1..=files).map(file).collect(), before: Vec::new() }
+    (1..=files).map(file).collect()
 }
 
 /// Which set a folder holds; a panic if that isn't just one of them, whole, with what else lay in the folder.
@@ -31,12 +39,12 @@ fn which(folder: &Path, files: usize) -> &'static str {
         std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     for word in ["old", "new"] {
-        let mut wanted: Vec<String> = set(word, files).files.into_iter().map(|f| f.name).collect();
+        let mut wanted: Vec<String> = set(word, files).into_iter().map(|f| f.path).collect();
         wanted.extend([".consolidate".into(), "README.md".into()]);
         wanted.sort();
         if names == wanted {
-            for file in set(word, files).files {
-                assert_eq!(std::fs::read_to_string(folder.join(&file.name)).unwrap(), file.text);
+            for file in set(word, files) {
+                assert_eq!(std::fs::read(folder.join(&file.path)).unwrap(), file.bytes);
             }
             assert_eq!(std::fs::read_to_string(folder.join("README.md")).unwrap(), "by hand\n");
             return word;
@@ -54,7 +62,8 @@ fn leftovers(parent: &Path) -> Vec<PathBuf> {
 fn with_old_set(files: usize) -> Project {
     let project = Project::small();
     project.write("migrations/README.md", "by hand\n");
-    write_watched(&project.path("migrations"), &set("old", files), true, Way::Best, &|_| ()).unwrap();
+    write_watched(&project.path("migrations"), &set("old", files), Origin::default(), true, Way::Best, &|_| ())
+        .unwrap();
     project
 }
 
@@ -87,7 +96,7 @@ fn stop_at_a_moment(folder: &Path) {
         }
         count.set(count.get() + 1);
     };
-    write_watched(folder, &set("new", 3), true, way, &at).unwrap();
+    write_watched(folder, &set("new", 3), Origin::default(), true, way, &at).unwrap();
 }
 
 #[test]
@@ -131,7 +140,7 @@ fn a_kill_at_each_moment_of_a_write_leaves_one_set_whole() {
 fn write_for_ever(folder: &Path) {
     for way in [Way::Best, Way::TwoSteps].into_iter().cycle() {
         for word in ["new", "old"] {
-            write_watched(folder, &set(word, 12), true, way, &|_| ()).unwrap();
+            write_watched(folder, &set(word, 12), Origin::default(), true, way, &|_| ()).unwrap();
         }
     }
 }
@@ -170,7 +179,7 @@ fn folders_of_a_run_that_lives_are_left_alone() {
             during.set(1);
         }
     };
-    write_watched(&folder, &set("new", 3), true, Way::TwoSteps, &at).unwrap();
+    write_watched(&folder, &set("new", 3), Origin::default(), true, Way::TwoSteps, &at).unwrap();
     assert_eq!((during.get(), which(&folder, 3)), (1, "new"));
     assert_eq!(leftovers(&project.path("")), Vec::<PathBuf>::new());
 }

@@ -1,6 +1,15 @@
 //! What isn't ours is refused by sight, or read rightly: other engines' SQL, marks of tools that nobody knows, files that undo
 //! others, and files that were left out.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::Project;

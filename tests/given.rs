@@ -1,7 +1,17 @@
 //! What a prelude gives is no reason to leave something out of a set: one that was proven with it is right without it, too.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
+use consolidate::as_replayed::replay_files;
 use consolidate::config::Config;
-use consolidate::emit::{NewSet, prove, replay_files, set_files};
+use consolidate::emit::{NewSet, prove, set_files};
 use consolidate::history::{self, History};
 use consolidate::proof::{Database, ReplayFile, ReplayStatement, Settings, Silent, VerdictKind, verify};
 use consolidate::replay::replay;

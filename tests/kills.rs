@@ -1,17 +1,24 @@
 //! A kill at any call by which the writers change the disk leaves the old or the new folder whole, and the next command heals
 //! what is left. The calls are counted, and the kill is done, by a small library in C that the test compiles and loads before
 //! the program's own libraries; where there is no C compiler, or the system isn't Linux, it says that it skips this.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
 #![cfg(target_os = "linux")]
 
 mod cli_support;
 
 use cli_support::{Project, Tree};
-use consolidate::emit::aside;
-use consolidate::emit::swap::{Way, heal};
-use consolidate::emit::whole::WholeFile;
-use consolidate::emit::write::{self, Origin};
-use consolidate::emit::{Laid, NewFile, NewSet};
 use consolidate::history;
+use consolidate::store::manifest::Origin;
+use consolidate::store::swap::{Way, heal};
+use consolidate::store::{WholeFile, aside, write};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -169,24 +176,13 @@ fn work(what: Work) {
     let written = |word: &str| write::write_files(folder, &set(word), Origin::default(), true).map(drop);
     let in_place = |way: Way| {
         let history = history::read(folder).map_err(|mut errors| errors.remove(0))?;
-        let file = |file: WholeFile| (file.path, String::from_utf8(file.bytes).expect("UTF-8"));
-        let files: Vec<(String, String)> = set("new").into_iter().map(file).collect();
-        let names = files.iter().map(|(name, _)| name.clone()).collect();
-        let laid = Laid { files, names, layout: history.layout, notes: Vec::new() };
-        aside::in_place_by(folder, Path::new("migrations.old"), &laid, &history, "0", way).map(drop)
+        let origin = Origin { history: "0", layout: history.layout.name() };
+        aside::in_place_by(folder, Path::new("migrations.old"), &set("new"), &history, origin, way).map(drop)
     };
     let done = match what {
         Work::Replace | Work::First => written("new"),
         Work::ReplaceInSteps => {
-            let set = set("new").into_iter().map(|file| NewFile {
-                name: file.path,
-                text: String::from_utf8(file.bytes).expect("UTF-8"),
-                statements: Vec::new(),
-                down: None,
-                bare: false,
-            });
-            let set = NewSet { files: set.collect(), before: Vec::new() };
-            write::write_watched(folder, &set, true, Way::TwoSteps, &|_| ()).map(drop)
+            write::write_watched(folder, &set("new"), Origin::default(), true, Way::TwoSteps, &|_| ()).map(drop)
         }
         Work::InPlace => in_place(Way::Best),
         Work::InPlaceInSteps => in_place(Way::TwoSteps),

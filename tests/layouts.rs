@@ -4,6 +4,15 @@
 //! `expected.txt` holds what comes of it: which files are read, in which order and how they run, what the plan says, and
 //! the files of the new set. To write it anew: `CONSOLIDATE_UPDATE=1 cargo test --release --test layouts`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::Project;

@@ -1,5 +1,14 @@
 //! What takes too long or gives too much ends with the statement's place, the limit, and how to raise it.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::{Project, Ran, ran};

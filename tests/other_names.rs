@@ -1,10 +1,20 @@
 //! What a server is by itself gets into no set: traps on a server whose superuser is called otherwise than any other one, and
 //! what the judge sees of it.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod trap_support;
 
+use consolidate::as_replayed::replay_files;
 use consolidate::config::Config;
-use consolidate::emit::{prove, replay_files, set_files};
+use consolidate::emit::{prove, set_files};
 use consolidate::history;
 use consolidate::proof::{Database, Limits, ReplayFile, ReplayStatement, Settings, Silent, VerdictKind, verify};
 use consolidate::replay::replay;

@@ -7,6 +7,15 @@
 //! `-- before: 18` the first to which it is another thing, `-- whole` what the embedded PostgreSQL lacks, `-- alone` a pair
 //! about something of which a database has only one.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod proof_support;
 
 use consolidate::proof::{Database, Difference, ReplayFile, Settings, Silent, Verdict, verify};

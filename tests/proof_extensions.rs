@@ -1,5 +1,14 @@
 //! Extensions in the judge's databases: bundled ones, stand-ins, and ones that aren't there.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod proof_support;
 
 use consolidate::proof::{self, EntryKind, ReplayError, Settings, Silent, Snapshot, StandIn, VerdictKind};

@@ -1,5 +1,14 @@
 //! The judge on real databases: what it must see, what it must not mind, and what it says when it can't.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod proof_support;
 
 use consolidate::proof::{self, Change, EntryKind, ReplayError, Settings, Silent, VerdictKind, verify};

@@ -1,5 +1,14 @@
 //! The prelude that plays a fresh project of Supabase, and the stand-ins for the extensions that such projects create.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod proof_support;
 
 use consolidate::proof::{self, ReplayFile, Settings, Silent, Snapshot, Verdict, VerdictKind};

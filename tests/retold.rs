@@ -1,6 +1,15 @@
 //! Below the highest rungs: each step down has a line of its own, and where all else would be longer than the history, its
 //! own statements are written.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 use consolidate::config::Config;
 use consolidate::emit::{How, Proven, prove};
 use consolidate::history;

@@ -1,5 +1,14 @@
 //! Another user of the machine while a proof runs: in no mode can they read anything of it, connect to it, or change it. To be
 //! another user takes root; who isn't root looks at the locks of the rooms only, and says so.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
 #![cfg(target_os = "linux")]
 
 mod cli_support;

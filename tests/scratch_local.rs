@@ -1,5 +1,14 @@
 //! Proofs on the PostgreSQL programs of this machine. A machine that has none skips what needs them, and says so.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::{Project, Ran, ran};

@@ -1,6 +1,15 @@
 //! The session at the end of each file is a part of what is the same: the judge compares it, and a set gives back or leaves
 //! it as the history does, so that the migration tool can go on on the same connection.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 mod proof_support;
 mod trap_support;

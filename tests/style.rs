@@ -1,6 +1,15 @@
 //! Each folder of `fixtures/style` is a history in a style of its own: `migrations/` goes in, `expected/` must come out, byte for
 //! byte, and proven. To write the expected files anew, and look at them: `CONSOLIDATE_UPDATE=1 cargo test --release --test style`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::Project;

@@ -13,12 +13,20 @@
 //! A folder with `prelude.txt` replays on the prelude of that name.
 //! What undoes the set, all of it backwards, must leave a database as empty as before; or `fixtures/no_way_back.txt` says why not.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod trap_support;
 
+use consolidate::as_replayed::replay_files;
 use consolidate::config::Config;
-use consolidate::emit::{
-    Choices, Grouping, NewSet, Proven, Unproven, add_downs, prove, render, replay_files, set_files,
-};
+use consolidate::emit::{Choices, Grouping, NewSet, Proven, Unproven, add_downs, prove, render, set_files};
 use consolidate::history::{self, History};
 use consolidate::plan::{Finding, Plan, Rule, Warning, plan};
 use consolidate::proof::{Database, Settings, Silent, VerdictKind, verify};

@@ -1,6 +1,15 @@
 //! A hostile repository: its consolidate.toml, its files and its git settings start no program, reach no other machine, no file
 //! outside of it, and show no secret.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::{Project, Ran, ran};

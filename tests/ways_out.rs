@@ -1,5 +1,14 @@
 //! Nothing that a history says reaches a terminal, a log or a report but as a text to read; nothing of a folder is passed over
 //! in silence or waited for; and what can't be written is said.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
 #![cfg(unix)]
 
 mod cli_support;

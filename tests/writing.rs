@@ -1,5 +1,14 @@
 //! What is written, and what is left alone: all or nothing, only what is the program's own, and data apart from talk.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod cli_support;
 
 use cli_support::{Project, Ran, Tree, ran};

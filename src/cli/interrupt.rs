@@ -2,7 +2,7 @@
 //!
 //! Clusters of local programs need nothing from here: a shell beside us waits for our end, whatever it is.
 
-use crate::scratch::{embedded, server};
+use consolidate::scratch::{embedded, server};
 
 /// From now on, a signal that asks the program to end first takes back what there is on scratch servers and among temporary
 /// files. The exit code is then what a shell says of a program that a signal ended: 128 and the signal's number.
@@ -22,7 +22,7 @@ pub fn take_back_when_told_to_end() {
 
 /// Whether whoever started us wanted a signal to be ignored, where the system tells.
 #[cfg(unix)]
-pub fn is_ignored(signal: i32) -> bool {
+fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);

@@ -4,28 +4,26 @@ mod diff;
 mod emit;
 mod handover;
 mod init;
-pub mod interrupt;
+mod interrupt;
 mod out;
 mod plan;
 mod progress;
-mod project;
 mod restore;
-mod sessions;
 mod verify;
+mod words;
 
-use crate::config::{Config, Files, Numbers};
-use crate::engine::Engine;
-use crate::error::Error;
-use crate::history::cut::Wish;
-use crate::history::layout::ALL;
-use crate::proof::Class;
-use crate::report::escape::{Medium, escaped};
-use crate::scratch::limits::{Size, Time};
-use crate::scratch::server::redacted;
-use crate::trust::Trust;
-use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use out::{after, complain, print, print_as_it_is, print_json, style, tell, warn, warn_of};
+use consolidate::Engine;
+use consolidate::Trust;
+use consolidate::config::{Files, Numbers};
+use consolidate::escape::{Medium, escaped};
+use consolidate::history::cut::Wish;
+use consolidate::history::layout::Layout;
+use consolidate::proof::Class;
+use consolidate::scratch::limits::{Size, Time};
+use consolidate::scratch::server::redacted;
+use consolidate::{Asked, Error};
+use out::{after, complain, print, print_as_it_is, print_json, style, tell, warn_of};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -90,8 +88,8 @@ struct Common {
     #[arg(long, value_name = "DIR")]
     old: Option<PathBuf>,
     /// How the history is laid out [default: found by itself]
-    #[arg(long, value_name = "NAME", value_parser = layouts())]
-    layout: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = words::layout())]
+    layout: Option<&'static dyn Layout>,
     /// Whose SQL it is, in spite of what its names, words and surroundings say [default: found by itself]
     #[arg(long, value_name = "NAME", value_parser = Engine::asked)]
     engine: Option<Engine>,
@@ -112,18 +110,29 @@ struct Common {
     trusting: Trusting,
 }
 
+impl Common {
+    fn asked(&self) -> Asked {
+        Asked {
+            config: self.config.clone(),
+            old: self.old.clone(),
+            new: self.new.clone(),
+            layout: self.layout,
+            engine: self.engine,
+            without_rollbacks: self.without_rollbacks,
+            prelude: self.prelude.clone(),
+            trusted: self.trusting.trusted.clone(),
+            ..Asked::default()
+        }
+    }
+}
+
 /// What every command takes that reads consolidate.toml.
 #[derive(Args, Clone)]
 struct Trusting {
     /// Let consolidate.toml ask for what only the command line may otherwise; may be given again. CONSOLIDATE_TRUSTED does
     /// the same
-    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    #[arg(long, value_parser = words::one_of::<Trust>(), value_name = "WHAT", value_delimiter = ',')]
     trusted: Vec<Trust>,
-}
-
-/// The layouts that there are, for the help.
-fn layouts() -> PossibleValuesParser {
-    PossibleValuesParser::new(ALL.iter().map(|layout| PossibleValue::new(layout.name()).help(layout.about())))
 }
 
 /// What the commands take that replay.
@@ -145,11 +154,25 @@ struct Replaying {
     result_size: Option<Size>,
 }
 
+impl Replaying {
+    /// What is asked for, with this. From now on a signal takes back what replays make.
+    fn over(&self, asked: Asked) -> Asked {
+        interrupt::take_back_when_told_to_end();
+        Asked {
+            scratch: self.scratch.clone(),
+            statement_timeout: self.statement_timeout,
+            timeout: self.timeout,
+            result_size: self.result_size,
+            ..asked
+        }
+    }
+}
+
 /// What the commands take that compare.
 #[derive(Args, Clone)]
 struct Comparing {
     /// Leave out differences of a class; may be given again
-    #[arg(long, value_enum, value_name = "CLASS")]
+    #[arg(long, value_parser = words::one_of::<Class>(), value_name = "CLASS")]
     ignore: Vec<Class>,
 }
 
@@ -180,10 +203,10 @@ impl Part {
 #[derive(Args, Clone)]
 struct Filing {
     /// What decides on the file of an object [default: rules, if there are any, else birth; one with --from]
-    #[arg(long, value_enum, value_name = "BY")]
+    #[arg(long, value_parser = words::one_of::<Files>(), value_name = "BY")]
     files: Option<Files>,
     /// The versions of the files [default: sequential; originals if each object stays in its file]
-    #[arg(long, value_enum, value_name = "WHICH")]
+    #[arg(long, value_parser = words::one_of::<Numbers>(), value_name = "WHICH")]
     numbers: Option<Numbers>,
     /// The name of the file, without version and ending, where there is only one
     #[arg(long, value_name = "NAME")]
@@ -191,12 +214,9 @@ struct Filing {
 }
 
 impl Filing {
-    /// What is said here wins over the settings.
-    fn over(&self, config: &mut Config) {
-        let emit = &mut config.emit;
-        emit.files = self.files.or(emit.files);
-        emit.numbers = self.numbers.or(emit.numbers);
-        emit.name = self.name.clone().or(emit.name.take());
+    /// What is asked for, with this.
+    fn over(&self, asked: Asked) -> Asked {
+        Asked { files: self.files, numbers: self.numbers, name: self.name.clone(), ..asked }
     }
 }
 
@@ -231,7 +251,7 @@ pub fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Diff(args) => diff::run(&args),
     };
-    crate::scratch::embedded::leave();
+    consolidate::scratch::embedded::leave();
     ExitCode::from(out::ended(result))
 }
 

@@ -1,12 +1,11 @@
 //! What leaves the program: data on standard output, talk on standard error, each through the escape of its medium.
 
 use super::Outcome;
-use crate::error::{At, Error};
-use crate::history::History;
-use crate::report::escape::{self, Medium, escaped};
-use crate::report::style::Style;
-use crate::scratch::server::redacted;
-use crate::secrets;
+use consolidate::escape::{self, Medium, escaped};
+use consolidate::report::style::Style;
+use consolidate::scratch::server::redacted;
+use consolidate::secrets;
+use consolidate::{At, Error};
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -111,11 +110,6 @@ pub fn complain(errors: &[Error]) {
             say("hint:", hint);
         }
     }
-}
-
-/// What of a history is not in what is proven, on standard error. A plan has it among its warnings.
-pub fn warn(history: &History) {
-    history.warnings.iter().for_each(|(at, why)| warn_of(at, why));
 }
 
 /// One warning, on standard error.

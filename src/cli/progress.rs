@@ -1,13 +1,14 @@
-//! Progress on a terminal while sets are replayed; silence elsewhere.
+//! Progress on a terminal while a call works; notes and warnings on standard error.
 
-use crate::proof::Progress;
-use crate::report::escape::line;
+use super::{tell, warn_of};
+use consolidate::escape::line;
+use consolidate::{At, Progress};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::io::IsTerminal;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
-/// Bars, one for each side.
+/// Bars, one for each side; they go when they are dropped, and before anything else is said.
 pub struct Bars {
     all: MultiProgress,
     sides: Mutex<HashMap<String, ProgressBar>>,
@@ -19,6 +20,12 @@ impl Bars {
     pub fn new() -> Bars {
         Bars { all: MultiProgress::new(), sides: Mutex::default(), shown: std::io::stderr().is_terminal() }
     }
+
+    fn clear(&self) {
+        let mut sides = self.sides.lock().unwrap_or_else(PoisonError::into_inner);
+        sides.drain().for_each(|(_, bar)| self.all.remove(&bar));
+        let _ = self.all.clear();
+    }
 }
 
 impl Progress for Bars {
@@ -26,7 +33,7 @@ impl Progress for Bars {
         if !self.shown {
             return;
         }
-        let Ok(mut sides) = self.sides.lock() else { return };
+        let mut sides = self.sides.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = sides.entry(side.to_string()).or_insert_with(|| {
             let style = ProgressStyle::with_template("{prefix:>10} {bar:30} {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -36,10 +43,20 @@ impl Progress for Bars {
         bar.set_position(done as u64);
         bar.set_message(line(what));
     }
+
+    fn note(&self, text: &str) {
+        self.clear();
+        tell(text);
+    }
+
+    fn warning(&self, at: &At, why: &str) {
+        self.clear();
+        warn_of(at, why);
+    }
 }
 
 impl Drop for Bars {
     fn drop(&mut self) {
-        let _ = self.all.clear();
+        self.clear();
     }
 }

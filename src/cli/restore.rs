@@ -1,9 +1,9 @@
 //! `consolidate restore`.
 
-use super::project::Project;
+use super::progress::Bars;
 use super::{Common, FINE, Outcome, after, print};
-use crate::emit::aside;
 use clap::Args;
+use consolidate::Project;
 
 #[derive(Args)]
 pub struct RestoreArgs {
@@ -16,9 +16,8 @@ pub struct RestoreArgs {
 
 /// Puts the history back to where it was before `emit --in-place`.
 pub fn run(args: &RestoreArgs) -> Outcome {
-    let project = Project::open(&args.common)?;
-    project.refuse_to_replace(&project.new).map_err(|e| vec![e])?;
-    let was = aside::restore(&project.new, args.force).map_err(|e| vec![e])?;
+    let project = Project::open(&args.common.asked(), &Bars::new())?;
+    let was = consolidate::restore(&project, args.force)?;
     let said = format!("{} is the history again, which was in {}\n", project.new.display(), was.display());
     after("the history is back all the same", print(&said))?;
     Ok(FINE)

@@ -3,6 +3,7 @@
 mod dump;
 mod git;
 
+use crate::as_replayed::replay_files;
 use crate::error::{Error, Result};
 use crate::history::{self, History, Reading};
 use crate::proof::{Source, masked};
@@ -75,10 +76,7 @@ impl Side {
     /// # Errors
     /// When it can't be read.
     pub fn ready(&self, reading: &Reading, programs: Option<&Path>) -> Result<Ready, Vec<Error>> {
-        let of = |history: History| Ready {
-            source: Source::Set(crate::emit::replay_files(&history)),
-            history: Some(history),
-        };
+        let of = |history: History| Ready { source: Source::Set(replay_files(&history)), history: Some(history) };
         match self {
             Side::Folder(folder) => history::read_by(folder, reading).map(of),
             Side::Revision { revision, folder } => {

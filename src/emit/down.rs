@@ -1,13 +1,13 @@
 //! What undoes a new set, file by file: its statements turned round, proven by running the set, then all of it backwards, and
 //! looking for anything that is left.
 
-use super::{NewSet, replay_files, set_files};
+use super::{NewSet, set_files};
+use crate::as_replayed::replay_files;
 use crate::history::{self, History, StatementId};
-use crate::objects::Property;
-use crate::objects::kind::Drop;
 use crate::proof::{Class, Progress, ReplayFile, Settings, VerdictKind, verify};
 use crate::replay::{Model, replay};
-use crate::schema::{Body, Kind, ObjectId};
+use crate::schema::Drop;
+use crate::schema::{Body, Kind, ObjectId, Property};
 use crate::sql::names::quote;
 use pg_query::NodeEnum as N;
 use std::path::Path;

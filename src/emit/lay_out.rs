@@ -1,13 +1,13 @@
 //! A proven set as the files of a migration tool, and the check that the tool would run from them just what was proven.
 
 use super::set::{NewFile, NewSet};
-use super::whole::WholeFile;
 use crate::error::{Error, Result};
 use crate::history::contents::Contents;
 use crate::history::layout::write::{Form, Outgoing, Output, REFUSES, written};
 use crate::history::layout::{Down, Layout};
 use crate::history::{self, History};
 use crate::sql::parse::NodeEnum;
+use crate::store::WholeFile;
 use std::path::{Path, PathBuf};
 
 /// A set as it is written.

@@ -1,7 +1,7 @@
 //! The new set: one statement per live object, in files, ordered by need; proven before it is written.
 
 mod arrange;
-pub mod aside;
+mod call;
 mod changes;
 mod commands;
 mod comments;
@@ -27,22 +27,25 @@ mod rungs;
 mod session;
 mod set;
 mod stated;
-pub mod swap;
 mod text;
 mod unit;
 mod value_texts;
-pub mod whole;
-pub mod write;
+pub(crate) mod whole;
 
-pub use comments::{CommentLine, comments_left_out, comments_of_what_lives};
-pub use cycles::{FileCycle, file_cycles};
+pub(crate) use call::{Filed, Order, consolidate};
+pub(crate) use comments::comments_left_out;
+pub use comments::{CommentLine, comments_of_what_lives};
+pub(crate) use cycles::file_cycles;
 pub use down::add_downs;
-pub use group::{FileName, Grouping, first_version};
-pub use lay_out::{Laid, inner_folder, lay_out, name_in_part, wants_downs};
-pub use locks::{Held, Lock, Work, locks};
+pub(crate) use group::first_version;
+pub use group::{FileName, Grouping};
+pub use lay_out::{Laid, lay_out};
+pub(crate) use lay_out::{inner_folder, wants_downs};
+pub(crate) use locks::locks;
+pub use locks::{Held, Lock, Work};
 pub use lower::{How, Lowered};
-pub use part::prove_part;
-pub use prove::{Proven, Unproven, prove, replay_files, set_files};
+pub(crate) use part::prove_part;
+pub use prove::{Proven, Unproven, prove, set_files};
 pub use rungs::{RowRungs, Rung, Rungs, Standing, Standings};
 pub use set::{NewFile, NewSet, NewStatement, render};
 pub use unit::Owner;

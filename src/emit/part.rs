@@ -10,17 +10,17 @@ use super::provenance::origins;
 use super::rungs::{RowRungs, Rungs, Standings, StatementsOf, counted, settled, standings};
 use super::session::untold;
 use super::set::{NewFile, NewStatement, as_happened, before_each};
-use super::{Choices, Grouping, How, Lowered, NewSet, Owner, Proven, Unproven, render, replay_files, set_files};
+use super::{Choices, Grouping, How, Lowered, NewSet, Owner, Proven, Unproven, render, set_files};
+use crate::as_replayed::replay_files;
 use crate::config::Config;
 use crate::history::{History, StatementId};
 use crate::ledger::{Event, Fold, What};
-use crate::objects::Property;
+use crate::lex::words;
 use crate::proof::{
     Judge, Progress, ReplayError, ReplayFile, Settings, Snapshot, Touched, Verdict, VerdictKind, replay_and_survey,
 };
 use crate::replay::{Model, replay_around, replay_from};
-use crate::schema::{Body, Kind, Object, ObjectId, Schema};
-use crate::sql::lex::words;
+use crate::schema::{Body, Kind, Object, ObjectId, Property, Schema};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Instant;
 

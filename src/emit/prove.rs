@@ -5,9 +5,9 @@ use super::part::retell;
 use super::provenance::origins;
 use super::rungs::{RowRungs, Rungs, Standings, StatementsOf, counted, settled, standings};
 use super::{Choices, Grouping, NewSet, Owner, render};
+use crate::as_replayed::replay_files;
 use crate::config::Config;
 use crate::error::Error;
-use crate::history::layout::Between;
 use crate::history::{History, StatementId};
 use crate::proof::{
     Bare, Judge, Progress, ReplayError, ReplayFailure, ReplayFile, ReplayStatement, Settings, Snapshot, Touched,
@@ -76,30 +76,6 @@ impl Unproven {
             }
         }
     }
-}
-
-/// The history as the judge wants it.
-pub fn replay_files(history: &History) -> Vec<ReplayFile> {
-    history
-        .files
-        .iter()
-        .map(|file| ReplayFile {
-            name: file.name.clone(),
-            before: history.between.sql().iter().map(ToString::to_string).collect(),
-            new_session: history.between == Between::NewSession,
-            in_transaction: file.in_transaction,
-            parts: file.parts.clone(),
-            statements: file
-                .statements
-                .clone()
-                .map(|id| ReplayStatement {
-                    line: history.statements[id].line,
-                    text: history.text(id).to_string(),
-                    copy_data: history.statements[id].piece.copy_data.clone().map(|r| file.text[r].to_string()),
-                })
-                .collect(),
-        })
-        .collect()
 }
 
 /// A new set as the judge wants it.

@@ -2,8 +2,8 @@
 //! belongs to; and statements made from entries and rows.
 
 use crate::objects::Property;
-use crate::objects::kind::Tag;
 use crate::proof::{Entry, EntryKind, SequencePosition};
+use crate::schema::Tag;
 use crate::schema::{Body, Kind, ObjectId, Schema};
 use crate::sql::names::quote;
 use std::collections::HashMap;

@@ -12,19 +12,9 @@ use crate::history::layout::pairs;
 use crate::history::layout::write::Linked;
 use crate::history::{History, Reading};
 use crate::scratch::room;
+use crate::store::WholeFile;
 use std::fs;
 use std::path::Path;
-
-/// A file of a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WholeFile {
-    /// Its path in the folder, with slashes.
-    pub path: String,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// Whether it was consolidated; else it is as it was.
-    pub is_new: bool,
-}
 
 /// All files of the new folder, and what there is to say about them. The consolidated ones come first or last, as the cut
 /// says.

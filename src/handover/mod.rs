@@ -2,20 +2,21 @@
 //!
 //! Nothing of a database changes but the tool's own table. The script refuses by itself, so that it is as safe by psql.
 
-pub mod live;
+pub(crate) mod live;
 mod rows;
 mod script;
 mod sums;
 mod tools;
 
 pub use script::{Script, script};
-pub use tools::{TOOLS, Tool, of as tool_of};
+pub(crate) use tools::of as tool_of;
+pub use tools::{TOOLS, Tool};
 
-use crate::emit::write;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::history::layout::atlas;
 use crate::history::layout::liquibase::changesets::{self, Changeset};
+use crate::store::manifest::{manifest, sum};
 use std::path::Path;
 
 /// A migration as a tool knows it.
@@ -81,13 +82,13 @@ pub fn migrations(set: &History) -> Result<Vec<Migration>> {
 /// # Errors
 /// When a file was changed or is gone since the set was proven.
 pub fn as_written(folder: &Path, set: &History, mut migrations: Vec<Migration>) -> Result<Vec<Migration>> {
-    let known = write::manifest(folder);
+    let known = manifest(folder);
     if known.is_empty() {
         return Ok(migrations);
     }
-    for (name, sum) in &known {
+    for (name, proven) in &known {
         let bytes = crate::files::read(&folder.join(name)).unwrap_or_default();
-        if write::sum(&bytes) != *sum {
+        if sum(&bytes) != *proven {
             return Err(Error::new(format!("{} isn't as it was proven", folder.join(name).display()))
                 .hint("let consolidate emit write it anew, or take the file .consolidate away if you verified it"));
         }

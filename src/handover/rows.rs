@@ -4,8 +4,8 @@ use super::Migration;
 use super::sums;
 use super::tools::Row;
 use crate::error::{Error, Result};
+use crate::escape::sql_literal as literal;
 use crate::history::layout::{atlas, graphile_migrate as hashes};
-use crate::report::escape::sql_literal as literal;
 
 /// graphile-migrate: the hash of the file, and that of the one before.
 pub(super) fn graphile_migrate(m: &Migration, _: usize) -> Result<Row> {

@@ -3,7 +3,7 @@
 use super::Migration;
 use super::tools::{Kind, Row, Tool};
 use crate::error::Result;
-use crate::report::escape::sql_literal as literal;
+use crate::escape::sql_literal as literal;
 
 /// A hand-over, ready to run.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl Sets {
 /// What a table's comment says once it was handed over, where the table alone can't tell.
 fn mark(new: &[Migration]) -> String {
     let texts: String = new.iter().map(|m| format!("{}\n{}\n", m.path, m.text)).collect();
-    format!("consolidate: handed over to the set {}", crate::emit::write::sum(texts.as_bytes()))
+    format!("consolidate: handed over to the set {}", crate::store::manifest::sum(texts.as_bytes()))
 }
 
 fn wrap(tool: &Tool, table: &str, body: &str, old: usize, new: usize) -> String {

@@ -6,8 +6,8 @@ use super::Migration;
 use super::rows::{changeset, flyway, graphile_migrate, revision};
 use super::sums;
 use crate::error::{Error, Result};
+use crate::escape::sql_literal as literal;
 use crate::history::layout::{play, postgrator};
-use crate::report::escape::sql_literal as literal;
 
 /// A tool's table.
 #[derive(Debug, Clone, Copy)]

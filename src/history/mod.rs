@@ -1,13 +1,13 @@
 //! A folder of migrations, read in the order in which the migration tool runs them, every statement with its place.
 
-pub mod contents;
+pub(crate) mod contents;
 pub mod cut;
-pub mod engine;
-pub mod git;
+pub(crate) mod engine;
+pub(crate) mod git;
 pub mod layout;
-pub mod marks;
+pub(crate) mod marks;
 mod reading;
-pub mod search;
+pub(crate) mod search;
 
 use crate::engine::Engine;
 use crate::error::{At, Error};

@@ -12,17 +12,14 @@ mod do_drops;
 mod do_guard;
 mod do_read;
 mod domain;
-mod element;
 mod grant;
 mod index;
-pub mod kind;
 mod options;
 mod other;
 mod partition;
 mod passes;
 mod password;
 mod policy;
-mod property;
 mod role;
 mod routine;
 mod rows;
@@ -34,12 +31,12 @@ mod trigger;
 mod types;
 mod view;
 
+use crate::schema::element;
+pub(crate) use crate::schema::{
+    Constraint, GrantBody, PieceKind, Place, Privilege, Property, Table, cut, kind, property,
+};
 pub(crate) use alter_table::{Segment, not_valid, segments};
 pub use constraint::name_addition;
 pub use default_privileges::DefaultGrant;
 pub(crate) use do_drops::drops;
-pub(crate) use element::cut;
-pub use element::{Column, Constraint, Element, Piece, PieceKind, Place, Table};
-pub use grant::{Atom, GrantBody, Privilege};
-pub use property::Property;
 pub(crate) use view::rename_column as rename_column_in_view;

@@ -3,18 +3,18 @@
 mod dead;
 mod fates;
 mod folded;
-pub mod missing;
+pub(crate) mod missing;
 mod noise;
-pub mod rollbacks;
+pub(crate) mod rollbacks;
 mod rows;
 mod secrets;
 mod superseded;
-pub mod undone;
+pub(crate) mod undone;
 mod warnings;
 
 pub use fates::{Fate, FateKind};
-pub use secrets::secrets_that_stay;
-pub use warnings::empty_set;
+pub(crate) use secrets::secrets_that_stay;
+pub(crate) use warnings::empty_set;
 
 use crate::config::Config;
 use crate::emit::{Choices, Grouping, render, wants_downs};

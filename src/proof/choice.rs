@@ -17,7 +17,7 @@ use crate::scratch::server::Address;
 use crate::{At, Error, Result};
 
 /// What a proof may run on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Choice {
     /// The embedded PostgreSQL; where it can't, the programs on this machine
@@ -28,9 +28,20 @@ pub enum Choice {
     /// A throw-away cluster of the PostgreSQL programs on this machine
     Local,
     /// Databases of our own on a server
-    #[value(skip)]
     #[serde(skip)]
     Server,
+}
+
+impl Choice {
+    /// The one that a word names; a server is named by its address.
+    pub fn by_name(word: &str) -> Option<Choice> {
+        match word {
+            "auto" => Some(Choice::Auto),
+            "embedded" => Some(Choice::Embedded),
+            "local" => Some(Choice::Local),
+            _ => None,
+        }
+    }
 }
 
 /// What the user wishes a proof to run on.

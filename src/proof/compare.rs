@@ -12,6 +12,7 @@ use super::{
     Entry, EntryKind, Facts, ReplayError, SequencePosition, Settings, Snapshot, TableRows, compare_rows, elsewhere,
     hidden, leftover, naming,
 };
+use crate::named::Named;
 
 /// What became of an object from the old side to the new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -51,7 +52,7 @@ pub struct Difference {
 }
 
 /// The sorts of differences, for those who wish to leave some out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// Objects and their properties
@@ -77,6 +78,54 @@ pub enum Class {
     Extensions,
     /// What files leave in the session
     Session,
+}
+
+impl Named for Class {
+    const ALL: &'static [Class] = &[
+        Class::Schema,
+        Class::ColumnOrder,
+        Class::Owner,
+        Class::Privileges,
+        Class::Comments,
+        Class::Rows,
+        Class::Sequences,
+        Class::Roles,
+        Class::Settings,
+        Class::Extensions,
+        Class::Session,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Class::Schema => "schema",
+            Class::ColumnOrder => "column-order",
+            Class::Owner => "owner",
+            Class::Privileges => "privileges",
+            Class::Comments => "comments",
+            Class::Rows => "rows",
+            Class::Sequences => "sequences",
+            Class::Roles => "roles",
+            Class::Settings => "settings",
+            Class::Extensions => "extensions",
+            Class::Session => "session",
+        }
+    }
+
+    fn about(self) -> &'static str {
+        match self {
+            Class::Schema => "Objects and their properties",
+            Class::ColumnOrder => "Only the order of the columns of a table",
+            Class::Owner => "Only the owner of an object",
+            Class::Privileges => "Privileges and default privileges",
+            Class::Comments => "Comments and security labels",
+            Class::Rows => "Rows, large objects, and whether materialized views are populated",
+            Class::Sequences => "Where sequences stand",
+            Class::Roles => "Roles and memberships",
+            Class::Settings => "Settings of roles, of the database and of the server",
+            Class::Extensions => "Versions, owners and members of extensions",
+            Class::Session => "What files leave in the session",
+        }
+    }
 }
 
 impl Class {

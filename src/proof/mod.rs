@@ -37,6 +37,7 @@ mod volatile;
 mod words;
 mod world;
 
+pub use crate::progress::{Progress, Silent};
 pub use crate::scratch::extensions::{StandIn, StandInCall};
 pub use crate::scratch::preludes::Prelude;
 pub use crate::scratch::{Database, Limits};
@@ -124,18 +125,6 @@ impl Settings {
         platforms.chain(own).collect()
     }
 }
-
-/// Is told how far a replay has come.
-pub trait Progress: Sync {
-    /// `side` is doing `what`: `done` steps of `total`.
-    fn step(&self, _side: &str, _what: &str, _done: usize, _total: usize) {}
-}
-
-/// Tells nobody.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
-
-impl Progress for Silent {}
 
 /// Everything that was seen of a database after a replay.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -3,11 +3,11 @@
 //! JUnit's form is that of <https://github.com/testmoapp/junitxml>, the annotations are described in
 //! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>.
 
-use super::escape::{Medium, escaped, line};
 use super::plan::{heading, name};
 use super::style::Style;
 use super::verdict::{Sides, became, said, texts};
 use super::words;
+use crate::escape::{Medium, escaped, line};
 use crate::history::History;
 use crate::plan::{Plan, Rule};
 use crate::proof::{Verdict, VerdictKind};

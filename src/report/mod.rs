@@ -1,13 +1,15 @@
 //! The only room that formats: library results become text or JSON here, and only the program prints them.
 
 pub mod ci;
+pub mod draft;
 pub mod emit;
-pub mod escape;
 pub mod plan;
 pub mod style;
 pub mod summary;
 pub mod verdict;
-pub mod words;
+mod words;
+
+use crate::escape;
 
 /// The version of the JSON: it grows when a field changes its meaning, not when one is added.
 pub const FORMAT: u32 = 1;

@@ -1,11 +1,12 @@
 //! The plan as text of at most 100 columns, and as JSON.
 
 use super::add;
-use super::escape::{Medium, escaped, line};
 use super::style::Style;
 use crate::error::At;
+use crate::escape::{Medium, escaped, line};
 use crate::history::History;
 use crate::plan::{Fate, FateKind, Finding, Plan, Rule};
+use crate::project::Stale;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -174,6 +175,21 @@ pub fn explain(history: &History, statement: usize, fate: &Fate, findings: &[Fin
         add(&mut out, &format!("  {} {}  {}{died}{note}", finding.kind, finding.object, finding.born));
     }
     out
+}
+
+/// Why a check fails: what could go from the history, or that the set no longer fits it.
+pub fn stale(why: &Stale) -> String {
+    match why {
+        Stale::Idle(count, folder) => {
+            let word = if *count == 1 { "statement" } else { "statements" };
+            let folder = folder.display();
+            format!("{count} {word} of {folder} could go: dead, superseded, backfill or without effect")
+        }
+        Stale::Changed(set, folder) => {
+            let (set, folder) = (set.display(), folder.display());
+            format!("{set} is stale: {folder} has changed since `consolidate emit` wrote it")
+        }
+    }
 }
 
 /// The plan as data. Its shape is described in GUIDE.md and grows without renaming.

@@ -1,6 +1,6 @@
 //! Colours, on or off. Everything that formats takes a [`Style`], so that piped output carries no escape codes.
 
-use super::escape::Look;
+use crate::escape::Look;
 
 /// Whether the text may carry colours.
 #[derive(Debug, Clone, Copy, Default)]

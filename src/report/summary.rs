@@ -1,10 +1,10 @@
 //! A summary in Markdown of what was consolidated, for the pull request.
 
-use super::emit::About;
-use super::escape::{Medium, escaped};
 use crate::emit::Proven;
+use crate::escape::{Medium, escaped};
 use crate::history::History;
 use crate::plan::{Finding, Plan, Rule};
+use crate::project::About;
 
 /// The summary. The files of the set have these names where they are written.
 pub fn markdown(proven: &Proven, names: &[String], history: &History, about: &About, plan: &Plan) -> String {

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
-use super::escape::{Medium, escaped, line, longest_ticks};
 use super::style::Style;
 use super::words;
+use crate::escape::{Medium, escaped, line, longest_ticks};
 use crate::proof::{Change, Difference, ReplayError, Verdict, VerdictKind};
 
 /// The widest line.

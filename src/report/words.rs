@@ -3,8 +3,8 @@
 //! The texts are PostgreSQL's own, so they are laid out alike: words are made of the places where they part. Where there are
 //! too many of those, there are none, and the text diff says it.
 
+use crate::lex::{TokenKind, lex_code};
 use crate::proof::{Change, Difference, EntryKind};
-use crate::sql::lex::{TokenKind, lex_code};
 use crate::sql::split::split;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use std::collections::BTreeMap;

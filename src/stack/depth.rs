@@ -1,6 +1,6 @@
 //! How deep the tree of a text may be, before anything is parsed: never less than it will be, often more.
 
-use crate::sql::lex::{TokenKind, token_at};
+use crate::lex::{TokenKind, token_at};
 
 /// What can deepen a tree at one level of brackets, since what ends it: a chain of operators ends at a comma, `AND` or `OR`,
 /// which make lists; a chain of joins at a comma; a chain of `UNION` only with the statement.

@@ -143,7 +143,10 @@ impl Project {
 pub fn heeds(signal: &str) -> bool {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let number = [("HUP", SIGHUP), ("INT", SIGINT), ("TERM", SIGTERM)].into_iter().find(|(name, _)| *name == signal);
-    number.is_none_or(|(_, number)| !consolidate::cli::interrupt::is_ignored(number))
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    number.is_none_or(|(_, number)| ignored >> (number - 1) & 1 == 0)
 }
 
 /// Runs a command to its end.

@@ -3,6 +3,15 @@
 //! The tools' tables are made here as their documents and sources have them (src/handover/tools.rs names those); tests/real_tools runs
 //! the tools themselves.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
 mod families;

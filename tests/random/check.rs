@@ -1,12 +1,15 @@
 //! What must hold for every history: it is consolidated and proven, or refused with a reason; the set is no longer than the
 //! history; the judge says so by himself; consolidating the set gives the set.
 
+use consolidate::as_replayed::replay_files;
 use consolidate::config::Config;
-use consolidate::emit::{Choices, Grouping, NewSet, Unproven, prove, render, replay_files, set_files, write};
+use consolidate::emit::{Choices, Grouping, NewSet, Unproven, prove, render, set_files};
 use consolidate::history::{self, History};
 use consolidate::plan::plan;
 use consolidate::proof::{ReplayError, Settings, Silent, VerdictKind, verify};
 use consolidate::replay::replay;
+use consolidate::store::manifest::Origin;
+use consolidate::store::write::write_files;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc;
@@ -126,7 +129,8 @@ fn consolidated(history: &History, folder: &Path, depth: Depth, outcome: &mut Ou
     let layout = history.layout;
     let laid = consolidate::emit::lay_out(&proven.set, history, &history.folder, layout, true)
         .map_err(|e| wrong(format!("lay out: {e}")))?;
-    write::write(&new, &laid, "", false).map_err(|e| wrong(format!("write: {e}")))?;
+    let origin = Origin { history: "", layout: layout.name() };
+    write_files(&new, &laid.whole(), origin, false).map_err(|e| wrong(format!("write: {e}")))?;
     if !proven.set.files.is_empty() {
         again(&proven.set, &new, &settings, depth).map_err(wrong)?;
     }

@@ -3,6 +3,15 @@
 //!
 //! `cargo test --test random` takes 100, and 40 of them are other ones each day; `make random COUNT=5000 SEED=1` as many as one likes.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod catalog;
 mod check;
 mod database;

@@ -7,6 +7,15 @@
 //! is skipped with a line. Nothing that is fetched stays, unless `REAL_TOOLS` names a folder to keep it in. `ONLY=diesel`
 //! looks at that tool alone.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 mod alembic;
 #[path = "../cli_support/mod.rs"]
 mod cli_support;

@@ -1,6 +1,15 @@
 //! Proofs on a server that others use. The server is a throw-away cluster of the programs on this machine; a machine that
 //! has none skips these tests, and says so.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
 mod gate;

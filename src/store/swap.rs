@@ -9,6 +9,7 @@
 //! the history a place of its own. Before the first one the set bears a name with the number that the file system gave its
 //! folder, which no rename changes. So whatever lies under that name later, it is plain which of the two it is.
 
+use super::manifest::said_in;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,7 +60,7 @@ pub(super) struct Fresh {
 impl Fresh {
     /// Makes it, empty.
     pub fn beside(target: &Path) -> io::Result<Fresh> {
-        let parent = super::write::parent_of(target);
+        let parent = parent_of(target);
         let path = tempfile::Builder::new().prefix(&prefix(FRESH, target)).rand_bytes(6).tempdir_in(parent)?.keep();
         let mut fresh = Fresh { path, target: target.to_path_buf(), is_placed: false, _locks: Vec::new() };
         fresh._locks.extend(locked(&fresh.path)?);
@@ -78,7 +79,7 @@ impl Fresh {
     pub fn place(mut self, way: Way, at: &dyn Fn(Moment)) -> io::Result<()> {
         on_disk(&self.path)?;
         at(Moment::Filled);
-        let parent = super::write::parent_of(&self.target);
+        let parent = parent_of(&self.target);
         let old = if !self.target.exists() {
             fs::rename(&self.path, &self.target)?;
             None
@@ -102,7 +103,7 @@ impl Fresh {
     /// between leaves what [`heal`] takes back or finishes.
     pub fn place_aside(mut self, aside: &Path, way: Way) -> io::Result<()> {
         on_disk(&self.path)?;
-        let parent = super::write::parent_of(&self.target);
+        let parent = parent_of(&self.target);
         let ready = parent.join(format!("{}{}", prefix(READY, &self.target), number(&self.path)?));
         fs::rename(&self.path, &ready)?;
         self.path = ready;
@@ -166,7 +167,7 @@ fn in_two_steps(from: &Path, target: &Path, parent: &Path, at: &dyn Fn(Moment)) 
 /// the latter to be healed.
 pub(super) fn put_back(from: &Path, target: &Path) -> io::Result<()> {
     let _lock = locked(target)?;
-    let gone = in_two_steps(from, target, &super::write::parent_of(target), &|_| ())?;
+    let gone = in_two_steps(from, target, &parent_of(target), &|_| ())?;
     // The next run removes what can't be removed now.
     let _ = remove(&gone, &|_| ());
     Ok(())
@@ -199,10 +200,9 @@ pub enum Healed {
 /// When the folder can't be moved back. What can't be removed does no harm, and is no error.
 pub fn heal(folder: &Path) -> io::Result<Healed> {
     // What a link points to may be what is gone.
-    let linked =
-        || fs::read_link(folder).map_or_else(|_| folder.to_path_buf(), |to| super::write::parent_of(folder).join(to));
+    let linked = || fs::read_link(folder).map_or_else(|_| folder.to_path_buf(), |to| parent_of(folder).join(to));
     let target = fs::canonicalize(folder).unwrap_or_else(|_| linked());
-    let parent = super::write::parent_of(&target);
+    let parent = parent_of(&target);
     let mut healed = finish_aside(&parent, &target)?;
     let mut aside = of(&parent, ASIDE, &target);
     // The newest last.
@@ -247,7 +247,7 @@ fn finish_aside(parent: &Path, target: &Path) -> io::Result<Healed> {
                 healed = Healed::Finished;
             }
             (false, _) => {
-                let aside = super::aside::said_in(target).filter(|_| is_set(target));
+                let aside = said_in(target).filter(|_| is_set(target));
                 let Some(aside) = aside.filter(|aside| fs::symlink_metadata(aside).is_err()) else {
                     return Err(io::Error::other(format!(
                         "the history lies in {}, and its own place isn't known or taken",
@@ -260,6 +260,14 @@ fn finish_aside(parent: &Path, target: &Path) -> io::Result<Healed> {
         }
     }
     Ok(healed)
+}
+
+/// The folder that a folder lies in.
+pub(super) fn parent_of(folder: &Path) -> PathBuf {
+    match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
 }
 
 fn prefix(what: &str, target: &Path) -> String {

@@ -1,8 +1,8 @@
 //! The parts of a CREATE TABLE, cut so that any of them can be changed, added or left out while every other byte stays.
 
-use crate::schema::ObjectId;
+use super::ObjectId;
+use crate::lex::{Token, lex_code};
 use crate::sql::edit;
-use crate::sql::lex::{Token, lex_code};
 
 /// A CREATE TABLE: `head ( element, element close ) tail`.
 #[derive(Debug, Clone, Default)]

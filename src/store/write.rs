@@ -5,26 +5,23 @@
 //!
 //! The new set is made in a folder beside the target, which `swap.rs` then puts in its place.
 
-use super::swap::{Fresh, Moment, Way};
-use super::whole::WholeFile;
-use super::{Laid, NewSet};
+use super::WholeFile;
+use super::manifest::{Origin, manifest, manifest_text, sum, was_written};
+use super::swap::{Fresh, Moment, Way, parent_of};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::history::MANIFEST;
 use crate::history::contents::Contents;
 use crate::history::layout::Layout;
 use crate::history::layout::graphile_migrate::{COMMITTED, GraphileMigrate};
-use crate::history::{History, LAYOUT_LINE, MANIFEST};
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 /// Files of migrations that lie in folders of their own.
 const IN_FOLDERS: &[&str] = &["up.sql", "down.sql", "migration.sql"];
 /// EBUSY, everywhere.
 const BUSY: i32 = 16;
-/// The line of the manifest that tells the history.
-const HISTORY: &str = "# of the history ";
 
 /// Whether the set may be written here, before any work is done.
 ///
@@ -86,22 +83,6 @@ fn refuse_strangers(folder: &Path, strangers: &[String]) -> Result<()> {
     .hint("move them away, name another folder with --new, or replace them with --force"))
 }
 
-/// Whether a folder holds a set of this program's.
-pub fn was_written(folder: &Path) -> bool {
-    folder.join(MANIFEST).is_file()
-}
-
-/// The sum of the history from which a set was made, if its manifest has one.
-pub fn history_of(folder: &Path) -> Option<String> {
-    manifest_text(folder).lines().find_map(|line| line.strip_prefix(HISTORY)).map(|sum| sum.trim().to_string())
-}
-
-/// The sum of a history: its files, in the order in which they run.
-pub fn sum_of(history: &History) -> String {
-    let files = history.files.iter().map(|file| format!("{}\n{}\n", file.name, file.text));
-    sum(files.collect::<String>().as_bytes())
-}
-
 /// What a write did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -120,56 +101,19 @@ impl Changes {
     }
 }
 
-/// What a manifest says of a set beside its files; what is empty isn't said.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Origin<'a> {
-    /// The sum of the history that it stands for.
-    pub history: &'a str,
-    /// The name of the layout in which it is written.
-    pub layout: &'a str,
-}
-
-impl Origin<'_> {
-    pub(super) fn lines(self) -> String {
-        let line = |begin: &str, what: &str| if what.is_empty() { String::new() } else { format!("{begin}{what}\n") };
-        line(HISTORY, self.history) + &line(LAYOUT_LINE, self.layout)
-    }
-
-    /// Whether a manifest says just this.
-    fn is_in(self, manifest: &str) -> bool {
-        let is_ours = |line: &&str| line.starts_with(HISTORY) || line.starts_with(LAYOUT_LINE);
-        manifest.lines().filter(is_ours).eq(self.lines().lines())
-    }
-}
-
-/// Writes a set as it was laid out, and says which files are new, changed or gone. `history` is the sum of the history that
-/// it stands for, if it is to be remembered.
+/// Writes the files of a set, perhaps in folders below, and says which are new, changed or gone.
 ///
 /// # Errors
 /// When something can't be written; the folder is then as it was.
-pub fn write(folder: &Path, set: &Laid, history: &str, force: bool) -> Result<Changes> {
-    write_files(folder, &set.whole(), Origin { history, layout: set.layout.name() }, force)
-}
-
-/// As [`write`], the plain files of a set, in a chosen way; tells of each moment at which a kill could come.
-///
-/// # Errors
-/// As [`write`].
-pub fn write_watched(folder: &Path, set: &NewSet, force: bool, way: Way, at: &dyn Fn(Moment)) -> Result<Changes> {
-    let of = |f: &super::NewFile| WholeFile { path: f.name.clone(), bytes: f.text.clone().into_bytes(), is_new: true };
-    let files: Vec<WholeFile> = set.files.iter().map(of).collect();
-    put(folder, &files, Origin::default(), force, way, at)
-}
-
-/// Writes files, perhaps in folders below, and says which are new, changed or gone.
-///
-/// # Errors
-/// As [`write`].
 pub fn write_files(folder: &Path, files: &[WholeFile], origin: Origin, force: bool) -> Result<Changes> {
-    put(folder, files, origin, force, Way::Best, &|_| ())
+    write_watched(folder, files, origin, force, Way::Best, &|_| ())
 }
 
-fn put(
+/// As [`write_files`], in a chosen way; tells of each moment at which a kill could come.
+///
+/// # Errors
+/// As [`write_files`].
+pub fn write_watched(
     folder: &Path,
     files: &[WholeFile],
     origin: Origin,
@@ -322,14 +266,6 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The folder that a folder lies in.
-pub(super) fn parent_of(folder: &Path) -> PathBuf {
-    match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
-}
-
 /// The files in a folder that are a set's, or would be read with it: its `.sql` files, migrations in folders of their own,
 /// and what its manifest names.
 fn set_files(folder: &Path) -> Result<Vec<String>> {
@@ -354,23 +290,4 @@ fn is_read_anywhere(name: &str) -> bool {
     let of_flyway = name.starts_with(['V', 'R', 'U']) && name.contains("__");
     let numbered = name.starts_with(|c: char| c.is_ascii_digit());
     of_flyway || (numbered && (name.ends_with(".up.sql") || name.ends_with(".down.sql")))
-}
-
-pub(super) fn manifest_text(folder: &Path) -> String {
-    files::read_to_string(&folder.join(MANIFEST)).unwrap_or_default()
-}
-
-/// The files that a set was written with, and their sums.
-pub fn manifest(folder: &Path) -> BTreeMap<String, String> {
-    manifest_text(folder)
-        .lines()
-        .filter(|l| !l.starts_with('#'))
-        .filter_map(|l| l.split_once(' ').map(|(sum, name)| (name.to_string(), sum.to_string())))
-        .collect()
-}
-
-/// FNV-1a: enough to see that a file was changed by hand.
-pub fn sum(bytes: &[u8]) -> String {
-    let sum = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |s, b| (s ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
-    format!("{sum:016x}")
 }

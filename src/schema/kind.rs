@@ -3,7 +3,7 @@
 //! how pg_dump names its entry, and what else it is. A new kind is one row here, its file beside, and a fixture.
 //!
 //! ```
-//! use consolidate::objects::kind::{Drop, Kind};
+//! use consolidate::schema::{Drop, Kind};
 //! assert_eq!((Kind::View.grant_word(), Kind::Trigger.drop()), ("TABLE", Drop::OnParent));
 //! assert!(Kind::Aggregate.is_routine() && !Kind::Aggregate.is_code());
 //! ```

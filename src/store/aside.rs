@@ -1,19 +1,15 @@
 //! A history moved aside for its own set, and back.
 
-use super::lay_out::Laid;
-use super::swap::{self, Fresh, Way};
-use super::write::{
-    Origin, changed_or_strange, copy_others, fail, fill_set, manifest_text, parent_of, refuse_oddities,
-};
+use super::WholeFile;
+use super::manifest::{Origin, manifest, said_in};
+use super::swap::{self, Fresh, Way, parent_of};
+use super::write::{changed_or_strange, copy_others, fail, fill_set, refuse_oddities};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::history::contents::Contents;
 use crate::history::{History, MANIFEST};
 use std::fs;
-use std::path::{Component, Path, PathBuf};
-
-/// How the manifest's line about the history's new place begins.
-const ASIDE_LINE: &str = "# in place of ";
+use std::path::{Path, PathBuf};
 
 /// Where a history is moved to: `migrations.old` beside `migrations`.
 pub fn aside_of(folder: &Path) -> PathBuf {
@@ -46,12 +42,18 @@ pub fn check(folder: &Path, aside: &Path) -> Result<()> {
 }
 
 /// Moves the history aside and puts the set in its place. What isn't of the history (a README, a file that embeds the
-/// folder) stays in both. `sum` is the history's.
+/// folder) stays in both.
 ///
 /// # Errors
 /// When something can't be written or moved; all is then as it was.
-pub fn in_place(folder: &Path, aside: &Path, laid: &Laid, history: &History, sum: &str) -> Result<Vec<String>> {
-    in_place_by(folder, aside, laid, history, sum, Way::Best)
+pub fn in_place(
+    folder: &Path,
+    aside: &Path,
+    files: &[WholeFile],
+    history: &History,
+    origin: Origin,
+) -> Result<Vec<String>> {
+    in_place_by(folder, aside, files, history, origin, Way::Best)
 }
 
 /// As [`in_place`], in a chosen way.
@@ -61,19 +63,18 @@ pub fn in_place(folder: &Path, aside: &Path, laid: &Laid, history: &History, sum
 pub fn in_place_by(
     folder: &Path,
     aside: &Path,
-    laid: &Laid,
+    files: &[WholeFile],
     history: &History,
-    sum: &str,
+    origin: Origin,
     way: Way,
 ) -> Result<Vec<String>> {
     check(folder, aside)?;
     let fresh = Fresh::beside(folder).map_err(|e| fail(&format!("write to {}", parent_of(folder).display()), e))?;
-    let gone = of_history(folder, history, laid)?;
+    let gone = of_history(folder, history, files)?;
     let name = aside.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let origin = Origin { history: sum, layout: laid.layout.name() };
     let write = || -> std::io::Result<()> {
         copy_others(folder, fresh.path(), "", &gone)?;
-        fill_set(fresh.path(), &laid.whole(), &format!("{}{ASIDE_LINE}{name}\n", origin.lines()), &|_| ())?;
+        fill_set(fresh.path(), files, &origin.in_place_of(&name), &|_| ())?;
         fs::set_permissions(fresh.path(), fs::metadata(folder)?.permissions())
     };
     write().map_err(|e| fail("write the new set", e))?;
@@ -81,12 +82,12 @@ pub fn in_place_by(
         true => fail("move the history aside and put the new set in its place", e),
         false => Error::new(format!("can't put the new set in place: {e}; the history is now {}", aside.display())),
     })?;
-    Ok(laid.files.iter().map(|(name, _)| name.clone()).collect())
+    Ok(files.iter().map(|file| file.path.clone()).collect())
 }
 
 /// The files that go aside with the history: its own, those that were taken for its steps, and all that lies beside
 /// migrations in folders of theirs or in drizzle's `meta/`.
-fn of_history(folder: &Path, history: &History, laid: &Laid) -> Result<Vec<String>> {
+fn of_history(folder: &Path, history: &History, files: &[WholeFile]) -> Result<Vec<String>> {
     let inner = history.folder.strip_prefix(folder).map(Path::to_path_buf).unwrap_or_default();
     let whole = |name: &str| inner.join(name).display().to_string();
     // What another engine runs stays where it looks for it.
@@ -94,7 +95,7 @@ fn of_history(folder: &Path, history: &History, laid: &Laid) -> Result<Vec<Strin
     let warned = warned.filter(|name| !history.of_others.iter().any(|other| other == name));
     let mut gone: Vec<String> = history.files.iter().map(|f| f.name.as_str()).chain(warned).map(whole).collect();
     gone.extend(history.set_aside.iter().map(|name| whole(name)));
-    gone.extend(laid.files.iter().map(|(name, _)| name.clone()));
+    gone.extend(files.iter().map(|file| file.path.clone()));
     let folders: Vec<String> = gone.iter().filter_map(|g| g.rsplit_once('/')).map(|(f, _)| format!("{f}/")).collect();
     let contents = Contents::read(folder)?;
     let beside = |p: &&str| folders.iter().any(|f| p.starts_with(f.as_str())) || p.ends_with(".sql.conf");
@@ -122,20 +123,12 @@ pub fn restore(folder: &Path, force: bool) -> Result<PathBuf> {
     Ok(aside)
 }
 
-/// Where the history of a set is, as its manifest says: beside it, and nowhere else.
-pub(super) fn said_in(folder: &Path) -> Option<PathBuf> {
-    let manifest = manifest_text(folder);
-    let name = manifest.lines().find_map(|line| line.strip_prefix(ASIDE_LINE))?;
-    let parts: Vec<Component> = Path::new(name).components().collect();
-    matches!(parts[..], [Component::Normal(part)] if part == name).then(|| folder.with_file_name(name))
-}
-
 /// Files of the set that were changed or added since, and others that the history's folder doesn't hold just so.
 fn refuse_losses(folder: &Path, aside: &Path) -> Result<()> {
     let is_back = |p: &str| is_the_same(&folder.join(p), &aside.join(p));
     let mut lost = changed_or_strange(folder)?;
     lost.retain(|p| !is_back(p));
-    let known = super::write::manifest(folder);
+    let known = manifest(folder);
     let differs = |p: &&str| !known.contains_key(*p) && !is_back(p);
     let mut all = Vec::new();
     all_below(folder, "", &mut all)?;

@@ -1,7 +1,7 @@
 //! What a setting says of the object that it belongs to. A later setting of the same property takes its place.
 
+use super::Kind;
 use crate::history::StatementId;
-use crate::schema::Kind;
 use std::fmt;
 
 /// A property of an object, with all that tells it from the object's others.
