@@ -4,6 +4,7 @@ use crate::history::StatementId;
 use crate::schema::ObjectId;
 use crate::sql::names::quote;
 use std::fmt;
+use std::ops::Range;
 
 /// One thing that a statement did to an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,4 +152,23 @@ pub struct Ledger {
     pub marks: Vec<(StatementId, Mark)>,
     /// Properties of security that went away.
     pub losses: Vec<Loss>,
+}
+
+impl Ledger {
+    /// Takes the events out that a statement and those after it noted: what an object has to do with is none before its birth.
+    pub(crate) fn take_since(&mut self, statement: StatementId) -> Vec<Event> {
+        self.events.split_off(self.events.partition_point(|e| e.statement < statement))
+    }
+
+    /// The events of some statements that follow each other.
+    pub fn events_of(&self, statements: Range<StatementId>) -> &[Event] {
+        let at = |statement: StatementId| self.events.partition_point(|e| e.statement < statement);
+        &self.events[at(statements.start)..at(statements.end)]
+    }
+
+    /// The marks of some statements that follow each other.
+    pub fn marks_of(&self, statements: Range<StatementId>) -> &[(StatementId, Mark)] {
+        let at = |statement: StatementId| self.marks.partition_point(|(s, _)| *s < statement);
+        &self.marks[at(statements.start)..at(statements.end)]
+    }
 }

@@ -17,8 +17,8 @@ use crate::objects::{DefaultGrant, Property};
 use crate::schema::{Body, Context, Kind, Need, Object, ObjectId, Schema, Strength};
 use crate::sql::parse::NodeEnum;
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use generic::is_cascade;
 
@@ -37,6 +37,35 @@ pub struct Model {
     pub given_grantees: Vec<(Vec<String>, Vec<String>)>,
     /// Statements of a part that spare tables in use a long lock, though nothing of them is left in the end.
     pub relied_on: HashSet<StatementId>,
+    /// What happened by object, and what stands inside of what: made when it is first asked for.
+    by_object: OnceLock<HashMap<ObjectId, Vec<usize>>>,
+    inside: OnceLock<HashMap<ObjectId, Vec<ObjectId>>>,
+}
+
+impl Model {
+    /// What happened to an object, in the order of the history.
+    pub fn events_of(&self, id: ObjectId) -> impl Iterator<Item = &Event> {
+        let by_object = self.by_object.get_or_init(|| {
+            let mut by_object: HashMap<ObjectId, Vec<usize>> = HashMap::new();
+            for (number, event) in self.ledger.events.iter().enumerate() {
+                by_object.entry(event.object).or_default().push(number);
+            }
+            by_object
+        });
+        by_object.get(&id).into_iter().flatten().map(|number| &self.ledger.events[*number])
+    }
+
+    /// The objects that have no statement of their own and stand, or stood as long as they lived, in that of this one.
+    pub fn inside(&self, unit: ObjectId) -> &[ObjectId] {
+        let inside = self.inside.get_or_init(|| {
+            let mut inside: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
+            for id in (0..self.schema.objects.len()).filter(|id| !self.schema.is_unit(*id)) {
+                inside.entry(self.schema.unit_of(id)).or_default().push(id);
+            }
+            inside
+        });
+        inside.get(&unit).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A replay under way. The rooms `objects/` and `replay/` add their statements to it.
@@ -69,8 +98,8 @@ pub struct Replay<'h> {
     pub(crate) defaults: Vec<DefaultGrant>,
     /// How many objects were there before the history.
     given: usize,
-    /// Statements that drop what the model doesn't know, kept, and the names that they name.
-    pub(crate) unknown_drops: Vec<(ObjectId, String)>,
+    /// Statements that drop what the model doesn't know, kept, by the names that they name.
+    pub(crate) unknown_drops: HashMap<String, Vec<ObjectId>>,
     /// See [`Model::relied_on`].
     pub(crate) relied_on: HashSet<StatementId>,
 }
@@ -105,7 +134,7 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
         savepoints: Vec::new(),
         defaults: Vec::new(),
         given: 0,
-        unknown_drops: Vec::new(),
+        unknown_drops: HashMap::new(),
         relied_on: HashSet::new(),
     };
     replay.add_what_is_there();
@@ -140,7 +169,8 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
     replay.drop_temporary();
     let given_grantees = replay.given_grantees();
     let Replay { schema, ledger, relied_on, context: end, .. } = replay;
-    Model { schema, ledger, contexts, end, given_grantees, relied_on }
+    let (by_object, inside) = Default::default();
+    Model { schema, ledger, contexts, end, given_grantees, relied_on, by_object, inside }
 }
 
 impl Replay<'_> {
@@ -162,8 +192,8 @@ impl Replay<'_> {
             needs.push(Need { on: parent, strength: Strength::Auto });
         }
         // What would be dropped if it were there isn't there yet.
-        let drops = self.unknown_drops.iter().filter(|(_, name)| *name == new.name);
-        needs.extend(drops.map(|(on, _)| Need { on: *on, strength: Strength::Normal }));
+        let drops = self.unknown_drops.get(&new.name).into_iter().flatten();
+        needs.extend(drops.map(|on| Need { on: *on, strength: Strength::Normal }));
         if let Some(schema) = self.schema.global(Kind::Schema, &new.schema) {
             needs.push(Need { on: schema, strength: Strength::Normal });
         }
@@ -206,16 +236,13 @@ impl Replay<'_> {
 
     /// See [`Replay::keep_unmade`].
     pub(crate) fn unmade(&self, what: &str, name: &str) -> String {
+        let name = name.to_lowercase();
         let makes = |text: &str| {
             let words = crate::sql::lex::words(text);
-            words.contains(&name.to_lowercase())
-                && ["create", "select", "call", "do"].iter().any(|w| words.contains(*w))
+            words.contains(&name) && ["create", "select", "call", "do"].iter().any(|w| words.contains(*w))
         };
-        let maker =
-            self.schema.live().filter(|id| self.schema.objects[*id].kind == Kind::Opaque).find(
-                |id| matches!(&self.schema.objects[*id].body, Body::Text(text) if !name.is_empty() && makes(text)),
-            );
-        match maker {
+        let is_it = |id: &ObjectId| matches!(&self.schema.objects[*id].body, Body::Text(text) if makes(text));
+        match self.schema.makers(&name).find(is_it) {
             Some(id) => format!("{what} {} may have made", self.history.at(self.schema.objects[id].source)),
             None => format!("{what} this history didn't make"),
         }
@@ -223,11 +250,7 @@ impl Replay<'_> {
 
     /// Whether an opaque statement speaks of this name, and so may have made what bears it.
     pub(crate) fn opaque_mentions(&self, name: &str) -> bool {
-        self.opaque_writes
-            && self.schema.objects.iter().filter(|o| o.kind == Kind::Opaque).any(|o| match &o.body {
-                Body::Text(text) => text.to_lowercase().contains(&name.to_lowercase()),
-                _ => false,
-            })
+        self.opaque_writes && self.schema.is_said(&name.to_lowercase())
     }
 
     /// Opaque statements that may have made a column which the model doesn't know.
@@ -236,7 +259,7 @@ impl Replay<'_> {
         if !self.opaque_writes || columns.iter().all(known) {
             return Vec::new();
         }
-        let opaque = self.schema.live().filter(|id| self.schema.objects[*id].kind == Kind::Opaque);
+        let opaque = self.schema.of_kind(Kind::Opaque);
         opaque.map(|on| Need { on, strength: Strength::Order }).collect()
     }
 

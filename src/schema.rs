@@ -2,6 +2,11 @@
 //!
 //! Objects are numbered and never removed: a number is one lifetime. Needs point at numbers, so renames don't touch them.
 
+mod index;
+mod numbers;
+
+pub use numbers::Stem;
+
 use crate::history::StatementId;
 use crate::sql::names::{Qualified, quote};
 pub(crate) use element::cut;
@@ -21,7 +26,7 @@ pub(crate) mod property;
 pub type ObjectId = usize;
 
 /// How strongly an object needs another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Strength {
     /// It goes when the other goes (PostgreSQL's automatic and internal dependencies).
     Auto,
@@ -32,7 +37,7 @@ pub enum Strength {
 }
 
 /// A need of one object for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Need {
     /// The object needed.
     pub on: ObjectId,
@@ -132,7 +137,7 @@ pub struct Schema {
     pub cut: Option<StatementId>,
     names: HashMap<Key, ObjectId>,
     routines: HashMap<(String, String), Vec<ObjectId>>,
-    needed_by: HashMap<ObjectId, Vec<ObjectId>>,
+    index: index::Index,
 }
 
 impl Schema {
@@ -166,10 +171,8 @@ impl Schema {
     /// Adds an object. An object of the same name that the model still holds as alive gives way.
     pub fn add(&mut self, object: Object) -> ObjectId {
         let id = self.objects.len();
-        for need in &object.needs {
-            self.needed_by.entry(need.on).or_default().push(id);
-        }
         self.objects.push(object);
+        self.index(id);
         self.register(id);
         id
     }
@@ -182,18 +185,29 @@ impl Schema {
             let place = (self.objects[id].schema.clone(), self.objects[id].name.clone());
             self.routines.entry(place).or_default().push(id);
         }
+        self.index_name(id);
+    }
+
+    /// Ends an object by a statement.
+    pub fn end(&mut self, id: ObjectId, statement: StatementId) {
+        self.unregister(id);
+        self.objects[id].died = Some(statement);
+        self.forget(id);
     }
 
     /// Takes an object's name away, before it dies or gets another.
-    pub fn unregister(&mut self, id: ObjectId) {
+    fn unregister(&mut self, id: ObjectId) {
+        self.forget_name(id);
         if let Some(key) = self.key(id)
             && self.names.get(&key) == Some(&id)
         {
             self.names.remove(&key);
         }
-        let place = (self.objects[id].schema.clone(), self.objects[id].name.clone());
-        if let Some(list) = self.routines.get_mut(&place) {
-            list.retain(|r| *r != id);
+        if self.objects[id].kind.namespace() == Namespace::Routine {
+            let place = (self.objects[id].schema.clone(), self.objects[id].name.clone());
+            if let Some(list) = self.routines.get_mut(&place) {
+                list.retain(|r| *r != id);
+            }
         }
     }
 
@@ -207,35 +221,20 @@ impl Schema {
     /// Adds needs to an object.
     pub fn add_needs(&mut self, id: ObjectId, needs: impl IntoIterator<Item = Need>) {
         for need in needs {
-            if need.on != id && !self.objects[id].needs.contains(&need) {
+            if need.on != id && self.is_new_need(id, need) {
                 self.objects[id].needs.push(need);
-                self.needed_by.entry(need.on).or_default().push(id);
+                self.index_need(id, need.on);
             }
         }
     }
 
     /// Takes all needs of an object away, as when it is written anew.
     pub fn clear_needs(&mut self, id: ObjectId) {
-        for need in std::mem::take(&mut self.objects[id].needs) {
-            if let Some(list) = self.needed_by.get_mut(&need.on) {
-                list.retain(|o| *o != id);
-            }
-        }
+        self.forget_needs(id);
+        self.objects[id].needs.clear();
     }
 
-    /// The live objects that need this one, and how strongly.
-    pub fn dependents(&self, id: ObjectId) -> Vec<(ObjectId, Strength)> {
-        let Some(list) = self.needed_by.get(&id) else { return Vec::new() };
-        let strength = |o: ObjectId| self.objects[o].needs.iter().find(|n| n.on == id).map(|n| (o, n.strength));
-        list.iter().filter(|o| self.lives(**o)).filter_map(|o| strength(*o)).collect()
-    }
-
-    /// The live objects that belong to this one.
-    pub fn children(&self, id: ObjectId) -> Vec<ObjectId> {
-        self.dependents(id).into_iter().map(|(o, _)| o).filter(|o| self.objects[*o].parent == Some(id)).collect()
-    }
-
-    fn named(&self, space: Namespace, scope: &str, name: &str) -> Option<ObjectId> {
+    fn in_namespace(&self, space: Namespace, scope: &str, name: &str) -> Option<ObjectId> {
         self.names.get(&(space, scope.to_string(), name.to_string())).copied()
     }
 
@@ -248,19 +247,19 @@ impl Schema {
 
     /// A table, view, index or sequence by name.
     pub fn relation(&self, name: &Qualified, path: &[String]) -> Option<ObjectId> {
-        self.on_path(name, path, |schema| self.named(Namespace::Relation, schema, &name.name))
+        self.on_path(name, path, |schema| self.in_namespace(Namespace::Relation, schema, &name.name))
     }
 
     /// A type or domain by name; also the row type of a relation.
     pub fn type_of(&self, name: &Qualified, path: &[String]) -> Option<ObjectId> {
-        self.on_path(name, path, |schema| self.named(Namespace::Type, schema, &name.name))
+        self.on_path(name, path, |schema| self.in_namespace(Namespace::Type, schema, &name.name))
             .or_else(|| self.relation(name, path))
     }
 
     /// An object whose kind has names of its own within a schema.
     pub fn in_schema(&self, kind: Kind, name: &Qualified, path: &[String]) -> Option<ObjectId> {
         self.on_path(name, path, |schema| {
-            self.named(Namespace::Schema, &format!("{} {schema}", kind.word()), &name.name)
+            self.in_namespace(Namespace::Schema, &format!("{} {schema}", kind.word()), &name.name)
         })
     }
 
@@ -277,17 +276,17 @@ impl Schema {
     /// A routine by name and argument types.
     pub fn routine(&self, name: &Qualified, arguments: &str, path: &[String]) -> Option<ObjectId> {
         let key = format!("{}({arguments})", name.name);
-        self.on_path(name, path, |schema| self.named(Namespace::Routine, schema, &key))
+        self.on_path(name, path, |schema| self.in_namespace(Namespace::Routine, schema, &key))
     }
 
     /// An object of a kind that has one namespace in the database.
     pub fn global(&self, kind: Kind, name: &str) -> Option<ObjectId> {
-        self.named(Namespace::Database, kind.word(), name)
+        self.in_namespace(Namespace::Database, kind.word(), name)
     }
 
     /// An object that belongs to another, by kind and name.
     pub fn child(&self, parent: ObjectId, kind: Kind, name: &str) -> Option<ObjectId> {
-        self.named(Namespace::Parent, &format!("{} #{parent}", kind.word()), name)
+        self.in_namespace(Namespace::Parent, &format!("{} #{parent}", kind.word()), name)
     }
 
     /// The setting of a property of an object.
@@ -400,7 +399,7 @@ impl Schema {
         let object = &self.objects[id];
         match (&object.body, object.parent.map(|p| &self.objects[p].body)) {
             (Body::Constraint(c), _) if c.place == Place::InColumn => true,
-            (Body::Constraint(_), Some(Body::Table(table))) => table.elements.iter().any(|e| e.object == Some(id)),
+            (Body::Constraint(_), Some(Body::Table(_))) => self.is_listed(id),
             _ => false,
         }
     }

@@ -35,6 +35,7 @@ pub fn comments_of_what_lives(history: &History, model: &Model, first_file: usiz
 
 fn comments(history: &History, model: &Model, first_file: usize, without: &[StatementId]) -> Vec<CommentLine> {
     let mut found = BTreeSet::new();
+    let without: HashSet<&StatementId> = without.iter().collect();
     for (id, parts) in living_parts(model) {
         let statement = &history.statements[id];
         if statement.file < first_file || without.contains(&id) {

@@ -8,7 +8,7 @@ use crate::history::History;
 use crate::replay::Model;
 use crate::schema::{Kind, Namespace, ObjectId};
 use globset::{Glob, GlobMatcher};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// The files of a new set, before it is known which of them stay empty.
 pub struct Grouping {
@@ -234,10 +234,11 @@ fn by_birth_of(history: &History, model: &Model, unit: &Unit) -> usize {
 /// The schemas of what lives, in the order in which something was first made in them.
 fn schemas(model: &Model) -> Vec<String> {
     let mut schemas: Vec<String> = Vec::new();
+    let mut seen: HashSet<&String> = HashSet::new();
     for id in model.schema.live().filter(|id| model.schema.is_unit(*id)) {
         let object = &model.schema.objects[id];
         let name = if object.kind == Kind::Schema { &object.name } else { &object.schema };
-        if !name.is_empty() && !schemas.contains(name) {
+        if !name.is_empty() && seen.insert(name) {
             schemas.push(name.clone());
         }
     }

@@ -63,15 +63,11 @@ pub fn story(history: &History, model: &Model, id: ObjectId) -> Option<Vec<State
     if schema.objects[id].kind != Kind::Table {
         return None;
     }
-    let belongs = |o: ObjectId| {
-        let kind = schema.objects[o].kind;
-        o == id
-            || (matches!(kind, Kind::Column | Kind::Constraint | Kind::Default | Kind::Sequence)
-                && !schema.is_unit(o)
-                && schema.unit_of(o) == id)
+    let is_part = |o: &ObjectId| {
+        matches!(schema.objects[*o].kind, Kind::Column | Kind::Constraint | Kind::Default | Kind::Sequence)
     };
-    let statements: BTreeSet<StatementId> =
-        model.ledger.events.iter().filter(|e| belongs(e.object)).map(|e| e.statement).collect();
+    let objects = model.inside(id).iter().copied().filter(is_part).chain([id]);
+    let statements: BTreeSet<StatementId> = objects.flat_map(|o| model.events_of(o)).map(|e| e.statement).collect();
     let own = |s: &StatementId| {
         matches!(
             &history.statements[*s].node,
@@ -86,6 +82,5 @@ pub fn kin(model: &Model, id: ObjectId) -> Vec<ObjectId> {
     let schema = &model.schema;
     let is_table = |o: &ObjectId| schema.objects[*o].kind == Kind::Table && schema.lives(*o) && *o != id;
     let own = schema.objects[id].needs.iter().map(|n| n.on);
-    let heirs = schema.live().filter(|o| schema.objects[*o].inherits.contains(&id));
-    own.chain(schema.objects[id].inherits.iter().copied()).chain(heirs).filter(is_table).collect()
+    own.chain(schema.objects[id].inherits.iter().copied()).chain(schema.heirs(id)).filter(is_table).collect()
 }

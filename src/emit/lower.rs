@@ -386,8 +386,8 @@ impl<'a> Lowering<'a> {
         let name = name.rsplit(' ').next().unwrap_or_default().to_lowercase();
         let schema = &self.model.schema;
         let makers: Vec<ObjectId> = schema
-            .live()
-            .filter(|id| schema.objects[*id].kind == Kind::Opaque && !choices.left_out.contains(id))
+            .of_kind(Kind::Opaque)
+            .filter(|id| !choices.left_out.contains(id))
             .filter(|id| matches!(&schema.objects[*id].body, Body::Text(text) if words(text).contains(&name)))
             .collect();
         let mut progress = false;
@@ -402,7 +402,7 @@ impl<'a> Lowering<'a> {
     fn leave_out_namesake(&mut self, choices: &mut Choices, difference: &Difference) -> bool {
         let name = difference.name.split('(').next().unwrap_or_default();
         let schema = &self.model.schema;
-        let namesake = schema.live().find(|id| {
+        let namesake = schema.named(name).find(|id| {
             let o = &schema.objects[*id];
             o.kind.is_routine()
                 && o.schema == difference.schema

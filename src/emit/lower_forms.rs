@@ -59,10 +59,9 @@ impl Lowering<'_> {
         let schema = &self.model.schema;
         let split = choices.split.clone();
         let mut members = vec![id];
-        let mut inside: Vec<ObjectId> = schema
-            .live()
-            .filter(|o| *o != id && !schema.is_unit(*o) && !choices.split.contains(o) && schema.unit_of(*o) == id)
-            .collect();
+        let parts = self.model.inside(id).iter().copied();
+        let mut inside: Vec<ObjectId> =
+            parts.filter(|o| *o != id && schema.lives(*o) && !choices.split.contains(o)).collect();
         inside.retain(|o| {
             let foreign = matches!(&schema.objects[*o].body, Body::Constraint(c) if c.suffix == "fkey");
             if foreign {

@@ -7,6 +7,7 @@ use super::{Choices, Extra};
 use crate::proof::{Difference, Entry, EntryKind};
 use crate::schema::{Body, Kind, ObjectId};
 use crate::sql::names::quote;
+use std::collections::BTreeSet;
 
 /// Where the rows of a table are stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +40,14 @@ impl Lowering<'_> {
             rows.is_some_and(|r| !r.rows.is_empty())
         };
         let points = |t: &ObjectId| *t != table && self.referred(*t).contains(&table);
-        schema.live().filter(|t| schema.objects[*t].kind == Kind::Table && filled(t) && points(t)).collect()
+        schema.of_kind(Kind::Table).filter(|t| filled(t) && points(t)).collect()
     }
 
     pub(super) fn table(&self, place: &str, name: &str) -> Option<ObjectId> {
         let schema = &self.model.schema;
-        schema.live().find(|id| {
+        schema.named(name).find(|id| {
             let o = &schema.objects[*id];
-            o.kind == Kind::Table && o.schema == place && o.name == name
+            o.kind == Kind::Table && o.schema == place
         })
     }
 
@@ -64,13 +65,8 @@ impl Lowering<'_> {
     /// The live objects that bring or change a table's rows, in the author's order.
     pub(super) fn writers(&self, table: ObjectId) -> Vec<ObjectId> {
         let schema = &self.model.schema;
-        schema
-            .live()
-            .filter(|id| match &schema.objects[*id].body {
-                Body::Rows { targets, .. } => targets.contains(&table),
-                _ => false,
-            })
-            .collect()
+        let writers: BTreeSet<ObjectId> = schema.writers(table).collect();
+        writers.into_iter().collect()
     }
 
     /// Rows that died used up numbers of a sequence, so that those that live have higher ones: the author's INSERT gives

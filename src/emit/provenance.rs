@@ -6,7 +6,7 @@ use super::{NewSet, Owner};
 use crate::history::{History, StatementId};
 use crate::replay::Model;
 use crate::schema::{Kind, ObjectId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Whether a line is such a comment: `-- 0003_event_system.sql:41, 0009_add_rule.sql:8`.
 pub fn is_annotation(line: &str) -> bool {
@@ -52,23 +52,24 @@ pub fn annotation(history: &History, model: &Model, id: ObjectId, always: bool) 
 pub(super) fn makers(model: &Model, id: ObjectId) -> BTreeSet<StatementId> {
     let schema = &model.schema;
     let object = &schema.objects[id];
-    let belongs = |o: ObjectId| o == id || (schema.lives(o) && !schema.is_unit(o) && schema.unit_of(o) == id);
     let superseded =
         |statement: StatementId| statement < object.source && schema.is_unit(id) && object.source != object.born;
-    let events = model.ledger.events.iter().filter(|e| belongs(e.object) && !superseded(e.statement));
+    let objects = model.inside(id).iter().copied().filter(|part| schema.lives(*part) && *part != id).chain([id]);
+    let events = objects.flat_map(|o| model.events_of(o)).filter(|e| !superseded(e.statement));
     events.map(|e| e.statement).chain([object.source]).collect()
 }
 
 /// The places of statements in the history, each once.
 fn told(history: &History, statements: impl IntoIterator<Item = StatementId>) -> Vec<String> {
     let mut told: Vec<String> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
     for statement in statements {
         let own = origin(history, statement).or_else(|| own(history, statement)).unwrap_or_else(|| {
             let at = history.at(statement);
             vec![format!("{}:{}", at.file, at.line)]
         });
         for place in own {
-            if !told.contains(&place) {
+            if seen.insert(place.clone()) {
                 told.push(place);
             }
         }

@@ -37,7 +37,7 @@ impl Texts<'_> {
         let object = &self.schema.objects[id];
         match &object.body {
             Body::Table(table) => self.table_is_edited(id, table),
-            Body::Grant(grant) => object.edited || !self.reaches_all(id, grant),
+            Body::Grant(grant) => object.edited || !self.reaches_all(grant),
             Body::Constraint(_) => object.edited || self.split.contains(&id),
             Body::Column(_) => self.column_is_edited(id),
             _ => object.edited,
@@ -229,7 +229,7 @@ impl Texts<'_> {
     }
 
     /// `ON ALL ... IN SCHEMA` still reaches just what it reached.
-    fn reaches_all(&self, id: ObjectId, grant: &GrantBody) -> bool {
+    fn reaches_all(&self, grant: &GrantBody) -> bool {
         if grant.all_in.is_empty() {
             return true;
         }
@@ -238,16 +238,15 @@ impl Texts<'_> {
         let alike = |kind: Kind| {
             kinds.contains(&kind) || (relations.contains(&kind) && relations.iter().any(|k| kinds.contains(k)))
         };
-        let _ = id;
-        self.schema.live().all(|o| {
-            let object = &self.schema.objects[o];
-            !alike(object.kind) || !grant.all_in.contains(&object.schema) || grant.atoms.iter().any(|a| a.target == o)
-        })
+        let reached: HashSet<ObjectId> = grant.atoms.iter().map(|a| a.target).collect();
+        let alike = Kind::ALL.iter().filter(|kind| alike(**kind)).flat_map(|kind| self.schema.of_kind(*kind));
+        let mut all = alike.filter(|o| grant.all_in.contains(&self.schema.objects[*o].schema));
+        all.all(|o| reached.contains(&o))
     }
 
     fn grant(&self, id: ObjectId, grant: &GrantBody) -> Vec<String> {
         let object = &self.schema.objects[id];
-        if !object.edited && self.reaches_all(id, grant) {
+        if !object.edited && self.reaches_all(grant) {
             return vec![grant.text.clone()];
         }
         let mut groups: Vec<(String, &'static str, String, Vec<ObjectId>)> = Vec::new();

@@ -7,6 +7,7 @@ use crate::objects::Property;
 use crate::replay::Model;
 use crate::schema::{Body, Kind, Object, ObjectId, Strength};
 use crate::sql::lex::names;
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What a unit writes.
@@ -171,19 +172,20 @@ fn order_rows(
     for pair in rows.windows(2) {
         units[index[&pair[1]]].needs.insert(index[&pair[0]]);
     }
+    let mut matters: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
     for id in &rows {
         let Body::Rows { targets, .. } = &schema.objects[*id].body else { continue };
-        let parts = targets.iter().flat_map(|t| schema.columns(*t).into_iter().chain([*t]));
-        for child in parts.flat_map(|part| schema.children(part)) {
-            let Some(unit) = index.get(&child).copied() else { continue };
-            if matters_to_rows(&schema.objects[child]) {
+        for target in targets {
+            for child in matters.entry(*target).or_insert_with(|| what_matters_to_rows(model, *target)) {
+                let Some(unit) = index.get(child).copied() else { continue };
                 // Rows that are stated are the triggers' results already.
-                let fires = schema.objects[child].born < schema.objects[*id].born && !choices.stated.contains_key(id);
+                let fires = schema.objects[*child].born < schema.objects[*id].born && !choices.stated.contains_key(id);
                 let (first, second) = if fires { (unit, index[id]) } else { (index[id], unit) };
                 units[second].needs.insert(first);
             }
         }
     }
+    let touching = OnceCell::new();
     for id in owners {
         let object = &schema.objects[*id];
         let after_rows = object.property == Some(Property::Population)
@@ -195,11 +197,8 @@ fn order_rows(
         if object.kind == Kind::MaterializedView {
             // It was filled when it was made: rows that came later aren't in it.
             let read = read_by(model, *id);
-            let touches = |r: &ObjectId| match &schema.objects[*r].body {
-                Body::Rows { targets, .. } if !targets.is_empty() => targets.iter().any(|t| read.contains(t)),
-                _ => schema.objects[*r].needs.iter().any(|need| read.contains(&need.on)),
-            };
-            for r in rows.iter().filter(|r| touches(r)) {
+            let by = touching.get_or_init(|| touched_by(model, &rows));
+            for r in read.iter().filter_map(|on| by.get(on)).flatten() {
                 let later = schema.objects[*r].source > object.source;
                 let (first, second) = if later { (index[id], index[r]) } else { (index[r], index[id]) };
                 units[second].needs.insert(first);
@@ -209,6 +208,27 @@ fn order_rows(
             units[index[id]].key.0 = usize::MAX;
         }
     }
+}
+
+/// What of a table and its columns says what else happens when a row comes.
+fn what_matters_to_rows(model: &Model, table: ObjectId) -> Vec<ObjectId> {
+    let schema = &model.schema;
+    let parts = schema.columns(table).into_iter().chain([table]);
+    parts.flat_map(|part| schema.children(part)).filter(|child| matters_to_rows(&schema.objects[*child])).collect()
+}
+
+/// The statements among these that change the rows of an object, or need it where nobody knows whose rows they change.
+fn touched_by(model: &Model, rows: &[ObjectId]) -> HashMap<ObjectId, Vec<ObjectId>> {
+    let mut by: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
+    for r in rows {
+        let object = &model.schema.objects[*r];
+        let touched: Vec<ObjectId> = match &object.body {
+            Body::Rows { targets, .. } if !targets.is_empty() => targets.clone(),
+            _ => object.needs.iter().map(|need| need.on).collect(),
+        };
+        touched.into_iter().for_each(|on| by.entry(on).or_default().push(*r));
+    }
+    by
 }
 
 /// Whether an object says what else happens when a row comes, or what it gets.
@@ -231,35 +251,31 @@ fn read_by(model: &Model, id: ObjectId) -> HashSet<ObjectId> {
 fn add_types_of_stated(model: &Model, choices: &Choices, index: &HashMap<ObjectId, usize>, units: &mut [Unit]) {
     let schema = &model.schema;
     let is_type = |id: &ObjectId| schema.objects[*id].kind.is_type();
-    let types: Vec<ObjectId> = schema.live().filter(is_type).collect();
     for (id, texts) in &choices.stated {
         let Some(unit) = index.get(id).copied() else { continue };
         let said: HashSet<String> = texts.iter().flat_map(|text| names(text)).collect();
-        let named = types.iter().filter(|on| *on != id && said.contains(&schema.objects[**on].name));
-        units[unit].needs.extend(named.filter_map(|on| index.get(on)).filter(|on| **on != unit));
+        let named = said.iter().flat_map(|name| schema.named(name)).filter(|on| on != id && is_type(on));
+        units[unit].needs.extend(named.filter_map(|on| index.get(&on)).filter(|on| **on != unit));
     }
 }
 
 /// What only the replayed history showed needs what its text names, and is needed where it is named.
 fn add_extras(model: &Model, choices: &Choices, units: &mut Vec<Unit>) {
-    let named: Vec<(String, usize)> = units
-        .iter()
-        .enumerate()
-        .filter_map(|(i, u)| match u.owner {
-            Owner::Object(id) => {
-                let object = &model.schema.objects[id];
-                let nameable = object.parent.is_none() || object.kind == Kind::Index;
-                (nameable && !matches!(object.kind, Kind::Rows | Kind::Opaque | Kind::Grant))
-                    .then(|| (object.name.clone(), i))
-            }
-            Owner::Extra(_) | Owner::Step(..) => None,
-        })
-        .collect();
+    let mut named: HashMap<String, Vec<usize>> = HashMap::new();
+    let nameable = units.iter().enumerate().filter_map(|(i, u)| match u.owner {
+        Owner::Object(id) => {
+            let object = &model.schema.objects[id];
+            let nameable = object.parent.is_none() || object.kind == Kind::Index;
+            (nameable && !matches!(object.kind, Kind::Rows | Kind::Opaque | Kind::Grant))
+                .then(|| (object.name.clone(), i))
+        }
+        Owner::Extra(_) | Owner::Step(..) => None,
+    });
+    nameable.for_each(|(name, unit)| named.entry(name).or_default().push(unit));
     let first_extra = units.len();
     for (number, extra) in choices.extras.iter().enumerate().filter(|(_, extra)| !extra.text.is_empty()) {
         let said = names(&extra.text);
-        let needs = named.iter().filter(|(name, _)| said.contains(name)).map(|(_, i)| *i);
-        let mut needs: BTreeSet<usize> = needs.collect();
+        let mut needs: BTreeSet<usize> = said.iter().filter_map(|name| named.get(name)).flatten().copied().collect();
         needs.extend((first_extra..units.len()).filter(|i| match units[*i].owner {
             Owner::Extra(n) => choices.extras[n].position < extra.position,
             Owner::Object(_) | Owner::Step(..) => false,

@@ -2,7 +2,7 @@
 
 use super::alter_table::Segment;
 use crate::replay::Replay;
-use crate::schema::{Body, Kind, ObjectId};
+use crate::schema::{Body, ObjectId};
 use crate::sql::lex::{TokenKind, lex};
 
 /// Words with which a comment tells of a change, and not of what is there after it.
@@ -80,8 +80,10 @@ impl Replay<'_> {
 
     /// Where the types of a table's columns stand in one column of the text, so does that of a new one; and what follows.
     pub(crate) fn align_column(&mut self, table: ObjectId, id: ObjectId) {
+        let mut others = self.schema.columns(table);
+        others.retain(|column| *column != id);
         for place in 1..=2 {
-            let Some((at, own)) = self.offset_of_others(table, id, place).zip(self.offset_of(id, place)) else {
+            let Some((at, own)) = self.offset_of_others(&others, place).zip(self.offset_of(id, place)) else {
                 return;
             };
             if let Body::Column(column) = &mut self.schema.objects[id].body
@@ -97,24 +99,26 @@ impl Replay<'_> {
     fn offset_of(&self, id: ObjectId, place: usize) -> Option<usize> {
         let Body::Column(column) = &self.schema.objects[id].body else { return None };
         let piece = column.pieces.get(place)?;
-        let before = column.pieces[..place].iter().map(|p| p.gap.clone() + &p.text).collect::<String>() + &piece.gap;
-        let plain = !before.contains(['\t', '\n']);
-        plain.then(|| before.chars().count())
+        let before = column.pieces[..place].iter().flat_map(|p| [&p.gap, &p.text]).chain([&piece.gap]);
+        let plain = !before.clone().any(|text| text.bytes().any(|b| b == b'\t' || b == b'\n'));
+        plain.then(|| before.map(|text| text.chars().count()).sum())
     }
 
     /// The one place of that piece in all other columns, if some of them are padded to reach it.
-    fn offset_of_others(&self, table: ObjectId, id: ObjectId, place: usize) -> Option<usize> {
-        let others =
-            self.schema.columns(table).into_iter().filter(|c| *c != id && self.schema.objects[*c].kind == Kind::Column);
-        let found: Vec<(usize, bool)> = others
-            .filter_map(|c| {
-                let Body::Column(column) = &self.schema.objects[c].body else { return None };
-                Some((self.offset_of(c, place)?, column.pieces[place].gap.len() > 1))
-            })
-            .collect();
-        let first = found.first()?.0;
-        (found.len() > 1 && found.iter().all(|(at, _)| *at == first) && found.iter().any(|(_, padded)| *padded))
-            .then_some(first)
+    fn offset_of_others(&self, others: &[ObjectId], place: usize) -> Option<usize> {
+        let mut found = others.iter().filter_map(|c| {
+            let Body::Column(column) = &self.schema.objects[*c].body else { return None };
+            Some((self.offset_of(*c, place)?, column.pieces[place].gap.len() > 1))
+        });
+        let (first, mut is_padded) = found.next()?;
+        let mut count = 1;
+        for (at, padded) in found {
+            if at != first {
+                return None;
+            }
+            (count, is_padded) = (count + 1, is_padded || padded);
+        }
+        (count > 1 && is_padded).then_some(first)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::alter_table::Segment;
 use super::element::{Column, PieceKind};
 use super::property::Property;
-use crate::ledger::{Fold, Mark, What};
+use crate::ledger::{Event, Fold, Mark, What};
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::edit;
@@ -196,8 +196,13 @@ impl Replay<'_> {
 
     /// What was done to a setting was done to its column after all.
     fn setting_was_folded(&mut self, setting: ObjectId, column: ObjectId, note: Fold) {
-        self.ledger.events.retain(|e| e.object != setting || !matches!(e.what, What::Died(_)));
-        for event in self.ledger.events.iter_mut().filter(|e| e.object == setting) {
+        let ends = |e: &Event| e.object == setting && matches!(e.what, What::Died(_));
+        if let Some(end) = self.ledger.events.iter().rposition(ends) {
+            self.ledger.events.remove(end);
+        }
+        let born = self.schema.objects[setting].born;
+        let since = self.ledger.events.partition_point(|e| e.statement < born);
+        for event in self.ledger.events[since..].iter_mut().filter(|e| e.object == setting) {
             (event.object, event.what) = (column, What::Folded(note.clone()));
         }
     }

@@ -257,15 +257,18 @@ impl Replay<'_> {
     /// Puts a column behind the last column of the list, a constraint at the end.
     fn insert_element(&mut self, table: ObjectId, id: ObjectId, segment: &Segment) {
         let is_column = self.schema.objects[id].kind == Kind::Column;
-        let kinds: Vec<bool> = match &self.schema.objects[table].body {
-            Body::Table(t) => t
-                .elements
-                .iter()
-                .map(|e| e.object.is_none_or(|o| self.schema.objects[o].kind == Kind::Column))
-                .collect(),
-            _ => return,
+        let Body::Table(list) = &self.schema.objects[table].body else { return };
+        let holds_column = |e: &Element| e.object.is_none_or(|o| self.schema.objects[o].kind == Kind::Column);
+        let at = match is_column {
+            true => list.elements.iter().rposition(holds_column).map_or(0, |i| i + 1),
+            false => list.elements.len(),
         };
-        let at = if is_column { kinds.iter().rposition(|c| *c).map_or(0, |i| i + 1) } else { kinds.len() };
+        // What is gone holds a place for what comes: once that is here, the place isn't wanted any more.
+        let is_gone = |e: &Element| {
+            e.object
+                .is_some_and(|o| !self.schema.lives(o) && (self.schema.objects[o].kind == Kind::Column) == is_column)
+        };
+        let replaces = at > 1 && list.elements.get(at - 1).is_some_and(is_gone);
         if is_column {
             self.align_column(table, id);
         }
@@ -288,7 +291,12 @@ impl Replay<'_> {
         if body.elements.is_empty() && body.close.is_empty() && !has_comments {
             lead.clear();
         }
-        body.elements.insert(at, Element { object: Some(id), lead, text: String::new(), trail });
+        let element = Element { object: Some(id), lead, text: String::new(), trail };
+        match replaces {
+            true => body.elements[at - 1] = element,
+            false => body.elements.insert(at, element),
+        }
+        self.schema.list(id);
         self.schema.objects[table].edited = true;
     }
 
@@ -334,12 +342,12 @@ impl Replay<'_> {
     /// PostgreSQL's parse_utilcmd.c), but not if one is added later.
     fn would_merge(&self, table: ObjectId, id: ObjectId) -> bool {
         let key = |o: ObjectId| match &self.schema.objects[o].body {
-            Body::Constraint(c) if matches!(c.suffix, "pkey" | "key") => Some((true, c.columns.clone())),
-            Body::Constraint(c) if c.suffix == "excl" => Some((false, c.columns.clone())),
+            Body::Constraint(c) if matches!(c.suffix, "pkey" | "key") => Some((true, &c.columns)),
+            Body::Constraint(c) if c.suffix == "excl" => Some((false, &c.columns)),
             _ => None,
         };
         let Some(columns) = key(id) else { return false };
-        self.schema.children(table).into_iter().any(|o| o != id && key(o).as_ref() == Some(&columns))
+        self.schema.children(table).into_iter().any(|o| o != id && key(o) == Some(columns))
     }
 
     /// See above, for a constraint that has no segment of its own.

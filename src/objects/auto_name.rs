@@ -4,8 +4,7 @@
 //! (src/backend/catalog/pg_constraint.c) and `FigureColname` (src/backend/parser/parse_target.c).
 
 use crate::replay::Replay;
-use crate::schema::{Kind, ObjectId};
-use crate::sql::names::Qualified;
+use crate::schema::ObjectId;
 use pg_query::NodeEnum;
 use pg_query::protobuf::IndexElem;
 
@@ -52,13 +51,19 @@ pub fn join_columns(columns: &[String]) -> String {
 
 impl Replay<'_> {
     /// A free name for an index or sequence: with 1, 2, ... behind the label until nothing has it.
-    pub(crate) fn choose_relation_name(&self, schema: &str, first: &str, second: Option<&str>, label: &str) -> String {
+    pub(crate) fn choose_relation_name(
+        &mut self,
+        schema: &str,
+        first: &str,
+        second: Option<&str>,
+        label: &str,
+    ) -> String {
         self.choose(schema, first, second, label, false)
     }
 
     /// A free name for a constraint in its schema; one with an index must be free as a relation too.
     pub(crate) fn choose_constraint_name(
-        &self,
+        &mut self,
         schema: &str,
         first: &str,
         second: Option<&str>,
@@ -67,31 +72,17 @@ impl Replay<'_> {
         self.choose(schema, first, second, label, true)
     }
 
-    fn choose(&self, schema: &str, first: &str, second: Option<&str>, label: &str, constraint: bool) -> String {
-        let mut number = 0;
-        loop {
-            let with_number = if number == 0 { label.to_string() } else { format!("{label}{number}") };
-            let name = make_name(first, second, &with_number);
-            let place = Qualified { schema: Some(schema.to_string()), name: name.clone() };
-            let relation = self.schema.relation(&place, &[]).is_some();
-            let taken = relation || (constraint && self.has_constraint(schema, &name));
-            if !taken {
-                return name;
-            }
-            number += 1;
-        }
-    }
-
-    fn has_constraint(&self, schema: &str, name: &str) -> bool {
-        self.schema
-            .objects
-            .iter()
-            .any(|o| o.kind == Kind::Constraint && o.died.is_none() && o.name == name && o.schema == schema)
+    fn choose(&mut self, schema: &str, first: &str, second: Option<&str>, label: &str, constraint: bool) -> String {
+        let of = if constraint { "constraint" } else { "relation" };
+        let stem = (schema.to_string(), format!("{of}\0{first}\0{}\0{label}", second.unwrap_or("\0")));
+        self.schema.first_free(&stem, constraint, |number| match number {
+            0 => make_name(first, second, label),
+            _ => make_name(first, second, &format!("{label}{number}")),
+        })
     }
 
     /// The name of an index without one.
-    pub(crate) fn choose_index_name(&self, table: ObjectId, elements: &[pg_query::Node]) -> String {
-        let table = &self.schema.objects[table];
+    pub(crate) fn choose_index_name(&mut self, table: ObjectId, elements: &[pg_query::Node]) -> String {
         let mut columns: Vec<String> = Vec::new();
         for element in elements {
             let Some(NodeEnum::IndexElem(element)) = &element.node else { continue };
@@ -104,7 +95,8 @@ impl Replay<'_> {
             }
             columns.push(name);
         }
-        self.choose_relation_name(&table.schema, &table.name, Some(&join_columns(&columns)), "idx")
+        let (schema, name) = (self.schema.objects[table].schema.clone(), self.schema.objects[table].name.clone());
+        self.choose_relation_name(&schema, &name, Some(&join_columns(&columns)), "idx")
     }
 }
 

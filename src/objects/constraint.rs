@@ -32,8 +32,8 @@ impl Replay<'_> {
         };
         let schema = self.schema.objects[table].schema.clone();
         let name = if tree.conname.is_empty() {
-            let (first, second) = (&self.schema.objects[table].name, name_addition(&columns, suffix));
-            self.choose_constraint_name(&schema, first, second.as_deref(), suffix)
+            let (first, second) = (self.schema.objects[table].name.clone(), name_addition(&columns, suffix));
+            self.choose_constraint_name(&schema, &first, second.as_deref(), suffix)
         } else {
             names::truncate(&tree.conname)
         };
@@ -101,10 +101,7 @@ impl Replay<'_> {
             return vec![Need { on, strength: Strength::Normal }];
         }
         let unique = |id: &ObjectId| match &self.schema.objects[*id].body {
-            Body::Text(text) => {
-                self.schema.objects[*id].kind == Kind::Index
-                    && lex_code(text).get(1).is_some_and(|t| t.is(text, "unique"))
-            }
+            Body::Text(text) => self.schema.objects[*id].kind == Kind::Index && says_unique(text),
             _ => false,
         };
         children.into_iter().filter(unique).map(|on| Need { on, strength: Strength::Order }).collect()
@@ -120,12 +117,14 @@ impl Replay<'_> {
         children.into_iter().find(|id| match &self.schema.objects[*id].body {
             Body::Constraint(key) if columns.is_empty() => key.suffix == "pkey",
             Body::Constraint(key) => matches!(key.suffix, "pkey" | "key") && fits(&key.columns),
-            Body::Text(text) if self.schema.objects[*id].kind == Kind::Index => match Replay::reparse(text) {
-                Some(NodeEnum::IndexStmt(index)) if index.unique && index.where_clause.is_none() => {
-                    fits(&index_columns(&index).unwrap_or_default())
+            Body::Text(text) if self.schema.objects[*id].kind == Kind::Index && says_unique(text) => {
+                match Replay::reparse(text) {
+                    Some(NodeEnum::IndexStmt(index)) if index.unique && index.where_clause.is_none() => {
+                        fits(&index_columns(&index).unwrap_or_default())
+                    }
+                    _ => false,
                 }
-                _ => false,
-            },
+            }
             _ => false,
         })
     }
@@ -179,6 +178,10 @@ impl Replay<'_> {
         };
         if text.starts_with("create") { words.to_lowercase() } else { words.to_string() }
     }
+}
+
+fn says_unique(index: &str) -> bool {
+    lex_code(index).get(1).is_some_and(|token| token.is(index, "unique"))
 }
 
 /// The columns of an index that has plain columns only, in the order that a key would have.

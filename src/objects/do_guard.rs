@@ -92,7 +92,9 @@ impl Replay<'_> {
             };
             object.kind == Kind::Column && object.name == name && object.parent.is_some_and(of)
         };
-        schema.live().map(|id| &schema.objects[id]).any(|object| match asked {
+        let last = names_in(name).pop().filter(|last| last != name);
+        let named = schema.named(name).chain(last.iter().flat_map(|last| schema.named(last)));
+        named.map(|id| &schema.objects[id]).any(|object| match asked {
             Asked::Relation => object.kind.namespace() == Namespace::Relation && is_named(object, name),
             Asked::Type => object.kind.is_type() && object.name == name && in_place(object),
             Asked::Column => is_column(object),

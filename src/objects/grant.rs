@@ -8,6 +8,7 @@ use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::names;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{GrantStmt, GrantTargetType, ObjectType};
+use std::collections::HashSet;
 
 impl Replay<'_> {
     /// GRANT and REVOKE.
@@ -61,11 +62,12 @@ impl Replay<'_> {
 
     pub(crate) fn grant_needs(&self, atoms: &[Atom]) -> Vec<Need> {
         let mut needs: Vec<Need> = Vec::new();
+        let mut seen: HashSet<ObjectId> = HashSet::new();
         for atom in atoms {
             let columns = atom.privileges.iter().flat_map(|p| p.columns.iter().copied());
             let role = self.schema.global(Kind::Role, &atom.grantee);
             for on in std::iter::once(atom.target).chain(columns).chain(role) {
-                if !needs.iter().any(|n| n.on == on) {
+                if seen.insert(on) {
                     needs.push(Need { on, strength: Strength::Normal });
                 }
             }
@@ -198,8 +200,17 @@ impl Replay<'_> {
     }
 
     fn forget(&mut self, id: ObjectId, with: Option<ObjectId>, falls: impl Fn(&Atom) -> bool, column: ObjectId) {
+        let is_column = self.schema.objects.get(column).is_some_and(|o| o.kind == Kind::Column);
         let Body::Grant(grant) = &mut self.schema.objects[id].body else { return };
         grant.atoms.retain(|a| !falls(a));
+        if !is_column {
+            if grant.atoms.is_empty() {
+                self.end(id, with, false);
+            } else {
+                self.schema.objects[id].edited = true;
+            }
+            return;
+        }
         for atom in &mut grant.atoms {
             for privilege in &mut atom.privileges {
                 let before = privilege.columns.len();
@@ -220,8 +231,7 @@ impl Replay<'_> {
 
     /// DROP OWNED: the grants to a role go.
     pub(crate) fn forget_grants_to(&mut self, role: &str) {
-        let grants: Vec<ObjectId> =
-            self.schema.live().filter(|id| self.schema.objects[*id].kind == Kind::Grant).collect();
+        let grants: Vec<ObjectId> = self.schema.of_kind(Kind::Grant).collect();
         for id in grants {
             let Body::Grant(grant) = &self.schema.objects[id].body else { continue };
             if grant.atoms.iter().any(|a| a.grantee == role) {

@@ -13,6 +13,7 @@ use crate::sql::edit;
 use crate::sql::lex::lex_code;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableType as T, ConstrType, PartitionCmd};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 impl Replay<'_> {
@@ -24,9 +25,8 @@ impl Replay<'_> {
         }
         let needs = Replay::reparse(&segment.alone).map(|n| self.needs(&n, Some(partition))).unwrap_or_default();
         self.set_property_text(partition, Property::PartitionOf, needs, segment.alone.clone());
-        let object = &mut self.schema.objects[partition];
-        if !object.inherits.contains(&parent) {
-            object.inherits.push(parent);
+        if !self.schema.objects[partition].inherits.contains(&parent) {
+            self.schema.inherit(partition, [parent]);
         }
         // A partition goes with its parent.
         self.schema.add_needs(partition, [Need { on: parent, strength: Strength::Auto }]);
@@ -77,10 +77,12 @@ impl Replay<'_> {
             above.extend(more.into_iter().filter(|p| *p != partition));
             at += 1;
         }
-        for id in self.schema.live().collect::<Vec<_>>() {
-            let Body::Rows { targets, .. } = &mut self.schema.objects[id].body else { continue };
-            if targets.iter().any(|t| above.contains(t)) && !targets.contains(&partition) {
-                targets.push(partition);
+        let rows: BTreeSet<ObjectId> = above.iter().flat_map(|table| self.schema.writers(*table)).collect();
+        for id in rows {
+            let is_there =
+                matches!(&self.schema.objects[id].body, Body::Rows { targets, .. } if targets.contains(&partition));
+            if !is_there {
+                self.schema.add_target(id, partition);
                 self.schema.add_needs(id, [Need { on: partition, strength: Strength::Order }]);
             }
         }
@@ -119,8 +121,7 @@ impl Replay<'_> {
 
     /// The partitions that were attached to a table.
     fn attached(&self, table: ObjectId) -> Vec<ObjectId> {
-        let of = |id: &ObjectId| self.schema.objects[*id].inherits.contains(&table) && self.is_attached(*id);
-        self.schema.live().filter(of).collect()
+        self.schema.heirs(table).into_iter().filter(|id| self.is_attached(*id)).collect()
     }
 
     /// A command on a partitioned table, done to the partitions attached to it.
@@ -143,14 +144,12 @@ impl Replay<'_> {
     /// Whether tables that inherit have columns of their own: a column that their parent gets later stands behind these, and
     /// nothing but adding it late puts it there.
     pub(crate) fn has_heirs_with_columns(&self, table: ObjectId) -> bool {
-        let heirs = self.schema.live().filter(|id| self.schema.objects[*id].inherits.contains(&table));
-        heirs.into_iter().any(|id| !self.is_attached(id) && !self.schema.columns(id).is_empty())
+        self.schema.heirs(table).into_iter().any(|id| !self.is_attached(id) && !self.schema.columns(id).is_empty())
     }
 
     /// The needs of an index on a partitioned table ONLY: it doesn't reach the partitions that were there before it.
     pub(crate) fn partitions_before(&self, table: ObjectId) -> Vec<Need> {
-        let of = |id: &ObjectId| self.schema.objects[*id].inherits.contains(&table);
-        let partitions: Vec<ObjectId> = self.schema.live().filter(of).collect();
+        let partitions = self.schema.heirs(table);
         let settings = partitions.iter().filter_map(|id| self.schema.setting(*id, &Property::PartitionOf));
         settings.chain(partitions.iter().copied()).map(|on| Need { on, strength: Strength::Order }).collect()
     }

@@ -62,10 +62,10 @@ impl Replay<'_> {
         if !says_password(statement) {
             return;
         }
-        for id in self.schema.live().collect::<Vec<_>>() {
+        for id in self.schema.of_kind(Kind::Opaque).collect::<Vec<_>>() {
             let object = &self.schema.objects[id];
             let Body::Text(text) = &object.body else { continue };
-            if object.kind != Kind::Opaque || self.is_changed_in_place(id) || literal(text).is_none() {
+            if self.is_changed_in_place(id) || literal(text).is_none() {
                 continue;
             }
             let Some(NodeEnum::AlterRoleStmt(alter)) = Replay::reparse(text) else { continue };
@@ -75,6 +75,7 @@ impl Replay<'_> {
                 (true, _) => {
                     let text = without_password(text);
                     self.schema.objects[id].body = Body::Text(text);
+                    self.schema.text_changed(id);
                     self.folded(id, "password taken out");
                 }
             }

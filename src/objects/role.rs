@@ -110,8 +110,7 @@ impl Replay<'_> {
 
     /// A policy for this role alone goes with what the role owns.
     fn end_policies_of(&mut self, role: &str) {
-        let policies: Vec<ObjectId> =
-            self.schema.live().filter(|id| self.schema.objects[*id].kind == Kind::Policy).collect();
+        let policies: Vec<ObjectId> = self.schema.of_kind(Kind::Policy).collect();
         for id in policies {
             let Body::Text(text) = &self.schema.objects[id].body else { continue };
             let Some(NodeEnum::CreatePolicyStmt(policy)) = Replay::reparse(text) else { continue };
@@ -134,7 +133,8 @@ impl Replay<'_> {
             }
         }
         let statement = self.current;
-        if !self.ledger.events.iter().any(|e| e.statement == statement && !matches!(e.what, What::Died(_))) {
+        let events = self.ledger.events.iter().rev().take_while(|e| e.statement == statement);
+        if !events.into_iter().any(|e| !matches!(e.what, What::Died(_))) {
             self.mark(Mark::Noop("the roles own nothing".into()));
         }
     }

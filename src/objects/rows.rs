@@ -7,6 +7,7 @@ use crate::sql::names;
 use crate::sql::walk::{References, references};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CopyStmt, InsertStmt, RangeVar, TruncateStmt, WithClause};
+use std::collections::BTreeSet;
 
 impl Replay<'_> {
     /// INSERT, UPDATE, DELETE, MERGE.
@@ -217,20 +218,14 @@ impl Replay<'_> {
             || self.schema.cut.is_some()
             || self.filled.contains(&table)
             || self.schema.objects[table].kind != Kind::Table
-            || self.schema.dependents(table).iter().any(|(id, _)| {
-                let object = &self.schema.objects[*id];
-                match &object.body {
-                    Body::Rows { targets, .. } => targets.contains(&table),
-                    _ => object.inherits.contains(&table) && self.has_rows(*id),
-                }
-            })
+            || self.schema.writers(table).next().is_some()
+            || self.schema.heirs(table).into_iter().any(|heir| self.has_rows(heir))
             || self.partition_parents(table).into_iter().any(|parent| self.is_written(parent))
     }
 
     /// Whether rows came into a partitioned table by its own name, or by that of one above it: they lie in its partitions.
     fn is_written(&self, table: ObjectId) -> bool {
-        let writes = |id: ObjectId| matches!(&self.schema.objects[id].body, Body::Rows { targets, .. } if targets.contains(&table));
-        self.schema.dependents(table).into_iter().any(|(id, _)| writes(id))
+        self.schema.writers(table).next().is_some()
             || self.partition_parents(table).into_iter().any(|parent| self.is_written(parent))
     }
 
@@ -277,14 +272,9 @@ impl Replay<'_> {
             return self.mark(Mark::Backfill("the tables have no rows in a fresh database".into()));
         }
         let certain = !self.opaque_writes && !tables.iter().any(|t| self.filled.contains(t));
-        let doomed: Vec<ObjectId> = self
-            .schema
-            .live()
-            .filter(|id| match &self.schema.objects[*id].body {
-                Body::Rows { targets, .. } => targets.iter().all(|t| tables.contains(t)),
-                _ => false,
-            })
-            .collect();
+        let within = |id: &ObjectId| matches!(&self.schema.objects[*id].body, Body::Rows { targets, .. } if targets.iter().all(|t| tables.contains(t)));
+        let doomed: BTreeSet<ObjectId> =
+            tables.iter().flat_map(|table| self.schema.writers(*table)).filter(within).collect();
         for id in doomed {
             self.kill(id, None);
         }

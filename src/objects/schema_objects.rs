@@ -71,7 +71,7 @@ impl Replay<'_> {
     pub(crate) fn end_columns_of_extension(&mut self, extension: ObjectId) {
         let name = self.schema.objects[extension].name.clone();
         let brought = TYPES.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, types)| types);
-        let columns = self.schema.live().filter(|id| {
+        let columns = self.schema.of_kind(Kind::Column).filter(|id| {
             let Body::Column(column) = &self.schema.objects[*id].body else { return false };
             let Some(piece) = column.piece(PieceKind::Type) else { return false };
             let parts = names_of_type(&piece.text);

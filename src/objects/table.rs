@@ -40,6 +40,9 @@ impl Replay<'_> {
                     None
                 }
             };
+            if let Some(object) = object {
+                self.schema.list(object);
+            }
             if let Body::Table(table) = &mut self.schema.objects[id].body {
                 table.elements[i].object = object;
                 table.elements[i].text = if object.is_none() { text.clone() } else { String::new() };
@@ -70,7 +73,7 @@ impl Replay<'_> {
         let needs: Vec<Need> = parents.iter().map(|on| Need { on: *on, strength }).collect();
         self.schema.objects[id].needs.retain(|n| !parents.contains(&n.on));
         self.schema.add_needs(id, needs);
-        self.schema.objects[id].inherits = parents;
+        self.schema.inherit(id, parents);
     }
 
     /// The columns that LIKE brings stand in the clause, not in pieces.
@@ -150,9 +153,9 @@ impl Replay<'_> {
 
     /// The sequence of a serial or identity column.
     pub(crate) fn create_column_sequence(&mut self, table: ObjectId, column: ObjectId) {
-        let (schema, name) = (self.schema.objects[table].schema.clone(), &self.schema.objects[table].name);
-        let column_name = &self.schema.objects[column].name;
-        let name = self.choose_relation_name(&schema, name, Some(column_name), "seq");
+        let (schema, name) = (self.schema.objects[table].schema.clone(), self.schema.objects[table].name.clone());
+        let column_name = self.schema.objects[column].name.clone();
+        let name = self.choose_relation_name(&schema, &name, Some(&column_name), "seq");
         let id = self.create(New::of(column, Kind::Sequence, (schema, name), Body::Inside));
         self.default_grants(id);
     }

@@ -51,7 +51,7 @@ impl Replay<'_> {
             Replay::reparse(text),
             Some(NodeEnum::CreateTableAsStmt(s)) if s.into.as_ref().is_some_and(|i| i.skip_data)
         );
-        let has_rows = self.opaque_writes || self.schema.live().any(|id| self.schema.objects[id].kind == Kind::Rows);
+        let has_rows = self.opaque_writes || self.schema.of_kind(Kind::Rows).next().is_some();
         if !unpopulated && !has_rows && !statement.skip_data {
             return self.mark(Mark::Backfill("the view was filled when it was made, and no row came since".into()));
         }

@@ -24,6 +24,7 @@ use crate::ledger::Event;
 use crate::replay::Model;
 use crate::schema::{Body, Kind, ObjectId};
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// One thing that the plan has to say about one object or statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -170,9 +171,12 @@ pub fn plan_part(history: &History, model: &Model, config: &Config, first_file: 
 
 /// Statements that leave nothing and that no rule spoke of: none goes without a line.
 fn silent(cx: &Cx, fates: &[Fate], findings: &[Finding]) -> Vec<Finding> {
+    let told: HashSet<(&str, usize)> =
+        findings.iter().filter(|f| f.rule == Rule::Noop).map(|f| (f.born.file.as_str(), f.born.line)).collect();
+    let is_told = |at: At| told.contains(&(at.file.as_str(), at.line));
     (0..fates.len())
         .filter(|id| fates[*id].kind == FateKind::Noop)
-        .filter(|id| !findings.iter().any(|f| f.rule == Rule::Noop && f.born == cx.history.at(*id)))
+        .filter(|id| !is_told(cx.history.at(*id)))
         .map(|id| cx.statement(Rule::Noop, id, &fates[id].why))
         .collect()
 }

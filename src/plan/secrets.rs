@@ -19,6 +19,7 @@ pub fn secrets_that_stay(history: &History, set: &NewSet) -> Vec<Warning> {
     let statements = set.files.iter().flat_map(|f| &f.statements);
     let stays: HashSet<Secret> = statements.flat_map(|s| secrets(&s.text)).collect();
     let mut warnings = Vec::new();
+    let mut seen: HashSet<(String, usize, String)> = HashSet::new();
     for id in 0..history.statements.len() {
         let mut found = secrets(history.text(id));
         found.retain(|secret| stays.contains(secret));
@@ -30,7 +31,7 @@ pub fn secrets_that_stay(history: &History, set: &NewSet) -> Vec<Warning> {
             };
             let message = format!("{what} stands in the history, and will stand in the new set");
             let warning = Warning { at: history.at(id), message };
-            if !warnings.contains(&warning) {
+            if seen.insert((warning.at.file.clone(), warning.at.line, warning.message.clone())) {
                 warnings.push(warning);
             }
         }

@@ -1,5 +1,6 @@
 //! Files that undo what they made: one that a tool parts by a comment which nobody knows, and that ran whole.
 
+use super::rollbacks::files_that_survive;
 use crate::error::{At, Error};
 use crate::history::marks::{self, Direction};
 use crate::history::{File, History, in_folder};
@@ -7,7 +8,7 @@ use crate::ledger::{Event, Mark, What};
 use crate::replay::{Model, replay};
 use crate::schema::ObjectId;
 use crate::sql::parse::NodeEnum;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// How many words a comment has at most that parts a file: more of them tell something.
@@ -26,7 +27,8 @@ pub fn refuse(history: &History) -> Option<Error> {
     }
     let model = replay(history);
     let files = history.files.iter().filter(|file| may_be(file));
-    let (file, start) = files.filter_map(|file| Some((file, parted_at(history, &model, file)?))).next()?;
+    let surviving = files_that_survive(history, &model);
+    let (file, start) = files.filter_map(|file| Some((file, parted_at(history, &model, file, &surviving)?))).next()?;
     let above = comments(history, start);
     let (line, comment) = above.iter().rfind(|(_, comment)| has_letter(comment)).or(above.last())?;
     let message = format!(
@@ -36,13 +38,13 @@ pub fn refuse(history: &History) -> Option<Error> {
 }
 
 /// The first statement of the part that undoes.
-fn parted_at(history: &History, model: &Model, file: &File) -> Option<usize> {
-    let mut events: HashMap<usize, Vec<&Event>> = HashMap::new();
-    for event in model.ledger.events.iter().filter(|e| file.statements.contains(&e.statement)) {
-        events.entry(event.statement).or_default().push(event);
-    }
-    let of = |statement: usize| events.get(&statement).map(Vec::as_slice).unwrap_or_default();
-    file.statements.clone().skip(1).find(|start| {
+fn parted_at(history: &History, model: &Model, file: &File, surviving: &HashSet<usize>) -> Option<usize> {
+    let of = |statement: usize| model.ledger.events_of(statement..statement + 1);
+    let survives = surviving.contains(&history.statements[file.statements.start].file);
+    // No part that only undoes begins above the last statement that does anything else.
+    let makes = |s: &usize| of(*s).iter().any(|e| !matches!(e.what, What::Died(_)));
+    let first = file.statements.clone().rev().find(makes).map_or(file.statements.start, |s| s + 1);
+    (first.max(file.statements.start + 1)..file.statements.end).find(|start| {
         let above = comments(history, *start);
         let head = file.statements.start..*start;
         let tail = *start..file.statements.end;
@@ -53,7 +55,7 @@ fn parted_at(history: &History, model: &Model, file: &File) -> Option<usize> {
         let words = |comment: &str| comment.split_whitespace().filter(|word| has_letter(word)).count();
         let told: Vec<usize> = above.iter().map(|(_, comment)| words(comment)).filter(|count| *count > 0).collect();
         let is_lone = told.len() < 2 && told.iter().all(|count| *count <= LONGEST);
-        marks::above(lead) == Some(Direction::Down) || (is_lone && is_all_gone(model, file, &head, &of))
+        marks::above(lead) == Some(Direction::Down) || (is_lone && is_all_gone(model, file, survives, &head, &of))
     })
 }
 
@@ -62,30 +64,30 @@ fn has_letter(word: &str) -> bool {
 }
 
 /// Whether each statement of a part ends what the head made, or does nothing that lasts.
-fn only_ends<'a>(
-    model: &Model,
-    head: &Range<usize>,
-    tail: &Range<usize>,
-    of: &impl Fn(usize) -> &'a [&'a Event],
-) -> bool {
+fn only_ends<'a>(model: &Model, head: &Range<usize>, tail: &Range<usize>, of: &impl Fn(usize) -> &'a [Event]) -> bool {
     let born = |id: ObjectId| model.schema.objects[id].born;
-    let ends = |e: &&Event| matches!(e.what, What::Died(_)) && head.contains(&born(e.object));
+    let ends = |e: &Event| matches!(e.what, What::Died(_)) && head.contains(&born(e.object));
     let is_idle = |s: usize| {
         let idle = |m: &Mark| matches!(m, Mark::Session(_) | Mark::Noop(_) | Mark::EndsRows(_));
-        model.ledger.marks.iter().any(|(statement, mark)| *statement == s && idle(mark))
+        model.ledger.marks_of(s..s + 1).iter().any(|(_, mark)| idle(mark))
     };
     tail.clone().any(|s| of(s).iter().any(&ends))
         && tail.clone().all(|s| of(s).iter().all(&ends) && (!of(s).is_empty() || is_idle(s)))
 }
 
 /// Whether the head does nothing but make what is gone in the end. A file that makes a helper, runs it, and drops it, does more.
-fn is_all_gone<'a>(model: &Model, file: &File, head: &Range<usize>, of: &impl Fn(usize) -> &'a [&'a Event]) -> bool {
+fn is_all_gone<'a>(
+    model: &Model,
+    file: &File,
+    survives: bool,
+    head: &Range<usize>,
+    of: &impl Fn(usize) -> &'a [Event],
+) -> bool {
     let is_own = |id: ObjectId| file.statements.contains(&model.schema.objects[id].born);
     let speaks = |s: usize| {
         let speaks = |m: &Mark| matches!(m, Mark::Session(_) | Mark::Noop(_));
-        model.ledger.marks.iter().any(|(statement, mark)| *statement == s && speaks(mark))
+        model.ledger.marks_of(s..s + 1).iter().any(|(_, mark)| speaks(mark))
     };
-    let survives = model.schema.live().any(|id| is_own(id) && model.schema.is_unit(id));
     !survives && head.clone().all(|s| of(s).iter().all(|e| is_own(e.object)) && (!of(s).is_empty() || speaks(s)))
 }
 

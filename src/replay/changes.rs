@@ -13,6 +13,7 @@ use crate::sql::lex::lex_code;
 use crate::sql::names::quote;
 use pg_query::NodeEnum as N;
 use pg_query::protobuf::AlterTableType as T;
+use std::collections::BTreeSet;
 
 /// An object that a DROP names: its name of now, and that of before the part, if it was renamed.
 pub(crate) struct Doomed {
@@ -36,14 +37,16 @@ impl Replay<'_> {
         let moves = matches!(node, N::AlterObjectSchemaStmt(_));
         let events = self.ledger.events.get(events_before..).unwrap_or_default();
         let target = events.iter().find(|e| self.is_change(e, moves)).map(|e| e.object);
-        let spoke = !events.is_empty() || self.ledger.marks.iter().rev().any(|(s, _)| *s == self.current);
+        let spoke = !events.is_empty() || self.ledger.marks.last().is_some_and(|(s, _)| *s == self.current);
         if let Some(target) = target {
             let property = if moves { Property::Moved } else { Property::Change(self.current) };
             let parent = if self.schema.lives(target) { Some(target) } else { None };
             let text = self.text.to_string();
             self.keep_change(parent, property, text);
             let now = self.current;
-            self.ledger.marks.retain(|(s, mark)| *s != now || !matches!(mark, Mark::Noop(_)));
+            let first = self.ledger.marks.partition_point(|(s, _)| *s < now);
+            let own = self.ledger.marks.split_off(first);
+            self.ledger.marks.extend(own.into_iter().filter(|(_, mark)| !matches!(mark, Mark::Noop(_))));
         } else if !spoke {
             self.keep_opaque("leaves nothing that is known");
         }
@@ -96,16 +99,14 @@ impl Replay<'_> {
 
     /// Whether a statement after this one may have changed rows of the table, or read them.
     fn rows_moved_since(&self, table: ObjectId, statement: usize) -> bool {
-        self.schema.live().any(|id| {
+        let is_later = |id: &ObjectId| self.schema.objects[*id].source > statement;
+        let moves = |id: ObjectId| {
             let object = &self.schema.objects[id];
-            let later = object.source > statement;
-            match &object.body {
-                Body::Rows { targets, .. } if later => {
-                    targets.contains(&table) || object.needs.iter().any(|n| self.schema.root(n.on) == table)
-                }
-                _ => later && object.kind == Kind::Opaque,
-            }
-        })
+            let writes = matches!(&object.body, Body::Rows { targets, .. } if targets.contains(&table));
+            writes || object.needs.iter().any(|n| self.schema.root(n.on) == table)
+        };
+        self.schema.of_kind(Kind::Opaque).rev().take_while(is_later).next().is_some()
+            || self.schema.of_kind(Kind::Rows).rev().take_while(is_later).any(moves)
     }
 
     /// What a DROP is about to end.
@@ -289,24 +290,28 @@ impl Replay<'_> {
         }
         self.kill(pending, None);
         // What was said of the setting is said of the column.
-        for event in self.ledger.events.iter_mut().filter(|e| e.object == pending) {
+        let since = self.schema.objects[column].born;
+        let mut events = self.ledger.take_since(since);
+        for event in events.iter_mut().filter(|e| e.object == pending) {
             event.object = column;
             event.what = What::Folded(if drops { Fold::DefaultDropped } else { Fold::DefaultSet });
         }
         let same = |a: &Event, b: &Event| a.statement == b.statement && a.object == column && a.what == b.what;
         let now = self.current;
-        self.ledger.events.dedup_by(|a, b| same(a, b));
-        self.ledger.events.retain(|e| !(e.statement == now && e.object == column && is_default(&e.what)));
+        events.dedup_by(|a, b| same(a, b));
+        events.retain(|e| !(e.statement == now && e.object == column && is_default(&e.what)));
+        self.ledger.events.extend(events);
     }
 
     /// A column that the part added goes again: an UPDATE that filled nothing but such columns has done nothing.
     pub(crate) fn drop_added_column(&mut self, table: ObjectId, column: ObjectId, cascade: bool) {
         self.end(column, None, cascade);
-        let rows: Vec<ObjectId> = self.schema.live().filter(|id| self.fills_only_dead(table, *id)).collect();
-        let reads = |id: &ObjectId| self.schema.objects[*id].needs.iter().any(|n| n.on == column);
+        let rows: BTreeSet<ObjectId> =
+            self.schema.writers(table).filter(|id| self.fills_only_dead(table, *id)).collect();
         let is_rows = |id: &ObjectId| self.schema.objects[*id].kind.is_act();
         // Rows that moved on from there need it.
-        if self.schema.live().filter(is_rows).any(|id| reads(&id) && !rows.contains(&id)) {
+        let mut readers = self.schema.dependents(column).into_iter().map(|(id, _)| id).filter(is_rows);
+        if readers.any(|id| !rows.contains(&id)) {
             return;
         }
         for id in rows {

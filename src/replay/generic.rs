@@ -24,8 +24,8 @@ impl Replay<'_> {
             return;
         }
         let dependents = self.schema.dependents(id);
-        self.schema.unregister(id);
-        self.schema.objects[id].died = Some(self.current);
+        let owned = self.owned_by(id);
+        self.schema.end(id, self.current);
         self.event(id, What::Died(with));
         self.touch_parents(id);
         self.part_went(id);
@@ -42,7 +42,7 @@ impl Replay<'_> {
                 self.end(dependent, Some(root), cascade);
             }
         }
-        for owned in self.owned_by(id) {
+        for owned in owned {
             self.end(owned, Some(root), cascade);
         }
     }
@@ -64,18 +64,14 @@ impl Replay<'_> {
         if self.schema.objects[column].kind != Kind::Column {
             return Vec::new();
         }
-        self.schema
-            .live()
-            .filter(|id| {
-                let object = &self.schema.objects[*id];
-                object.kind == Kind::Sequence
-                    && self.schema.objects.iter().any(|s| {
-                        s.property == Some(Property::OwnedBy)
-                            && s.parent == Some(*id)
-                            && s.needs.iter().any(|n| n.on == column)
-                    })
-            })
-            .collect()
+        let says = |on: &ObjectId| self.schema.objects[*on].property == Some(Property::OwnedBy);
+        let settings = self.schema.dependents(column).into_iter().map(|(on, _)| on).filter(says);
+        let is_sequence = |id: &ObjectId| self.schema.objects[*id].kind == Kind::Sequence && self.schema.lives(*id);
+        let mut owned: Vec<ObjectId> =
+            settings.filter_map(|s| self.schema.objects[s].parent).filter(is_sequence).collect();
+        owned.sort_unstable();
+        owned.dedup();
+        owned
     }
 
     /// DROP of any kind.
@@ -100,7 +96,8 @@ impl Replay<'_> {
                         self.keep_opaque("drops what was there before this history");
                         // Another one of that name comes after it.
                         let kept = self.schema.objects.len() - 1;
-                        self.unknown_drops.push((kept, self.schema.objects[id].name.clone()));
+                        let name = self.schema.objects[id].name.clone();
+                        self.unknown_drops.entry(name).or_default().push(kept);
                     }
                 }
                 None => unknown.extend(named(node)),
@@ -117,7 +114,9 @@ impl Replay<'_> {
         let name = unknown.last().cloned().unwrap_or_default();
         self.missing(unknown.len(), statement.objects.len(), statement.missing_ok, "drops what isn't there", &name);
         for kept in first..self.schema.objects.len() {
-            self.unknown_drops.extend(unknown.iter().map(|name| (kept, name.clone())));
+            for name in &unknown {
+                self.unknown_drops.entry(name.clone()).or_default().push(kept);
+            }
         }
     }
 
@@ -301,6 +300,7 @@ impl Replay<'_> {
             Body::Inside => {}
         }
         if changed {
+            self.schema.text_changed(id);
             self.schema.objects[id].edited = true;
             self.touch_parents(id);
         }

@@ -185,8 +185,7 @@ impl Replay<'_> {
 
     /// Temporary objects live no longer than their session.
     pub(crate) fn drop_temporary(&mut self) {
-        let doomed: Vec<_> = self.schema.live().filter(|id| self.schema.objects[*id].schema == "pg_temp").collect();
-        for id in doomed {
+        for id in self.schema.temporary() {
             if self.schema.lives(id) {
                 self.kill(id, None);
             }
