@@ -18,6 +18,7 @@ use crate::schema::{Body, Context, Kind, Need, Object, ObjectId, Schema, Strengt
 use crate::sql::parse::NodeEnum;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use generic::is_cascade;
@@ -94,6 +95,8 @@ pub struct Replay<'h> {
     pub(crate) filled: HashSet<ObjectId>,
     /// The state at each BEGIN and SAVEPOINT that a ROLLBACK may come back to.
     pub(crate) savepoints: Vec<Savepoint>,
+    /// Statements of a transaction that is rolled back as a whole: they do nothing.
+    pub(crate) rolled_back: Range<StatementId>,
     /// What ALTER DEFAULT PRIVILEGES set so far.
     pub(crate) defaults: Vec<DefaultGrant>,
     /// How many objects were there before the history.
@@ -132,6 +135,7 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
         opaque_writes: false,
         filled: HashSet::new(),
         savepoints: Vec::new(),
+        rolled_back: 0..0,
         defaults: Vec::new(),
         given: 0,
         unknown_drops: HashMap::new(),
@@ -153,6 +157,10 @@ pub fn replay_around(history: &History, cut: Option<StatementId>, fixed: &HashSe
             contexts.push(replay.context.clone());
             if Some(id) == cut {
                 replay.schema.cut = cut;
+            }
+            if replay.rolled_back.contains(&id) {
+                replay.mark(Mark::Noop("rolled back".into()));
+                continue;
             }
             if fixed.contains(&id) {
                 replay.keep_effects("it stays as it is");

@@ -5,6 +5,15 @@
 //! grow too fast is measured again, and the least of each size counts. How long a plan may take at all is said by how long
 //! PostgreSQL's parser alone takes for the same texts.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where it can't go on, and says what it found"
+)]
+
 #[path = "growth/shapes.rs"]
 mod shapes;
 
@@ -51,7 +60,7 @@ fn write(folder: &Path, count: usize, text: impl Fn(usize, usize) -> String) {
 fn plan_of(folder: &Path) -> Vec<String> {
     let folder = folder.to_string_lossy().into_owned();
     let none = format!("{folder}/none");
-    let arguments = ["plan", "--annotate", "--format", "json", "--old", &folder, "--new", &none];
+    let arguments = ["plan", "--format", "json", "--old", &folder, "--new", &none];
     arguments.iter().map(ToString::to_string).collect()
 }
 

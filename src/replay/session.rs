@@ -130,6 +130,11 @@ impl Replay<'_> {
         match K::try_from(statement.kind) {
             Ok(K::TransStmtBegin | K::TransStmtStart) => {
                 self.in_transaction = true;
+                // Then nobody has to remember the state.
+                if let Some(end) = self.rolls_back_at() {
+                    self.rolled_back = self.current + 1..end;
+                    return;
+                }
                 self.save("");
             }
             Ok(K::TransStmtSavepoint) => self.save(&statement.savepoint_name),
@@ -148,6 +153,20 @@ impl Replay<'_> {
             _ => {}
         }
         self.mark(Mark::Session("transaction word".into()));
+    }
+
+    /// Where the transaction that begins here ends, if it is rolled back as a whole.
+    fn rolls_back_at(&self) -> Option<usize> {
+        use TransactionStmtKind as K;
+        let file = &self.history.files[self.history.statements[self.current].file];
+        let ends = |id: &usize| match &self.history.statements[*id].node {
+            NodeEnum::TransactionStmt(s) => K::try_from(s.kind)
+                .ok()
+                .filter(|kind| matches!(kind, K::TransStmtCommit | K::TransStmtRollback | K::TransStmtPrepare)),
+            _ => None,
+        };
+        let end = (self.current + 1..file.statements.end).find(|id| ends(id).is_some())?;
+        (ends(&end) == Some(K::TransStmtRollback)).then_some(end)
     }
 
     /// Remembers the state, where the file comes back to it.

@@ -158,7 +158,7 @@ fn columns_changed(at: usize, _: usize) -> String {
 fn indexes(at: usize, _: usize) -> String {
     match at {
         0 => "CREATE TABLE ix (id int PRIMARY KEY, n int, t text);\n".into(),
-        _ if at % 3 == 0 => format!("DROP INDEX ix_{};\n", at - 1),
+        _ if at.is_multiple_of(3) => format!("DROP INDEX ix_{};\n", at - 1),
         _ => format!("CREATE INDEX ix_{at} ON ix (n, t) WHERE n > {at};\n"),
     }
 }
@@ -167,7 +167,7 @@ fn constraints(at: usize, _: usize) -> String {
     match at {
         0 => "CREATE TABLE con (id int PRIMARY KEY, n int);\n".into(),
         _ if at % 2 == 1 => format!("ALTER TABLE con ADD CONSTRAINT con_{at} CHECK (n <> {at});\n"),
-        _ if at % 4 == 0 => format!("ALTER TABLE con DROP CONSTRAINT con_{};\n", at - 1),
+        _ if at.is_multiple_of(4) => format!("ALTER TABLE con DROP CONSTRAINT con_{};\n", at - 1),
         _ => format!("ALTER TABLE con ADD CHECK (n > -{at});\n"),
     }
 }
@@ -201,7 +201,7 @@ fn comments(at: usize, _: usize) -> String {
 fn comments_on_one(at: usize, _: usize) -> String {
     match at {
         0 => "CREATE TABLE coo (id int, n int);\n".into(),
-        _ if at % 2 == 0 => format!("COMMENT ON TABLE coo IS 'version {at}';\n"),
+        _ if at.is_multiple_of(2) => format!("COMMENT ON TABLE coo IS 'version {at}';\n"),
         _ => format!("COMMENT ON COLUMN coo.n IS 'version {at}';\n"),
     }
 }
@@ -247,7 +247,7 @@ fn rows_changed(at: usize, _: usize) -> String {
     let of = at / 3;
     match at % 3 {
         0 => format!("CREATE TABLE rw{of} (id int PRIMARY KEY, n int);\n"),
-        1 if of % 2 == 0 => format!("INSERT INTO rw{of} VALUES (1, 2);\n"),
+        1 if of.is_multiple_of(2) => format!("INSERT INTO rw{of} VALUES (1, 2);\n"),
         _ => format!("UPDATE rw{of} SET n = id WHERE n IS NULL;\n"),
     }
 }
@@ -294,7 +294,7 @@ fn policies(at: usize, _: usize) -> String {
 fn views(at: usize, _: usize) -> String {
     match at {
         0 => "CREATE TABLE vt (id int PRIMARY KEY, name text);\n".into(),
-        _ if at % 3 == 0 => format!("DROP VIEW v{};\n", at - 1),
+        _ if at.is_multiple_of(3) => format!("DROP VIEW v{};\n", at - 1),
         _ => format!("CREATE VIEW v{at} AS SELECT t.id, t.name FROM vt t WHERE t.id > {at};\n"),
     }
 }
@@ -310,7 +310,7 @@ fn views_on_views(at: usize, _: usize) -> String {
 fn one_view(at: usize, _: usize) -> String {
     match at {
         0 => "CREATE TABLE ovt (id int PRIMARY KEY, name text);\n".into(),
-        _ if at % 2 == 0 => "DROP VIEW ov;\n".into(),
+        _ if at.is_multiple_of(2) => "DROP VIEW ov;\n".into(),
         _ => format!("CREATE VIEW ov AS SELECT id, name FROM ovt WHERE id > {at};\n"),
     }
 }
