@@ -85,7 +85,8 @@ fn all_calls(folder: &Path) {
     assert!(planned.history.text(statement).starts_with("DROP TABLE") && !fate.why.is_empty());
 
     // Where the history is, no set goes unasked.
-    let refused = consolidate::consolidate(&project, &Emitting { target: Target::Folder, ..Emitting::default() }, &heard);
+    let refused =
+        consolidate::consolidate(&project, &Emitting { target: Target::Folder, ..Emitting::default() }, &heard);
     assert!(matches!(refused, Err(Unproven::Unable(errors)) if errors[0].hint.is_some()));
 
     let set = consolidate::consolidate(&project, &Emitting { target: Target::InPlace, ..Emitting::default() }, &heard);

@@ -32,7 +32,9 @@ mod types;
 mod view;
 
 use crate::schema::element;
-pub(crate) use crate::schema::{Constraint, GrantBody, PieceKind, Place, Privilege, Property, Table, cut, kind, property};
+pub(crate) use crate::schema::{
+    Constraint, GrantBody, PieceKind, Place, Privilege, Property, Table, cut, kind, property,
+};
 pub(crate) use alter_table::{Segment, not_valid, segments};
 pub use constraint::name_addition;
 pub use default_privileges::DefaultGrant;
