@@ -250,8 +250,7 @@ impl Replay<'_> {
 
     /// Whether an opaque statement speaks of this name, and so may have made what bears it.
     pub(crate) fn opaque_mentions(&self, name: &str) -> bool {
-        self.opaque_writes
-            && self.schema.is_said(&name.to_lowercase())
+        self.opaque_writes && self.schema.is_said(&name.to_lowercase())
     }
 
     /// Opaque statements that may have made a column which the model doesn't know.

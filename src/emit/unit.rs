@@ -263,18 +263,15 @@ fn add_types_of_stated(model: &Model, choices: &Choices, index: &HashMap<ObjectI
 /// What only the replayed history showed needs what its text names, and is needed where it is named.
 fn add_extras(model: &Model, choices: &Choices, units: &mut Vec<Unit>) {
     let mut named: HashMap<String, Vec<usize>> = HashMap::new();
-    let nameable = units
-        .iter()
-        .enumerate()
-        .filter_map(|(i, u)| match u.owner {
-            Owner::Object(id) => {
-                let object = &model.schema.objects[id];
-                let nameable = object.parent.is_none() || object.kind == Kind::Index;
-                (nameable && !matches!(object.kind, Kind::Rows | Kind::Opaque | Kind::Grant))
-                    .then(|| (object.name.clone(), i))
-            }
-            Owner::Extra(_) | Owner::Step(..) => None,
-        });
+    let nameable = units.iter().enumerate().filter_map(|(i, u)| match u.owner {
+        Owner::Object(id) => {
+            let object = &model.schema.objects[id];
+            let nameable = object.parent.is_none() || object.kind == Kind::Index;
+            (nameable && !matches!(object.kind, Kind::Rows | Kind::Opaque | Kind::Grant))
+                .then(|| (object.name.clone(), i))
+        }
+        Owner::Extra(_) | Owner::Step(..) => None,
+    });
     nameable.for_each(|(name, unit)| named.entry(name).or_default().push(unit));
     let first_extra = units.len();
     for (number, extra) in choices.extras.iter().enumerate().filter(|(_, extra)| !extra.text.is_empty()) {

@@ -265,9 +265,8 @@ impl Replay<'_> {
         };
         // What is gone holds a place for what comes: once that is here, the place isn't wanted any more.
         let is_gone = |e: &Element| {
-            e.object.is_some_and(|o| {
-                !self.schema.lives(o) && (self.schema.objects[o].kind == Kind::Column) == is_column
-            })
+            e.object
+                .is_some_and(|o| !self.schema.lives(o) && (self.schema.objects[o].kind == Kind::Column) == is_column)
         };
         let replaces = at > 1 && list.elements.get(at - 1).is_some_and(is_gone);
         if is_column {

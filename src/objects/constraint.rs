@@ -101,9 +101,7 @@ impl Replay<'_> {
             return vec![Need { on, strength: Strength::Normal }];
         }
         let unique = |id: &ObjectId| match &self.schema.objects[*id].body {
-            Body::Text(text) => {
-                self.schema.objects[*id].kind == Kind::Index && says_unique(text)
-            }
+            Body::Text(text) => self.schema.objects[*id].kind == Kind::Index && says_unique(text),
             _ => false,
         };
         children.into_iter().filter(unique).map(|on| Need { on, strength: Strength::Order }).collect()
@@ -119,12 +117,14 @@ impl Replay<'_> {
         children.into_iter().find(|id| match &self.schema.objects[*id].body {
             Body::Constraint(key) if columns.is_empty() => key.suffix == "pkey",
             Body::Constraint(key) => matches!(key.suffix, "pkey" | "key") && fits(&key.columns),
-            Body::Text(text) if self.schema.objects[*id].kind == Kind::Index && says_unique(text) => match Replay::reparse(text) {
-                Some(NodeEnum::IndexStmt(index)) if index.unique && index.where_clause.is_none() => {
-                    fits(&index_columns(&index).unwrap_or_default())
+            Body::Text(text) if self.schema.objects[*id].kind == Kind::Index && says_unique(text) => {
+                match Replay::reparse(text) {
+                    Some(NodeEnum::IndexStmt(index)) if index.unique && index.where_clause.is_none() => {
+                        fits(&index_columns(&index).unwrap_or_default())
+                    }
+                    _ => false,
                 }
-                _ => false,
-            },
+            }
             _ => false,
         })
     }

@@ -79,7 +79,8 @@ impl Replay<'_> {
         }
         let rows: BTreeSet<ObjectId> = above.iter().flat_map(|table| self.schema.writers(*table)).collect();
         for id in rows {
-            let is_there = matches!(&self.schema.objects[id].body, Body::Rows { targets, .. } if targets.contains(&partition));
+            let is_there =
+                matches!(&self.schema.objects[id].body, Body::Rows { targets, .. } if targets.contains(&partition));
             if !is_there {
                 self.schema.add_target(id, partition);
                 self.schema.add_needs(id, [Need { on: partition, strength: Strength::Order }]);

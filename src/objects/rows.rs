@@ -6,8 +6,8 @@ use crate::schema::{Body, Kind, Need, ObjectId, Strength};
 use crate::sql::names;
 use crate::sql::walk::{References, references};
 use pg_query::NodeEnum;
-use std::collections::BTreeSet;
 use pg_query::protobuf::{CopyStmt, InsertStmt, RangeVar, TruncateStmt, WithClause};
+use std::collections::BTreeSet;
 
 impl Replay<'_> {
     /// INSERT, UPDATE, DELETE, MERGE.

@@ -64,12 +64,7 @@ fn has_letter(word: &str) -> bool {
 }
 
 /// Whether each statement of a part ends what the head made, or does nothing that lasts.
-fn only_ends<'a>(
-    model: &Model,
-    head: &Range<usize>,
-    tail: &Range<usize>,
-    of: &impl Fn(usize) -> &'a [Event],
-) -> bool {
+fn only_ends<'a>(model: &Model, head: &Range<usize>, tail: &Range<usize>, of: &impl Fn(usize) -> &'a [Event]) -> bool {
     let born = |id: ObjectId| model.schema.objects[id].born;
     let ends = |e: &Event| matches!(e.what, What::Died(_)) && head.contains(&born(e.object));
     let is_idle = |s: usize| {

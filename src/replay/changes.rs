@@ -306,7 +306,8 @@ impl Replay<'_> {
     /// A column that the part added goes again: an UPDATE that filled nothing but such columns has done nothing.
     pub(crate) fn drop_added_column(&mut self, table: ObjectId, column: ObjectId, cascade: bool) {
         self.end(column, None, cascade);
-        let rows: BTreeSet<ObjectId> = self.schema.writers(table).filter(|id| self.fills_only_dead(table, *id)).collect();
+        let rows: BTreeSet<ObjectId> =
+            self.schema.writers(table).filter(|id| self.fills_only_dead(table, *id)).collect();
         let is_rows = |id: &ObjectId| matches!(self.schema.objects[*id].kind, Kind::Rows | Kind::Opaque);
         // Rows that moved on from there need it.
         let mut readers = self.schema.dependents(column).into_iter().map(|(id, _)| id).filter(is_rows);
