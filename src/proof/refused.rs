@@ -47,7 +47,7 @@ pub(super) fn told(refusal: Refusal, file: &ReplayFile, at: usize, whole: bool) 
 pub(super) fn lacks(what: &str) -> String {
     format!(
         "the embedded PostgreSQL {what}; where the programs of a PostgreSQL server are on this machine, \
-         --scratch local runs on those, as auto does where nothing in the history reaches outside"
+         --scratch local runs on those; auto does so where nothing in the history reaches outside, or could do so unseen"
     )
 }
 
