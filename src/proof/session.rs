@@ -79,7 +79,12 @@ impl Session {
     }
 
     fn connect(&mut self) -> Result<()> {
-        let unable = |e: sqlx::Error| Error::new(format!("can't connect to the scratch database: {e}"));
+        let unable = |e: sqlx::Error| {
+            let error = Error::new(format!("can't connect to the scratch database: {e}"));
+            // A server that starts with the first connection says so where the disk is full.
+            let is_full = ["I/O error", "No space left"].iter().any(|words| error.message.contains(words));
+            if is_full { error.hint(crate::scratch::room::hint()) } else { error }
+        };
         let options: PgConnectOptions = self.url.parse().map_err(unable)?;
         let mut options = options.disable_statement_logging().statement_cache_capacity(0);
         if let Some(user) = &self.login.0 {
