@@ -11,7 +11,7 @@ pub struct Shape {
     pub write: Write,
 }
 
-/// All shapes. Missing is one: a file that rolls back costs a copy of the model, since that is put back as it was.
+/// All shapes.
 pub const ALL: &[Shape] = &[
     Shape { name: "tables", write: tables },
     Shape { name: "tables dropped", write: tables_dropped },
@@ -58,6 +58,7 @@ pub const ALL: &[Shape] = &[
     Shape { name: "drops of the unknown", write: drops_of_the_unknown },
     Shape { name: "sessions", write: sessions },
     Shape { name: "transactions", write: transactions },
+    Shape { name: "rollbacks", write: rollbacks },
     Shape { name: "extensions", write: extensions },
     Shape { name: "rare kinds", write: rare },
 ];
@@ -414,6 +415,10 @@ fn sessions(at: usize, _: usize) -> String {
     format!(
         "SET search_path = public;\nSET LOCAL lock_timeout = '1s';\nCREATE TABLE se{at} (id int);\nRESET search_path;\n"
     )
+}
+
+fn rollbacks(at: usize, _: usize) -> String {
+    format!("CREATE TABLE rb{at} (id int);\nBEGIN;\nCREATE TABLE no{at} (id int);\nROLLBACK;\n")
 }
 
 fn transactions(at: usize, _: usize) -> String {
