@@ -1,6 +1,6 @@
 //! What an added column brings into its table's list: the comments of its ALTER, and the table's alignment.
 
-use super::alter_table::Segment;
+use super::segment::Segment;
 use crate::replay::Replay;
 use crate::schema::{Body, ObjectId};
 use crate::sql::lex::{TokenKind, lex};

@@ -1,8 +1,8 @@
 //! ALTER TABLE ... ALTER COLUMN: defaults, types, NOT NULL, identity, worked into the column's own text.
 
-use super::alter_table::Segment;
 use super::element::{Column, PieceKind};
 use super::property::Property;
+use super::segment::Segment;
 use crate::ledger::{Event, Fold, Mark, What};
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};

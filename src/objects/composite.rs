@@ -2,8 +2,8 @@
 //! own, so that a part which goes is told and leaves no trace.
 
 use super::alter_column::type_text;
-use super::alter_table::Segment;
 use super::element::PieceKind;
+use super::segment::Segment;
 use crate::ledger::{Fold, Mark};
 use crate::replay::{New, Replay, is_cascade};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};

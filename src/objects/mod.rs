@@ -25,6 +25,7 @@ mod routine;
 mod rows;
 mod schema_objects;
 mod security;
+mod segment;
 mod sequence;
 mod table;
 mod trigger;
@@ -35,8 +36,9 @@ use crate::schema::element;
 pub(crate) use crate::schema::{
     Constraint, GrantBody, PieceKind, Place, Privilege, Property, Table, cut, kind, property,
 };
-pub(crate) use alter_table::{Segment, not_valid, segments};
+pub(crate) use alter_table::not_valid;
 pub use constraint::name_addition;
 pub use default_privileges::DefaultGrant;
 pub(crate) use do_drops::drops;
+pub(crate) use segment::{Segment, segments};
 pub(crate) use view::rename_column as rename_column_in_view;

@@ -4,8 +4,8 @@
 //! A table that is attached must have its parent's columns and CHECK constraints already, so a later change of the parent is
 //! folded into it too (`MergeAttributesIntoExisting` in PostgreSQL's tablecmds.c).
 
-use super::alter_table::Segment;
 use super::property::Property;
+use super::segment::Segment;
 use crate::ledger::{Fold, What};
 use crate::replay::{New, Replay};
 use crate::schema::{Body, Kind, Need, ObjectId, Strength};
