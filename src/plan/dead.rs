@@ -16,7 +16,8 @@ pub fn find(cx: &Cx) -> Vec<Finding> {
         let note = with.map_or_else(String::new, |w| {
             format!("with {} {}", cx.model.schema.objects[w].kind.word(), cx.model.schema.display(w))
         });
-        findings.push(cx.about(Rule::Dead, event.object, cx.birth(event.object), Some(cx.place(event)), note));
+        let finding = cx.about(Rule::Dead, event.object, cx.birth(event.object), Some(cx.place(event)), note);
+        findings.push(Finding { is_along: with.is_some(), ..finding });
     }
     findings
 }

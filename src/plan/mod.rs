@@ -41,6 +41,9 @@ pub struct Finding {
     pub died: Option<At>,
     /// Why, or along with what.
     pub note: String,
+    /// Whether it died along with the object of a finding before it.
+    #[serde(skip)]
+    pub is_along: bool,
 }
 
 /// The rules, in the order in which a report shows them.
@@ -191,7 +194,15 @@ impl Cx<'_> {
     /// A finding about an object.
     fn about(&self, rule: Rule, id: ObjectId, born: At, died: Option<At>, note: String) -> Finding {
         let object = &self.model.schema.objects[id];
-        Finding { rule, kind: object.kind.word().to_string(), object: self.model.schema.display(id), born, died, note }
+        Finding {
+            rule,
+            kind: object.kind.word().to_string(),
+            object: self.model.schema.display(id),
+            born,
+            died,
+            note,
+            is_along: false,
+        }
     }
 
     /// Where an object was born.
@@ -214,6 +225,7 @@ impl Cx<'_> {
             born: self.history.at(id),
             died: None,
             note: note.to_string(),
+            is_along: false,
         }
     }
 

@@ -81,11 +81,10 @@ fn group(findings: &[&Finding], rule: Rule, labels: &Labels) -> String {
     // Where everything is in public, saying so on every line only takes room.
     let one_schema = findings.iter().all(|f| f.object.matches('.').count() == 0 || f.object.contains("public."));
     for finding in findings {
-        let along = finding.note.starts_with("with ") && rule == Rule::Dead;
-        if !along {
+        if !finding.is_along {
             root = &finding.object;
         }
-        let name = name(finding, along.then_some(root));
+        let name = name(finding, finding.is_along.then_some(root));
         let mut cells = vec![if one_schema { name.replace("public.", "") } else { name }, labels.place(&finding.born)];
         cells.extend(has_died.then(|| finding.died.as_ref().map_or_else(String::new, |d| labels.place(d))));
         cells.extend(has_note.then(|| finding.note.clone()));
