@@ -35,12 +35,15 @@ const OF_PARSER: f64 = 8.0;
 /// How much memory a plan of many migrations may take.
 const MEGABYTES: usize = 500;
 
-/// Whether this was built to be fast: then code of here counts bytes about as fast as code that is never slow.
+/// Whether this was built to be fast: then a loop of ours over bytes takes little longer than the same of the standard library, which
+/// is never slow.
 fn is_optimized() -> bool {
-    let text = "x".repeat(1 << 22);
-    let own = fastest(|| text.bytes().filter(|b| std::hint::black_box(*b) == b'y').count());
+    let text = std::hint::black_box("x".repeat(1 << 22));
+    let own = fastest(|| text.bytes().filter(|b| *b == b'y').count());
     let built_in = fastest(|| usize::from(std::str::from_utf8(text.as_bytes()).is_ok()));
-    own.as_secs_f64() < 30.0 * built_in.as_secs_f64()
+    let ratio = own.as_secs_f64() / built_in.as_secs_f64();
+    println!("a loop over bytes takes {ratio:.1} times as long as the standard library's");
+    ratio < 30.0
 }
 
 fn fastest(work: impl Fn() -> usize) -> Duration {

@@ -341,8 +341,11 @@ impl Rule {
             Some(kind) => self.kinds.contains(&kind) || (any_kind && self.kinds.is_empty()),
             None => self.kinds.is_empty(),
         };
-        let qualified = format!("{schema}.{name}");
-        kind_fits && (self.names.is_empty() || self.names.iter().any(|p| p.is_match(name) || p.is_match(&qualified)))
+        let names_fit = || {
+            let qualified = format!("{schema}.{name}");
+            self.names.iter().any(|p| p.is_match(name) || p.is_match(&qualified))
+        };
+        kind_fits && (self.names.is_empty() || names_fit())
     }
 }
 

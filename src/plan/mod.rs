@@ -160,7 +160,8 @@ pub fn plan_part(history: &History, model: &Model, config: &Config, first_file: 
     let mut plan = plan(history, model, config)?;
     let files = history.files.get(first_file..).unwrap_or_default();
     let first = files.first().map_or(history.statements.len(), |f| f.statements.start);
-    let is_later = |at: &At| files.iter().any(|f| f.name == at.file);
+    let later: HashSet<&str> = files.iter().map(|f| f.name.as_str()).collect();
+    let is_later = |at: &At| later.contains(at.file.as_str());
     plan.findings.retain(|f| is_later(f.died.as_ref().unwrap_or(&f.born)));
     plan.warnings.retain(|w| is_later(&w.at));
     plan.fates.drain(..first);

@@ -11,6 +11,7 @@ use super::write::{Companions, Form, Outgoing, Output, Versions, line_end};
 use super::{Entry, Layout, Listing, Mask, drizzle_meta, drizzle_snapshots, names};
 use crate::error::{At, Error, Result};
 use crate::history::contents::Contents;
+use std::collections::HashSet;
 
 /// The layout of Drizzle.
 pub struct Drizzle;
@@ -73,7 +74,8 @@ impl Layout for Drizzle {
                 None => Entry::unversioned(&path, &step.tag),
             });
         }
-        let is_unlisted = |p: &&str| !entries.iter().any(|e| e.path == **p);
+        let listed: HashSet<&str> = entries.iter().map(|e| e.path.as_str()).collect();
+        let is_unlisted = |p: &&str| !listed.contains(*p);
         let why = || format!("{JOURNAL} doesn't list it, so drizzle never runs it: not read");
         let passed_over = contents.flat_sql().filter(is_unlisted).map(|p| (p.to_string(), why())).collect();
         Ok(Listing { entries, passed_over, ..Listing::default() })

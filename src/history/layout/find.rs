@@ -7,6 +7,7 @@ use super::{ALL, Entry, Layout, Listing, names, pairs};
 use crate::engine::Engine;
 use crate::error::{At, Error, Result};
 use crate::trust::Trust;
+use std::collections::HashSet;
 
 /// Endings of files that programs run as steps of a migration.
 const PROGRAMS: &[&str] = &[
@@ -37,6 +38,7 @@ pub struct Found {
 impl Found {
     /// Leaves files out, as if they weren't there.
     pub fn leave_out(&mut self, names: &[String]) {
+        let names: HashSet<&String> = names.iter().collect();
         let keeps: Vec<bool> = self.entries.iter().map(|e| !names.contains(&e.path)).collect();
         let mut kept = keeps.iter();
         self.entries.retain(|_| kept.next() == Some(&true));
@@ -223,12 +225,11 @@ fn stems(layout: &dyn Layout, entries: &[Entry]) -> Vec<String> {
 fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(At, String)> {
     let mut warnings: Vec<(At, String)> =
         listing.passed_over.iter().map(|(path, why)| (At::new(path, 1), why.clone())).collect();
-    let is_known = |path: &str| {
-        listing.entries.iter().any(|e| e.path == path)
-            || listing.set_aside.iter().any(|p| p == path)
-            || listing.beside.iter().any(|p| p == path)
-            || listing.passed_over.iter().any(|(p, _)| p == path)
-    };
+    let entries = listing.entries.iter().map(|e| &e.path);
+    let passed_over = listing.passed_over.iter().map(|(path, _)| path);
+    let known = entries.chain(&listing.set_aside).chain(&listing.beside).chain(passed_over);
+    let known: HashSet<&str> = known.map(String::as_str).collect();
+    let is_known = |path: &str| known.contains(path);
     for (path, skipped) in contents.skipped() {
         let why = match skipped {
             Skipped::Elsewhere => "its ending is in capitals, or its folder isn't looked into: not read",
@@ -249,7 +250,8 @@ fn unread(layout: &dyn Layout, contents: &Contents, listing: &Listing) -> Vec<(A
             "Atlas' checksums of these files: not read, and those of other files need new ones (atlas migrate hash)";
         warnings.push((At::new(super::atlas::SUMS, 1), why.to_string()));
     }
-    let has_sql = |folder: &str| listing.entries.iter().any(|e| names::folder(&e.path) == folder);
+    let folders_of_sql: HashSet<&str> = listing.entries.iter().map(|e| names::folder(&e.path)).collect();
+    let has_sql = |folder: &str| folders_of_sql.contains(folder);
     for path in contents.paths().filter(|p| !is_known(p) && is_step(p, &has_sql)) {
         let why = "a step that isn't SQL: what it does is not in what is planned and proven".to_string();
         warnings.push((At::new(path, 1), why));
